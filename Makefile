@@ -1,0 +1,88 @@
+# Everything a person or CI does starts here; `make help` lists it.
+
+export CGO_ENABLED = 0
+export GOTOOLCHAIN = local
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+TAGS     := netgo,osusergo,nethttpomithttp2
+LDFLAGS  := -s -w -X main.version=$(VERSION)
+BUILD    := go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
+CACHE    := .cache
+TOTAL    := $(CACHE)/tests
+SUM      := $(CACHE)/testsum -total $(TOTAL)
+FUZZTIME ?= 5s
+
+# Debian packages that the lab and the tests call, by the command that proves them.
+TOOLS := nft:nftables ip:iproute2 nsenter:util-linux tcpdump:tcpdump \
+	mbimcli:libmbim-utils udhcpc:udhcpc dhclient:isc-dhcp-client dhcpcd:dhcpcd-base \
+	dig:bind9-dnsutils curl:curl ping:iputils-ping ethtool:ethtool \
+	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools
+
+.PHONY: help run test build cross size size-write deps lint unit unit-386 codecs-mips fuzz fuzz-short scenarios apn clean
+
+help: ## list the targets
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: deps build ## bring a client online in a lab on this machine (ONCE=1: check and end)
+	bin/tetherd-lab run -tetherd bin/tetherd $(if $(ONCE),-once)
+
+build: ## build bin/tetherd and bin/tetherd-lab
+	$(BUILD) -o bin/tetherd ./cmd/tetherd
+	$(BUILD) -o bin/tetherd-lab ./cmd/tetherd-lab
+
+deps: ## install the Debian packages that lab and tests need
+	@missing=; for t in $(TOOLS); do \
+		PATH=$$PATH:/usr/sbin:/sbin command -v $${t%%:*} >/dev/null || missing="$$missing $${t##*:}"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; \
+		(apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing) \
+		>$(CACHE).apt.log 2>&1 || { tail -20 $(CACHE).apt.log; exit 1; }; rm -f $(CACHE).apt.log; fi
+
+test: deps lint build ## run the whole suite
+	@mkdir -p $(CACHE) && rm -f $(TOTAL) && go build -o $(CACHE)/testsum ./tools/testsum
+	@$(MAKE) --no-print-directory unit unit-386 codecs-mips scenarios fuzz-short size
+	@$(SUM) -close
+
+lint: ## formatting and vet
+	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
+	go vet ./...
+
+unit: ## unit and namespace tests
+	@go test -json -count=1 -timeout 5m -skip '^TestScenarios$$' ./... | $(SUM)
+
+unit-386: ## the same on 32 bit
+	@GOARCH=386 go test -json -count=1 -timeout 5m $$(go list ./... | grep -v /lab) | $(SUM)
+
+codecs-mips: ## the codecs on a big-endian machine, emulated
+	@GOARCH=mips GOMIPS=softfloat go test -json -count=1 -exec qemu-mips-static ./modem/mbim ./config ./provision | $(SUM)
+
+scenarios: ## play every scenario of the lab
+	@go test -json -count=1 -timeout 8m ./lab -run TestScenarios | $(SUM)
+
+fuzz-short: ## every fuzz target for 5 seconds
+	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s
+
+fuzz: FUZZTIME = 1m
+fuzz: ## every fuzz target for a minute
+	@grep -rHoE '^func (Fuzz[A-Za-z0-9_]+)' --include='*_test.go' . | sed -E 's/^(.*)\/[^/]*:func (.*)$$/\1 \2/' | sort | \
+	while read -r dir name; do \
+		echo "fuzz $$dir $$name"; \
+		go test $$dir -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) >$(CACHE)/fuzz.log 2>&1 || { cat $(CACHE)/fuzz.log; exit 1; }; \
+	done
+
+# GOARCH, and what the compiler calls the machine's variant.
+TARGETS := amd64: arm64: arm-v5:GOARM=5 arm-v6:GOARM=6 arm-v7:GOARM=7 mips:GOMIPS=softfloat mipsle:GOMIPS=softfloat riscv64:
+
+cross: ## static binaries for every supported machine, in bin/
+	@for t in $(TARGETS); do name=$${t%%:*}; arch=$${name%%-*}; \
+		echo "build $$name"; env GOARCH=$$arch $${t##*:} $(BUILD) -o bin/tetherd-$$name ./cmd/tetherd || exit 1; done
+
+size: cross ## sizes beside the checked-in table; fails when over budget
+	@go run ./tools/size $(foreach t,$(TARGETS),$(firstword $(subst :, ,$(t)))=bin/tetherd-$(firstword $(subst :, ,$(t))))
+
+size-write: cross ## renew the checked-in table of sizes
+	@go run ./tools/size -write $(foreach t,$(TARGETS),$(firstword $(subst :, ,$(t)))=bin/tetherd-$(firstword $(subst :, ,$(t))))
+
+apn: ## make the packed access point table from its rows
+	go run ./tools/apngen
+
+clean: ## remove what was built
+	rm -rf bin $(CACHE)

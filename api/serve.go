@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/control"
+)
+
+// Server serves the document: whole on the local socket, its public part on the
+// LAN. It only reads.
+type Server struct {
+	Loop    *control.Loop
+	Version string
+	Log     *slog.Logger
+}
+
+// document renders the newest snapshot.
+func (s *Server) document(snap *control.Snapshot) Document {
+	d := Render(snap)
+	d.Process.Version, d.Process.PID = s.Version, os.Getpid()
+	return d
+}
+
+// Local is the handler of the local socket. GET /v1/status gives the document;
+// with ?follow=1 one document a line, a new one with every turn.
+func (s *Server) Local() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		if r.URL.Query().Get("follow") != "" {
+			s.follow(w, r)
+			return
+		}
+		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot())) // the client went away
+	})
+	return mux
+}
+
+// follow streams documents until the client goes away.
+func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
+	out := http.NewResponseController(w)
+	enc := json.NewEncoder(w)
+	for {
+		snap := s.Loop.Snapshot()
+		if enc.Encode(s.document(snap)) != nil || out.Flush() != nil {
+			return
+		}
+		select {
+		case <-snap.Superseded():
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// LAN is the handler on the LAN: GET /v1/status gives the public document. The
+// Host header must be a literal address, so that no foreign page can read it by
+// rebinding a name to us.
+func (s *Server) LAN() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		if _, err := netip.ParseAddrPort(r.Host); err != nil {
+			http.Error(w, "use the gateway's address, not a name", http.StatusMisdirectedRequest)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot()).Public()) // the client went away
+	})
+	return mux
+}
+
+// ListenLocal listens on a socket that only its owner may open, replacing one
+// that a killed process left.
+func ListenLocal(path string) (net.Listener, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, fmt.Errorf("api: folder of the socket: %w", err)
+	}
+	if c, err := net.Dial("unix", path); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("api: another tetherd answers on %s", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("api: stale socket: %w", err)
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("api: listen: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, fmt.Errorf("api: socket mode: %w", err)
+	}
+	return l, nil
+}
+
+// Serve serves one listener until ctx ends. Slow or idle peers are cut off.
+func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10}
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("api: serve: %w", err)
+	}
+	return nil
+}
+
+// ServeLAN serves the public part on the gateway's LAN address, wherever that
+// moves, until ctx ends.
+func (s *Server) ServeLAN(ctx context.Context) error {
+	for ctx.Err() == nil {
+		snap := s.Loop.Snapshot()
+		at := lanAddr(snap)
+		serving, stop := context.WithCancel(ctx)
+		if at.IsValid() {
+			s.serveAt(serving, at)
+		}
+		for snap := snap; lanAddr(snap) == at && ctx.Err() == nil; snap = s.Loop.Snapshot() {
+			select {
+			case <-snap.Superseded():
+			case <-ctx.Done():
+			}
+		}
+		stop()
+	}
+	return nil
+}
+
+func lanAddr(s *control.Snapshot) netip.AddrPort {
+	if s.Config.API.Port == 0 || !s.Desired.Link.LAN.Address.IsValid() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(s.Desired.Link.LAN.Address.Addr(), s.Config.API.Port)
+}
+
+// serveAt begins to serve on one address until ctx ends. The address need not be
+// there yet.
+func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) {
+	lc := net.ListenConfig{Control: freebind}
+	l, err := lc.Listen(ctx, "tcp4", at.String())
+	if err != nil {
+		s.Log.Error("status is not served on the LAN", "address", at, "err", err)
+		return
+	}
+	go func() {
+		if err := Serve(ctx, l, s.LAN()); err != nil {
+			s.Log.Error("status on the LAN ended", "err", err)
+		}
+	}()
+}
+
+// freebind lets a socket listen on an address that the bridge gets later.
+func freebind(_, _ string, c syscall.RawConn) error {
+	var set error
+	err := c.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_IP, unix.IP_FREEBIND, 1)
+	})
+	return errors.Join(err, set)
+}

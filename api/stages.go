@@ -1,0 +1,216 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// StageState is how far one stage is.
+type StageState string
+
+// The states of a stage.
+const (
+	Done    StageState = "done"
+	Waiting StageState = "waiting"
+	Failed  StageState = "failed"
+	Off     StageState = "off"
+)
+
+// Stage is one step on the way from the modem to a client's page.
+type Stage struct {
+	Name  string     `json:"name"`
+	State StageState `json:"state"`
+	Text  string     `json:"text"`
+}
+
+// The names of the stages, in order.
+const (
+	StageModem    = "modem"
+	StageSIM      = "sim"
+	StageNetwork  = "network"
+	StageAPN      = "access-point"
+	StageAddress  = "address"
+	StageFirewall = "firewall"
+	StageLAN      = "lan"
+	StageGateway  = "gateway-internet"
+	StageClient   = "client-internet"
+)
+
+func stages(s *control.Snapshot) []Stage {
+	return []Stage{
+		modemStage(s), simStage(s), networkStage(s), apnStage(s), addressStage(s),
+		firewallStage(s), lanStage(s), gatewayStage(s), clientStage(s),
+	}
+}
+
+// sentence says the state in one sentence: the verdict, or the first stage that
+// stands in the way.
+func sentence(s *control.Snapshot) string {
+	if s.Online {
+		return "Clients have Internet through " + through(s) + "."
+	}
+	if !s.Config.Sharing.Enabled {
+		return "Sharing is switched off in the configuration."
+	}
+	for _, st := range stages(s) {
+		if st.State != Done {
+			return "Clients have no Internet: " + st.Text + "."
+		}
+	}
+	return "Clients have no Internet, and no stage says why."
+}
+
+func through(s *control.Snapshot) string {
+	r := s.Observed.Modem.Registration
+	name := firstOf(r.Name, r.PLMN, "the cellular network")
+	if r.Technology != "" {
+		name += " (" + r.Technology + ")"
+	}
+	return name
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+func modemStage(s *control.Snapshot) Stage {
+	m := s.Observed.Modem
+	switch m.Phase {
+	case modem.PhaseOff:
+		return Stage{StageModem, Off, "the modem is switched off in the configuration"}
+	case modem.PhaseNoModem, "":
+		return Stage{StageModem, Waiting, "no modem is found"}
+	case modem.PhaseOpening, modem.PhaseReading:
+		return Stage{StageModem, Waiting, "the modem is being opened"}
+	case modem.PhaseUnanswered:
+		return Stage{StageModem, Failed, "the modem does not answer"}
+	case modem.PhaseRadioOff:
+		return Stage{StageModem, Failed, "the modem's radio is blocked by a switch or its firmware"}
+	}
+	return Stage{StageModem, Done, fmt.Sprintf("%s on %s, interface %s", firstOf(m.Device.Model, m.Device.Driver, "modem"), m.Device.Control, m.Device.Interface)}
+}
+
+func simStage(s *control.Snapshot) Stage {
+	sim := s.Observed.Modem.SIM
+	switch sim.State {
+	case modem.SIMReady:
+		return Stage{StageSIM, Done, "SIM of " + strings.TrimSpace(firstOf(sim.SPN, sim.HomeName)+" "+sim.MCC+sim.MNC)}
+	case modem.SIMAbsent:
+		return Stage{StageSIM, Failed, "there is no SIM in the modem"}
+	case modem.SIMBad:
+		return Stage{StageSIM, Failed, "the SIM cannot be read"}
+	case modem.SIMPIN:
+		return Stage{StageSIM, Failed, "the SIM needs its PIN" + pinNote(sim)}
+	case modem.SIMPUK:
+		return Stage{StageSIM, Failed, "the SIM is blocked and needs its PUK" + triesNote(sim)}
+	case modem.SIMLocked:
+		return Stage{StageSIM, Failed, "the modem is locked to another operator"}
+	}
+	return Stage{StageSIM, Waiting, "the SIM is being read"}
+}
+
+func pinNote(sim modem.SIM) string {
+	if sim.PINRefused {
+		return "; the configured one was refused or may not be tried" + triesNote(sim)
+	}
+	return triesNote(sim)
+}
+
+func triesNote(sim modem.SIM) string {
+	if sim.TriesLeft < 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (tries left: %d)", sim.TriesLeft)
+}
+
+func networkStage(s *control.Snapshot) Stage {
+	m := s.Observed.Modem
+	r := m.Registration
+	name := strings.TrimSpace(r.Name + " " + r.PLMN)
+	switch {
+	case m.Phase == modem.PhaseDenied:
+		return Stage{StageNetwork, Failed, fmt.Sprintf("the network %s refuses this SIM (cause %d: %s)", name, r.Cause, provision.MobilityCause(r.Cause))}
+	case m.Phase == modem.PhaseRoaming:
+		return Stage{StageNetwork, Failed, "the SIM is abroad on " + name + " and roaming is not allowed in the configuration"}
+	case r.State == "home" || r.State == "roaming" || r.State == "partner":
+		text := "registered with " + name
+		if r.State != "home" {
+			text += ", " + r.State
+		}
+		return Stage{StageNetwork, Done, strings.TrimSpace(text + " " + r.Technology)}
+	}
+	return Stage{StageNetwork, Waiting, "the modem is searching for the network"}
+}
+
+func apnStage(s *control.Snapshot) Stage {
+	_, outcome := s.APN.Rung()
+	switch {
+	case s.Observed.Modem.Bearers[modem.Shared].State != modem.BearerUp:
+		return Stage{StageAPN, Waiting, s.APN.Why()}
+	case outcome == provision.Carries || outcome == provision.Held:
+		return Stage{StageAPN, Done, s.APN.Why()}
+	case outcome == provision.Trying:
+		return Stage{StageAPN, Waiting, s.APN.Why()}
+	}
+	return Stage{StageAPN, Failed, s.APN.Why()}
+}
+
+func addressStage(s *control.Snapshot) Stage {
+	b := s.Observed.Modem.Bearers[modem.Shared]
+	if b.State != modem.BearerUp || b.IPv4 == nil || len(b.IPv4.Addresses) == 0 {
+		return Stage{StageAddress, Waiting, "the network gave no address yet"}
+	}
+	text := fmt.Sprintf("%s on %s", b.IPv4.Addresses[0], b.Interface)
+	if b.IPv4.MTU > 0 {
+		text += fmt.Sprintf(", MTU %d", b.IPv4.MTU)
+	}
+	return Stage{StageAddress, Done, text}
+}
+
+func firewallStage(s *control.Snapshot) Stage {
+	if !s.Observed.NAT.Loaded {
+		return Stage{StageFirewall, Failed, "the ruleset is not in force"}
+	}
+	return Stage{StageFirewall, Done, "ruleset in force"}
+}
+
+func lanStage(s *control.Snapshot) Stage {
+	n := len(clientsDoc(s.Observed))
+	text := fmt.Sprintf("%s on %s", prefixText(s.Desired.Link.LAN.Address), s.Config.LAN.Bridge)
+	if s.Config.DHCP.Enabled && !s.Observed.DHCP.Serving {
+		return Stage{StageLAN, Waiting, "no addresses are leased on " + text}
+	}
+	return Stage{StageLAN, Done, fmt.Sprintf("%s, %d client(s)", text, n)}
+}
+
+func gatewayStage(s *control.Snapshot) Stage {
+	return probeStage(StageGateway, s.Observed.Probe.Gateway, s.Config.Probe.Enabled)
+}
+
+func clientStage(s *control.Snapshot) Stage {
+	return probeStage(StageClient, s.Observed.Probe.Client, s.Config.Probe.Enabled && s.Config.Probe.Client)
+}
+
+func probeStage(name string, r probe.Result, wanted bool) Stage {
+	switch {
+	case !wanted:
+		return Stage{name, Off, "nothing proves that there is Internet: the probe is switched off"}
+	case r.Verdict == probe.Unknown:
+		return Stage{name, Waiting, "the Internet is not proved yet"}
+	case r.Verdict == probe.Online:
+		return Stage{name, Done, r.Detail}
+	case r.Verdict == probe.Unproven:
+		return Stage{name, Off, r.Cannot}
+	}
+	return Stage{name, Failed, r.Detail}
+}

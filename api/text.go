@@ -1,0 +1,67 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Text renders the document for a person at a terminal.
+func (d Document) Text() string {
+	var b strings.Builder
+	fmt.Fprintln(&b, d.Sentence)
+	for _, s := range d.Stages {
+		fmt.Fprintf(&b, "  %s %-17s %s\n", mark(s.State), s.Name, s.Text)
+	}
+	for _, t := range d.APN.Story {
+		fmt.Fprintf(&b, "  tried %q %s %s: %s%s\n", t.APN, t.Family, t.Auth, t.Outcome, note(t))
+	}
+	for _, r := range d.Reasons {
+		fmt.Fprintf(&b, "  %s %s: %s\n", r.What, r.Value, r.Why)
+	}
+	for _, c := range d.Clients {
+		fmt.Fprintf(&b, "  client %-15s %s %-16s up %s, down %s\n", c.Address, c.MAC, c.Name, Bytes(c.Up), Bytes(c.Down))
+	}
+	for _, p := range d.Problems {
+		fmt.Fprintf(&b, "  problem: %s\n", p)
+	}
+	return b.String()
+}
+
+func mark(s StageState) string {
+	switch s {
+	case Done:
+		return "ok  "
+	case Failed:
+		return "FAIL"
+	case Off:
+		return "off "
+	}
+	return "wait"
+}
+
+func note(t Try) string {
+	text := ""
+	if t.Cause != 0 {
+		text = fmt.Sprintf(" (cause %d)", t.Cause)
+	}
+	if t.Note != "" {
+		text += ", " + t.Note
+	}
+	return text
+}
+
+// Bytes writes a size with a binary unit and one decimal, without floats.
+func Bytes(n uint64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	tenths, u := n*10, 0
+	if n > 1<<60 {
+		return "over 1 EiB"
+	}
+	for tenths >= 10240 && u < len(units)-1 {
+		tenths, u = tenths/1024, u+1
+	}
+	if u == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%d.%d %s", tenths/10, tenths%10, units[u])
+}

@@ -1,0 +1,97 @@
+// Command tetherd turns a board with a cellular modem into a hotspot that works.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+// version is set by the linker.
+var version = "unreleased"
+
+// Exit codes, the same for every command.
+const (
+	exitOK     = 0
+	exitFailed = 1 // what was asked for failed; the reason is on stderr
+	exitUsage  = 2 // unknown command or flag
+	exitConfig = 3 // the configuration file has faults
+	exitDown   = 4 // no tetherd answers on the local socket
+)
+
+// exit is an error that carries an exit code.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e exit) Error() string { return e.err.Error() }
+func (e exit) Unwrap() error { return e.err }
+
+// command is one subcommand.
+type command struct {
+	name, args, help string
+	run              func(args []string, out io.Writer) error
+}
+
+func commands() []command {
+	return []command{
+		{"run", "", "be the gateway until SIGTERM", runCommand},
+		{"status", "", "show what the running gateway does", statusCommand},
+		{"plan", "", "show what would be done and why, without doing it", planCommand},
+		{"check", "[FILE]", "report every fault of a configuration file", checkCommand},
+		{"apn", "MCCMNC|IMSI", "show the access points that would be tried, in order", apnCommand},
+		{"version", "", "print the version", versionCommand},
+	}
+}
+
+func main() { os.Exit(dispatch(os.Args[1:], os.Stdout, os.Stderr)) }
+
+func dispatch(args []string, out, complaints io.Writer) int {
+	if len(args) == 0 {
+		usage(complaints)
+		return exitUsage
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return code(c.run(args[1:], out), complaints)
+		}
+	}
+	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		usage(out)
+		return exitOK
+	}
+	fmt.Fprintf(complaints, "tetherd: there is no command %q\n", args[0])
+	usage(complaints)
+	return exitUsage
+}
+
+// code prints an error and turns it into an exit code.
+func code(err error, complaints io.Writer) int {
+	switch e := (exit{}); {
+	case err == nil:
+		return exitOK
+	case errors.Is(err, flag.ErrHelp):
+		return exitUsage
+	case errors.As(err, &e):
+		fmt.Fprintln(complaints, "tetherd:", err)
+		return e.code
+	}
+	fmt.Fprintln(complaints, "tetherd:", err)
+	return exitFailed
+}
+
+func usage(w io.Writer) {
+	fmt.Fprintln(w, "usage: tetherd COMMAND [flags]")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %-12s %s\n", c.name, c.args, c.help)
+	}
+	fmt.Fprintln(w, "tetherd COMMAND -h lists the flags of a command.")
+}
+
+func versionCommand(_ []string, out io.Writer) error {
+	_, err := fmt.Fprintln(out, "tetherd", version)
+	return err
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/probe"
+)
+
+// defaultConfig is where the configuration lives when no flag names another file.
+const defaultConfig = "/etc/config/tetherd"
+
+// gcPercent trades a little CPU for a smaller heap: the machines are small and the
+// hot paths do not allocate.
+const gcPercent = 50
+
+func runCommand(args []string, _ io.Writer) error {
+	fs := flag.NewFlagSet("run", flag.ContinueOnError)
+	path := fs.String("config", defaultConfig, "configuration `file`")
+	root := fs.String("root", "/", "root `folder` of sysfs and device nodes, for labs")
+	handOver := fs.Bool("hand-over", false, "leave bearer, rules and addresses in force when told to end, for the next process")
+	if err := fs.Parse(args); err != nil {
+		return exit{exitUsage, err}
+	}
+	debug.SetGCPercent(gcPercent)
+	cfg, err := config.Load(*path)
+	if err != nil {
+		return exit{exitConfig, err}
+	}
+	level := new(slog.LevelVar)
+	level.Set(cfg.Main.LogLevel)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+
+	var leave atomic.Bool
+	leave.Store(*handOver)
+	ctx, stop := endOnSignal(&leave)
+	defer stop()
+	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Log: log, Leave: leave.Load})
+	server := &api.Server{Loop: loop, Version: version, Log: log}
+	local, err := api.ListenLocal(cfg.API.Socket)
+	if err != nil {
+		return err
+	}
+	log.Info("tetherd starts", "version", version, "config", *path, "status", cfg.API.Socket)
+	return serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
+		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
+		group.Go(func() error { return server.ServeLAN(ctx) })
+		group.Go(func() error { return watchConfig(ctx, *path, loop, level) })
+	})
+}
+
+// serve runs the loop with its faces. The faces go on while the loop takes things
+// down and end after it.
+func serve(ctx context.Context, loop *control.Loop, server *api.Server, faces func(context.Context, *errgroup.Group)) error {
+	facesCtx, stopFaces := context.WithCancel(context.Background())
+	defer stopFaces()
+	group, facesCtx := errgroup.WithContext(facesCtx)
+	faces(facesCtx, group)
+	loopCtx, stopLoop := context.WithCancel(ctx)
+	defer stopLoop()
+	context.AfterFunc(facesCtx, stopLoop) // a face that fails ends the program in order
+	err := loop.Run(loopCtx)
+	stopFaces()
+	return errors.Join(err, group.Wait())
+}
+
+// parts builds the drivers. It is the only place that knows which part needs
+// another's facts.
+func parts(cfg *config.Config, root string, log *slog.Logger) control.Parts {
+	part := func(name string) *slog.Logger { return log.With("part", name) }
+	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp")})
+	return control.Parts{
+		NAT:   nat.New(nat.Options{Log: part("nat")}),
+		Link:  link.New(link.Options{Log: part("link")}),
+		DHCP:  leases,
+		DNS:   dns.New(dns.Options{Leases: leases.Names(), Log: part("dns")}),
+		Modem: modem.New(modem.Options{Root: root, StateDir: cfg.Main.StateDir, RunDir: cfg.Main.RunDir, Log: part("modem")}),
+		Probe: probe.New(probe.Options{Log: part("probe")}),
+	}
+}
+
+// endOnSignal gives a context that ends on SIGTERM and SIGINT, and on SIGUSR2
+// leaving everything in force for the next process.
+func endOnSignal(leave *atomic.Bool) (context.Context, context.CancelFunc) {
+	ctx, stop := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
+	go func() {
+		if <-signals == unix.SIGUSR2 {
+			leave.Store(true)
+		}
+		stop()
+	}()
+	return ctx, stop
+}
+
+// watchConfig reloads the configuration on SIGHUP and when its file is replaced
+// or written.
+func watchConfig(ctx context.Context, path string, loop *control.Loop, level *slog.LevelVar) error {
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, unix.SIGHUP)
+	defer signal.Stop(hup)
+	written, err := config.Watch(ctx, path)
+	if err != nil {
+		return fmt.Errorf("watch the configuration: %w", err)
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hup:
+		case <-written:
+		}
+		if err := loop.Send(reload(path, level)); err != nil {
+			return err
+		}
+	}
+}
+
+func reload(path string, level *slog.LevelVar) control.Intent {
+	cfg, err := config.Load(path)
+	if err != nil {
+		return control.BadConfig{Text: err.Error()}
+	}
+	level.Set(cfg.Main.LogLevel)
+	return control.Reload{Config: cfg}
+}

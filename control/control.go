@@ -1,0 +1,189 @@
+// Package control is the loop: one turn observes every part, compiles what is
+// wanted, and applies what differs. It is the only place where several parts meet,
+// and it owns no lock: one goroutine turns the crank, everybody else reads the
+// immutable Snapshot of the last turn or sends an Intent.
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
+)
+
+// Part is the contract of a part: Apply takes a complete wish and returns
+// promptly, Observe tells what is and never fails, Run does the long work until
+// ctx ends and calls changed when there is something new to observe.
+type Part[Spec, Status any] interface {
+	Apply(Spec) error
+	Observe() Status
+	Run(ctx context.Context, changed func()) error
+}
+
+// Parts are all parts there are.
+type Parts struct {
+	NAT   Part[nat.Spec, nat.Status]
+	Link  Part[link.Spec, link.Status]
+	DHCP  Part[dhcp.Spec, dhcp.Status]
+	DNS   Part[dns.Spec, dns.Status]
+	Modem Part[modem.Spec, modem.Status]
+	Probe Part[probe.Spec, probe.Status]
+}
+
+// Intent is something that a face of the program wants.
+type Intent any
+
+// Reload is the Intent to use another configuration from now on.
+type Reload struct{ Config *config.Config }
+
+// BadConfig is the Intent to show that the configuration on disk has faults, so
+// that the former one stays in force. Text is one fault a line.
+type BadConfig struct{ Text string }
+
+// Options of a Loop.
+type Options struct {
+	Parts  Parts
+	Config *config.Config
+	Log    *slog.Logger
+	// Leave keeps bearer, table, leases and addresses in the kernel when the loop
+	// ends, for the next process to adopt.
+	Leave func() bool
+}
+
+// Loop is the one goroutine that decides.
+type Loop struct {
+	opt     Options
+	log     *slog.Logger
+	wake    chan struct{}
+	intents chan Intent
+	last    atomic.Pointer[Snapshot]
+	state   state
+}
+
+// state is what one turn hands to the next.
+type state struct {
+	inputs    plan.Inputs
+	memory    store
+	former    former
+	rx        received
+	badConfig string
+	marks     Marks
+	seq       uint64
+	failures  []string
+}
+
+// New returns a Loop that is ready to Run. Its first Snapshot is there at once.
+func New(opt Options) *Loop {
+	l := &Loop{
+		opt:     opt,
+		log:     opt.Log,
+		wake:    make(chan struct{}, 1),
+		intents: make(chan Intent, 16),
+	}
+	l.state.inputs.Config = opt.Config
+	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
+	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
+	l.state.inputs.Former = l.state.former.read.Bearers
+	l.state.marks.Started = time.Now()
+	l.last.Store(&Snapshot{Marks: l.state.marks, Config: opt.Config, superseded: make(chan struct{})})
+	return l
+}
+
+// Snapshot returns the state after the last turn.
+func (l *Loop) Snapshot() *Snapshot { return l.last.Load() }
+
+// Send hands an Intent to the loop. It fails when the loop is too far behind.
+func (l *Loop) Send(i Intent) error {
+	select {
+	case l.intents <- i:
+		return nil
+	default:
+		return errors.New("control: too many intents are waiting")
+	}
+}
+
+// changed asks for a turn; calls before it begins are one.
+func (l *Loop) changed() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run turns until ctx ends, then takes down everything of ours, or leaves it when
+// Options.Leave says so. It returns nil after an orderly end.
+func (l *Loop) Run(ctx context.Context) error {
+	// Parts outlive ctx: they are needed to take things down.
+	parts, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	group, parts := errgroup.WithContext(parts)
+	l.start(group, parts)
+	l.loop(ctx, parts)
+	if l.opt.Leave == nil || !l.opt.Leave() {
+		l.down()
+	}
+	l.state.memory.flush(l.log)
+	stop()
+	if err := group.Wait(); err != nil {
+		return fmt.Errorf("control: part ended: %w", err)
+	}
+	return nil
+}
+
+func (l *Loop) start(group *errgroup.Group, ctx context.Context) {
+	p := l.opt.Parts
+	for _, run := range []func(context.Context, func()) error{
+		p.NAT.Run, p.Link.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run,
+	} {
+		group.Go(func() error { return run(ctx, l.changed) })
+	}
+}
+
+// loop turns on every change, every Intent and at the time that the last turn
+// asked for, but never more often than the pace allows.
+func (l *Loop) loop(ctx, parts context.Context) {
+	pace := newPace(time.Now())
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-parts.Done():
+			return
+		case <-timer.C:
+		case <-l.wake:
+		case i := <-l.intents:
+			l.take(i)
+		}
+		if !pace.wait(ctx) {
+			return
+		}
+		timer.Reset(time.Until(l.turn(time.Now())))
+	}
+}
+
+// take folds one Intent into the inputs.
+func (l *Loop) take(i Intent) {
+	switch i := i.(type) {
+	case Reload:
+		l.log.Info("configuration reloaded")
+		l.state.inputs.Config, l.state.badConfig = i.Config, ""
+	case BadConfig:
+		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
+		l.state.badConfig = i.Text
+	}
+}

@@ -1,0 +1,137 @@
+package control
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// flushDelay batches writes to flash: a new winner is written this long after it
+// was found.
+const flushDelay = 5 * time.Second
+
+// store keeps what worked for each SIM in a file.
+type store struct {
+	path   string
+	memory *provision.Memory
+	due    time.Time // when to write; zero when the file is up to date
+}
+
+// openStore reads the memory. What cannot be read is put aside and logged, never
+// lost silently and never in the way.
+func openStore(dir string, log *slog.Logger) store {
+	s := store{path: filepath.Join(dir, "apn-memory")}
+	text, err := os.ReadFile(s.path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("access point memory cannot be read", "err", err)
+	}
+	var salt provision.Salt
+	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
+	s.memory, err = provision.ParseMemory(text, salt)
+	if err != nil {
+		log.Warn("access point memory is damaged and was put aside", "err", err)
+		if err := os.Rename(s.path, s.path+".damaged"); err != nil {
+			log.Warn("access point memory cannot be put aside", "err", err)
+		}
+	}
+	return s
+}
+
+// remember notes a winner; the file follows after flushDelay.
+func (s *store) remember(iccid modem.Secret, rung provision.Rung, now time.Time, log *slog.Logger) {
+	next, changed := s.memory.Remember(iccid, rung, now)
+	if !changed {
+		return
+	}
+	s.memory, s.due = next, now.Add(flushDelay)
+	log.Info("access point remembered for this SIM", "apn", rung.Bearer.APN)
+}
+
+// flushDue writes the file when it is due and returns when it will be.
+func (s *store) flushDue(now time.Time, log *slog.Logger) time.Time {
+	if !s.due.IsZero() && !now.Before(s.due) {
+		s.flush(log)
+	}
+	return s.due
+}
+
+func (s *store) flush(log *slog.Logger) {
+	if s.due.IsZero() {
+		return
+	}
+	s.due = time.Time{}
+	if err := writeFile(s.path, s.memory.Encode()); err != nil {
+		log.Error("access point memory cannot be written", "err", err)
+	}
+}
+
+// writeFile replaces a file in one step, readable by its owner only.
+func writeFile(path string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return renameio.WriteFile(path, text, 0o600)
+}
+
+// note is what a process leaves for the next one of the same boot. It holds no
+// credentials.
+type note struct {
+	Bearers map[modem.Purpose]modem.BearerStatus // that were up
+	Trace   string                               // what the ladder had settled for
+}
+
+// former keeps a note in the run folder: a restarted process holds addresses, routes
+// and rules for the noted bearers until the modem has told what became of them.
+type former struct {
+	path    string
+	read    note // of the former process
+	written note
+}
+
+// openFormer reads what a former process left. Damage means that nothing was left.
+func openFormer(dir string, log *slog.Logger) former {
+	f := former{path: filepath.Join(dir, "bearers.json")}
+	text, err := os.ReadFile(f.path)
+	if err != nil {
+		return f
+	}
+	if err := json.Unmarshal(text, &f.read); err != nil {
+		log.Warn("note of the former process is damaged", "err", err)
+		f.read = note{}
+	}
+	f.written = f.read
+	return f
+}
+
+// note writes the bearers that are up and the ladder's trace when they differ from
+// the last note.
+func (f *former) note(bearers map[modem.Purpose]modem.BearerStatus, trace string, log *slog.Logger) {
+	next := note{Bearers: map[modem.Purpose]modem.BearerStatus{}, Trace: trace}
+	for p, b := range bearers {
+		if b.State == modem.BearerUp {
+			next.Bearers[p] = modem.BearerStatus{State: b.State, Interface: b.Interface, Session: b.Session, Since: b.Since.UTC(), IPv4: b.IPv4, IPv6: b.IPv6}
+		}
+	}
+	if reflect.DeepEqual(next, f.written) {
+		return
+	}
+	text, err := json.Marshal(next)
+	if err == nil {
+		err = writeFile(f.path, text)
+	}
+	if err != nil {
+		log.Error("bearers cannot be noted for the next process", "err", err)
+	}
+	f.written = next // also after a failure: it is tried again with the next change
+}

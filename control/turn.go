@@ -1,0 +1,214 @@
+package control
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// idle is the longest time between two turns: a safeguard against a change that no
+// part reported.
+const idle = time.Minute
+
+// turn is one turn of the crank. It returns when the next one is due at the latest.
+func (l *Loop) turn(now time.Time) time.Time {
+	obs := l.observe(now)
+	wake := l.fold(obs)
+	want := plan.Compile(l.state.inputs, obs)
+	steps := plan.Diff(want, obs, l.state.inputs.Off)
+	l.apply(want, steps)
+	l.publish(obs, want, steps)
+	if wake.IsZero() || wake.After(now.Add(idle)) {
+		return now.Add(idle)
+	}
+	return wake
+}
+
+func (l *Loop) observe(now time.Time) plan.Observed {
+	p := l.opt.Parts
+	return plan.Observed{
+		Now:     now,
+		Started: l.state.marks.Started,
+		NAT:     p.NAT.Observe(),
+		Link:    p.Link.Observe(),
+		DHCP:    p.DHCP.Observe(),
+		DNS:     p.DNS.Observe(),
+		Modem:   p.Modem.Observe(),
+		Probe:   p.Probe.Observe(),
+	}
+}
+
+// fold carries what was observed into the next inputs: the ladder climbs, a winner
+// is remembered, networks to avoid are noted.
+func (l *Loop) fold(obs plan.Observed) time.Time {
+	s := &l.state
+	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link)
+	s.inputs.WasOnline = s.inputs.WasOnline || online(obs.Probe)
+	s.mark(obs)
+	wake := l.climb(obs)
+	if s.inputs.Former = plan.StillFormer(s.inputs.Former, obs); s.inputs.Former == nil && !s.inputs.Off {
+		s.former.note(obs.Modem.Bearers, s.inputs.Ladder.Trace(), l.log)
+	}
+	return wake
+}
+
+// climb moves the ladder on and remembers its winner.
+func (l *Loop) climb(obs plan.Observed) time.Time {
+	s := &l.state
+	wish := s.inputs.Config.APNs
+	sim := provision.IdentityOf(obs.Modem.SIM)
+	key := ""
+	if identified(obs.Modem) {
+		key = provision.Key(wish, sim)
+	}
+	rungs := func() []provision.Rung {
+		abroad := obs.Modem.Registration.State == "roaming"
+		return provision.Rungs(provision.Candidates(wish, sim, s.memory.memory, abroad))
+	}
+	before := s.inputs.Ladder.Story()
+	ladder, wake := s.inputs.Ladder.Climb(key, rungs, s.seen(obs))
+	s.inputs.Ladder = ladder
+	if story := ladder.Story(); len(story) > 0 && !sameStory(before, story) {
+		t := story[len(story)-1]
+		l.log.Info("access point", "apn", t.APN, "family", t.Family, "source", t.Source, "outcome", t.Outcome, "cause", t.Cause, "note", t.Note)
+	}
+	if rung, ok := ladder.Winner(); ok {
+		s.memory.remember(sim.ICCID, rung, obs.Now, l.log)
+	}
+	return earliest(wake, s.memory.flushDue(obs.Now, l.log))
+}
+
+// identified says that the SIM has told all that it has to tell: a choice made
+// earlier would be made without its home network or names.
+func identified(m modem.Status) bool {
+	switch m.Phase {
+	case modem.PhaseRegister, modem.PhaseDenied, modem.PhaseRoaming, modem.PhaseAttach, modem.PhaseReady:
+		return m.SIM.State == modem.SIMReady
+	}
+	return false
+}
+
+func sameStory(a, b []provision.Try) bool {
+	return len(a) == len(b) && (len(a) == 0 || a[len(a)-1] == b[len(b)-1])
+}
+
+// seen is what the ladder may know of this turn.
+func (s *state) seen(obs plan.Observed) provision.Seen {
+	b := obs.Modem.Bearers[modem.Shared]
+	key := plan.ProbeKey(b)
+	seen := provision.Seen{
+		Now:     obs.Now,
+		Ready:   obs.Modem.Phase == modem.PhaseReady,
+		Bearer:  b,
+		Probing: s.inputs.Config.Probe.Enabled,
+		RxGrew:  s.rx.grew(key, b.Interface, obs.Link),
+		Trace:   s.former.read.Trace,
+	}
+	if g := obs.Probe.Gateway; g.Key == key {
+		seen.Verdict, seen.Failed = g.Verdict, g.Failed
+	}
+	return seen
+}
+
+// received notes how much had come in when a bearer came up.
+type received struct {
+	key  string
+	base uint64
+}
+
+// grew says whether more has come in by the interface since the bearer named by key
+// came up.
+func (r *received) grew(key, name string, l link.Status) bool {
+	i := slices.IndexFunc(l.Interfaces, func(i link.Interface) bool { return i.Name == name })
+	if i < 0 {
+		return false
+	}
+	if r.key != key {
+		r.key, r.base = key, l.Interfaces[i].RxBytes
+	}
+	return l.Interfaces[i].RxBytes > r.base
+}
+
+// apply hands each differing part its wish. The link waits for the ruleset: when
+// that could not be loaded, nothing may be forwarded.
+func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
+	l.state.failures = l.state.failures[:0:0]
+	closed := true
+	for _, s := range steps {
+		if s.Part == plan.Link && !closed {
+			continue
+		}
+		err := l.applyStep(want, s.Part)
+		if err == nil {
+			l.log.Debug("applied", "part", s.Part, "why", s.Why)
+			continue
+		}
+		closed = closed && s.Part != plan.NAT
+		l.log.Error("part refused its wish", "part", s.Part, "err", err)
+		l.state.failures = append(l.state.failures, fmt.Sprintf("%s: %v", s.Part, err))
+	}
+}
+
+func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
+	p := l.opt.Parts
+	switch part {
+	case plan.NAT:
+		return p.NAT.Apply(want.NAT)
+	case plan.Link:
+		return p.Link.Apply(want.Link)
+	case plan.DHCP:
+		return p.DHCP.Apply(want.DHCP)
+	case plan.DNS:
+		return p.DNS.Apply(want.DNS)
+	case plan.Modem:
+		return p.Modem.Apply(want.Modem)
+	case plan.Probe:
+		return p.Probe.Apply(want.Probe)
+	}
+	return errors.New("no such part")
+}
+
+// online says that a client has Internet, by the best proof there is.
+func online(s probe.Status) bool {
+	if s.Client.Key != "" && s.Client.Verdict != probe.Unproven {
+		return s.Client.Verdict == probe.Online && s.Client.Key == s.InForce.Client.Key
+	}
+	return s.Gateway.Verdict == probe.Online && s.Gateway.Key == s.InForce.Gateway.Key
+}
+
+// downLimit is how long taking everything down may take in all.
+const downLimit = 1500 * time.Millisecond
+
+// down applies the off wish until nothing of ours is left or the limit is reached.
+func (l *Loop) down() {
+	l.state.inputs.Off = true
+	limit := time.NewTimer(downLimit)
+	defer limit.Stop()
+	for {
+		l.turn(time.Now())
+		if len(plan.Diff(plan.Desired{}, l.observe(time.Now()), true)) == 0 {
+			return
+		}
+		select {
+		case <-l.wake:
+		case <-limit.C:
+			l.log.Warn("not everything could be taken down in time")
+			return
+		}
+	}
+}
+
+// earliest is the smaller of two times, where zero means never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

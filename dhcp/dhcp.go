@@ -1,0 +1,98 @@
+// Package dhcp is the part that leases addresses to clients: DHCPv4 (RFC 2131)
+// now; DHCPv6 and router advertisements find their room here.
+//
+// The lease logic is pure: Table.Handle takes a message and the time and gives the
+// answer; table.go chooses addresses, handle.go holds the exchange, reply.go the
+// options. Sockets (socket.go, frame.go, arp.go), the lease file (file.go) and the
+// driver that joins them are at the edge.
+//
+// This server is the only authority on its LAN. So it answers a client that it does
+// not know but that asks for an address which is free with an ACK, and for any other
+// with a NAK, where RFC 2131 section 4.3.2 would have it stay silent: clients keep
+// their addresses when our memory is lost, and leave a former network at once.
+package dhcp
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Host is a reservation. Name is made safe as a DNS label and given to no other
+// client.
+type Host struct {
+	MAC  net.HardwareAddr
+	Addr netip.Addr
+	Name string
+}
+
+// Spec is the complete wish. The zero value means that no server runs.
+type Spec struct {
+	Interface   string       // LAN bridge; it may be absent and appear later
+	Server      netip.Prefix // the gateway's own address and the LAN's prefix length
+	First, Last netip.Addr   // pool, inclusive; the first 4096 addresses of it are used
+	LeaseTime   time.Duration
+	DNS         []netip.Addr // option 6
+	Domain      string       // option 15; "" none
+	MTU         int          // option 26; 0 none
+	// Hosts are reservations, sorted by MAC. They may lie outside the pool; one
+	// outside the subnet sleeps until the LAN moves there.
+	Hosts []Host
+}
+
+// Lease is one client's address.
+type Lease struct {
+	MAC      net.HardwareAddr
+	ClientID []byte // option 61; empty when the client sent none
+	Addr     netip.Addr
+	Hostname string // as a DNS label made safe; "" none
+	Expires  time.Time
+	Since    time.Time // first acknowledged
+	Reserved bool
+}
+
+// Status is what is.
+type Status struct {
+	Serving bool
+	InForce Spec    // zero while not serving
+	Leases  []Lease // acknowledged and not expired, sorted by address
+	Free    int     // addresses left in the pool for clients not yet known
+	Dropped uint64  // requests dropped by the queue's bound
+	Error   string  // why it does not serve; "" none
+}
+
+// Binder is told of a binding before its ACK is sent and, with a nil mac, after it
+// has ended. A renewal is told as well. It is the edge to the firewall; a nil Binder
+// is allowed. Calls come one at a time, must be short and must not call the Driver.
+type Binder interface {
+	Bind(mac net.HardwareAddr, addr netip.Addr)
+}
+
+// check refuses a Spec that cannot be served.
+func (s Spec) check() error {
+	if s.Interface == "" {
+		return nil
+	}
+	subnet := s.Server.Masked()
+	switch {
+	case !s.Server.IsValid() || !s.Server.Addr().Is4() || s.Server.Bits() > 30:
+		return fmt.Errorf("server %v is not an IPv4 address in a subnet with room for clients", s.Server)
+	case !subnet.Contains(s.First) || !subnet.Contains(s.Last) || s.Last.Less(s.First):
+		return fmt.Errorf("pool %v to %v does not lie in %v", s.First, s.Last, subnet)
+	case s.LeaseTime < 2*time.Second || s.LeaseTime/time.Second > math.MaxInt32:
+		return fmt.Errorf("lease time %v is out of range", s.LeaseTime)
+	case len(s.Domain) > 253:
+		return errors.New("domain is longer than 253 octets")
+	case s.MTU != 0 && (s.MTU < 68 || s.MTU > math.MaxUint16):
+		return fmt.Errorf("MTU %d is out of range", s.MTU) // RFC 2132 section 5.1
+	}
+	for _, a := range s.DNS {
+		if !a.Is4() {
+			return fmt.Errorf("DNS server %v is not an IPv4 address", a)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package dhcp
+
+import (
+	"net/netip"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDrift(t *testing.T) {
+	spec := testSpec()
+	empty := spec
+	empty.Hosts = []Host{}
+	for _, c := range []struct {
+		name string
+		spec Spec
+		st   Status
+		want string // in the only line; "" no line
+	}{
+		{"off and off", Spec{}, Status{}, ""},
+		{"off with leases remembered", Spec{}, Status{Leases: []Lease{{}}}, ""},
+		{"in force", spec, Status{Serving: true, InForce: spec}, ""},
+		{"nil and empty are the same", empty, Status{Serving: true, InForce: spec}, ""},
+		{"not serving", spec, Status{Error: "br-test: the interface is absent"}, "absent"},
+		{"serving in vain", Spec{}, Status{Serving: true, InForce: spec}, "should not"},
+	} {
+		got := Drift(c.spec, c.st)
+		if (c.want == "") != (len(got) == 0) || len(got) > 1 || !strings.Contains(strings.Join(got, ""), c.want) {
+			t.Errorf("%s: %q", c.name, got)
+		}
+	}
+}
+
+// Every field of the wish is compared, also one added later.
+func TestDriftSeesEveryField(t *testing.T) {
+	typ := reflect.TypeFor[Spec]()
+	for i := range typ.NumField() {
+		spec := testSpec()
+		f := reflect.ValueOf(&spec).Elem().Field(i)
+		switch v := f.Addr().Interface().(type) {
+		case *string:
+			*v += "x"
+		case *int:
+			*v++
+		case *time.Duration:
+			*v++
+		case *netip.Addr:
+			*v = v.Next()
+		case *netip.Prefix:
+			*v = netip.MustParsePrefix("10.0.0.1/24")
+		case *[]netip.Addr:
+			*v = append(*v, addr("192.0.2.1"))
+		case *[]Host:
+			*v = append(*v, Host{Addr: addr("192.168.8.9")})
+		default:
+			t.Fatalf("this test knows nothing of the type of %s", typ.Field(i).Name)
+		}
+		got := Drift(spec, Status{Serving: true, InForce: testSpec()})
+		if len(got) != 1 || !strings.Contains(got[0], typ.Field(i).Name) {
+			t.Errorf("%s: %q", typ.Field(i).Name, got)
+		}
+	}
+}
+
+func TestSpecsThatCannotBeServed(t *testing.T) {
+	if err := (Spec{}).check(); err != nil {
+		t.Errorf("off: %v", err)
+	}
+	for name, harm := range map[string]func(*Spec){
+		"no server":            func(s *Spec) { s.Server = netip.Prefix{} },
+		"IPv6 server":          func(s *Spec) { s.Server = netip.MustParsePrefix("fd00::1/64") },
+		"no room":              func(s *Spec) { s.Server = netip.MustParsePrefix("192.168.8.1/31") },
+		"pool elsewhere":       func(s *Spec) { s.First, s.Last = addr("10.0.0.1"), addr("10.0.0.9") },
+		"pool runs out of it":  func(s *Spec) { s.Last = addr("192.168.9.9") },
+		"pool backwards":       func(s *Spec) { s.First, s.Last = s.Last, s.First },
+		"no pool":              func(s *Spec) { s.First, s.Last = netip.Addr{}, netip.Addr{} },
+		"no lease time":        func(s *Spec) { s.LeaseTime = 0 },
+		"lease time too long":  func(s *Spec) { s.LeaseTime = 100 * 365 * 24 * hour },
+		"IPv6 DNS":             func(s *Spec) { s.DNS = []netip.Addr{addr("fd00::1")} },
+		"domain too long":      func(s *Spec) { s.Domain = strings.Repeat("d", 254) },
+		"MTU too small":        func(s *Spec) { s.MTU = 67 },
+		"MTU too large":        func(s *Spec) { s.MTU = 1 << 16 },
+		"negative lease time":  func(s *Spec) { s.LeaseTime = -hour },
+		"pool half given":      func(s *Spec) { s.Last = netip.Addr{} },
+		"mapped server":        func(s *Spec) { s.Server = netip.MustParsePrefix("::ffff:192.168.8.1/120") },
+		"DNS server not given": func(s *Spec) { s.DNS = []netip.Addr{{}} },
+	} {
+		spec := testSpec()
+		harm(&spec)
+		if spec.check() == nil {
+			t.Errorf("%s: accepted", name)
+		}
+		if err := New(Options{}).Apply(spec); err == nil || !strings.HasPrefix(err.Error(), "dhcp: ") {
+			t.Errorf("%s: Apply says %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,225 @@
+package dhcp
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The lease file is text: a line with its version, one line a lease, and a line with
+// their count, so that a file cut short is noticed.
+//
+//	tetherd-leases 1
+//	192.168.8.20 02:00:00:00:00:01 43100 3600 01020000000001 phone
+//	end 1
+//
+// The fields are address, hardware address, seconds that remain (0: ended, kept so
+// that the client finds its address again), seconds since the first acknowledgement,
+// client identifier in hex, host name; "-" is an empty field.
+//
+// Times are durations because a router's clock may start years back. They count from
+// the moment of reading, so a lease lasts longer by the time the server was off,
+// never shorter: nobody else gets an address that a client still believes to have.
+const (
+	fileHeader   = "tetherd-leases 1"
+	maxFile      = 4 << 20 // octets
+	maxFileLines = 2 * maxPool
+)
+
+var errCorrupt = errors.New("corrupt lease file")
+
+// record is one line.
+type record struct {
+	addr      netip.Addr
+	mac       hwaddr
+	clientID  string
+	hostname  string
+	remaining time.Duration
+	age       time.Duration
+}
+
+// records lists all entries ever acknowledged, by address, and marks them as saved.
+func (t *Table) records(now time.Time) []record {
+	var list []record
+	for addr, e := range t.byAddr {
+		if e.expires.IsZero() {
+			continue
+		}
+		e.saved = e.expires
+		list = append(list, record{
+			addr: addr, mac: e.client.mac, clientID: e.clientID, hostname: e.hostname,
+			remaining: max(0, e.expires.Sub(now)), age: max(0, now.Sub(e.since)),
+		})
+	}
+	slices.SortFunc(list, func(a, b record) int { return a.addr.Compare(b.addr) })
+	return list
+}
+
+// restore adopts records as far as the present Spec has room for them. A lease that
+// had not ended gets at least half a lease time, so that a client whose last renewal
+// was not written comes to renew before.
+func (t *Table) restore(list []record, now time.Time) {
+	for _, r := range list {
+		c := clientOf(r.mac, r.clientID)
+		if _, reserved := t.owners[r.addr]; !reserved && !t.inPool(r.addr) ||
+			t.byAddr[r.addr] != nil || t.byClient[c] != nil {
+			continue
+		}
+		if r.remaining > 0 {
+			r.remaining = max(r.remaining, t.spec.LeaseTime/2)
+		}
+		e := &entry{
+			client: c, clientID: r.clientID, addr: r.addr, hostname: r.hostname,
+			since: now.Add(-r.age), expires: now.Add(r.remaining), saved: now.Add(r.remaining),
+			bound: r.remaining > 0,
+		}
+		t.byAddr[r.addr], t.byClient[c] = e, e
+	}
+}
+
+// appendLeases writes the file's text.
+func appendLeases(b []byte, list []record) []byte {
+	b = append(b, fileHeader+"\n"...)
+	for _, r := range list {
+		b = fmt.Appendf(b, "%v %v %d %d %s %s\n", r.addr, r.mac.hardware(),
+			(r.remaining+time.Second-1)/time.Second, r.age/time.Second,
+			cmp.Or(hex.EncodeToString([]byte(r.clientID)), "-"), cmp.Or(r.hostname, "-"))
+	}
+	return fmt.Appendf(b, "end %d\n", len(list))
+}
+
+// parseLeases reads the file's text. It takes what appendLeases writes and nothing
+// else.
+func parseLeases(text []byte) ([]record, error) {
+	body, ok := strings.CutSuffix(string(text), "\n")
+	lines := strings.SplitN(body, "\n", maxFileLines+3)
+	if !ok || len(lines) < 2 || len(lines) > maxFileLines+2 || lines[0] != fileHeader {
+		return nil, errCorrupt
+	}
+	last := len(lines) - 1
+	if lines[last] != "end "+strconv.Itoa(last-1) {
+		return nil, fmt.Errorf("%w: cut short", errCorrupt)
+	}
+	list := make([]record, 0, last-1)
+	for i, line := range lines[1:last] {
+		r, ok := parseRecord(line)
+		if !ok || i > 0 && !list[i-1].addr.Less(r.addr) {
+			return nil, fmt.Errorf("%w: line %d", errCorrupt, i+2)
+		}
+		list = append(list, r)
+	}
+	return list, nil
+}
+
+func parseRecord(line string) (r record, ok bool) {
+	f := strings.Split(line, " ")
+	if len(f) != 6 {
+		return r, false
+	}
+	var good [6]bool
+	var err error
+	r.addr, err = netip.ParseAddr(f[0])
+	good[0] = err == nil && r.addr.Is4()
+	mac, err := net.ParseMAC(f[1])
+	r.mac, good[1] = hwaddrOf(mac)
+	good[1] = good[1] && err == nil && mac.String() == f[1]
+	r.remaining, good[2] = parseSeconds(f[2])
+	r.age, good[3] = parseSeconds(f[3])
+	id, err := hex.DecodeString(strings.TrimPrefix(f[4], "-"))
+	r.clientID = string(id)
+	good[4] = err == nil && len(id) <= maxClientID && cmp.Or(hex.EncodeToString(id), "-") == f[4]
+	r.hostname = strings.TrimPrefix(f[5], "-")
+	good[5] = label(r.hostname) == r.hostname && cmp.Or(r.hostname, "-") == f[5]
+	return r, good == [6]bool{true, true, true, true, true, true}
+}
+
+func parseSeconds(s string) (time.Duration, bool) {
+	v, err := strconv.ParseUint(s, 10, 31)
+	return time.Duration(v) * time.Second, err == nil && strconv.FormatUint(v, 10) == s
+}
+
+// readFile returns the records of a lease file; a missing one has none. A corrupt
+// file is moved aside, where a person can look at it.
+func readFile(path string) ([]record, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, err
+	}
+	list, err := parseLeases(text)
+	if err != nil {
+		return nil, errors.Join(err, os.Rename(path, path+".corrupt"))
+	}
+	return list, nil
+}
+
+// writeFile replaces the lease file in one step: after a power cut there is either
+// the old one or the new one.
+func writeFile(path string, list []record) (err error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, bytes.NewReader(appendLeases(nil, list)))
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// saver decides when the lease file is written: as late as the changes allow, and
+// at most once in saveSpacing, however many clients come and go.
+type saver struct {
+	due  time.Time // zero: nothing to write
+	last time.Time // of the last attempt
+}
+
+const saveSpacing = 30 * time.Second
+
+// want asks for a write within the given time; 0 asks for none.
+func (s *saver) want(within time.Duration, now time.Time) {
+	if within == 0 {
+		return
+	}
+	at := now.Add(within)
+	if earliest := s.last.Add(saveSpacing); !s.last.IsZero() && at.Before(earliest) {
+		at = earliest
+	}
+	if s.due.IsZero() || at.Before(s.due) {
+		s.due = at
+	}
+}
+
+// take reports whether a write is due, and if so counts it as done.
+func (s *saver) take(now time.Time) bool {
+	if s.due.IsZero() || now.Before(s.due) {
+		return false
+	}
+	s.due, s.last = time.Time{}, now
+	return true
+}

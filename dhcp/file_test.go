@@ -1,0 +1,217 @@
+package dhcp
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+const goodFile = `tetherd-leases 1
+192.168.8.100 02:00:00:00:00:01 43200 60 - phone
+192.168.8.101 02:00:00:00:00:02 1 7200 01020000000002 -
+192.168.8.102 02:00:00:00:00:03 0 90000 ff00 tv
+end 3
+`
+
+func TestLeaseFileText(t *testing.T) {
+	list, err := parseLeases([]byte(goodFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []record{
+		{addr("192.168.8.100"), dev(1).mac, "", "phone", 12 * hour, time.Minute},
+		{addr("192.168.8.101"), dev(2).mac, "\x01\x02\x00\x00\x00\x00\x02", "", time.Second, 2 * hour},
+		{addr("192.168.8.102"), dev(3).mac, "\xff\x00", "tv", 0, 25 * hour},
+	}
+	if !slices.Equal(list, want) {
+		t.Errorf("%+v", list)
+	}
+	if got := string(appendLeases(nil, list)); got != goodFile {
+		t.Errorf("written again:\n%s", got)
+	}
+}
+
+func TestBadLeaseFiles(t *testing.T) {
+	edit := func(old, new string) string { return strings.Replace(goodFile, old, new, 1) }
+	for name, text := range map[string]string{
+		"empty":                    "",
+		"zeros after a power cut":  strings.Repeat("\x00", 4096),
+		"only the header":          "tetherd-leases 1\n",
+		"another version":          edit("leases 1", "leases 2"),
+		"cut between lines":        goodFile[:strings.Index(goodFile, "192.168.8.102")],
+		"cut within a line":        goodFile[:80],
+		"no last newline":          strings.TrimSuffix(goodFile, "\n"),
+		"a line lost":              edit("192.168.8.101 02:00:00:00:00:02 1 7200 01020000000002 -\n", ""),
+		"text after the end":       goodFile + "x\n",
+		"an address twice":         edit("8.101", "8.100"),
+		"not sorted":               edit("8.102", "8.99"),
+		"IPv6 address":             edit("192.168.8.100", "fd00::1"),
+		"mapped address":           edit("192.168.8.100", "::ffff:192.168.8.100"),
+		"no address":               edit("192.168.8.100", "-"),
+		"multicast hardware":       edit("02:00:00:00:00:01", "03:00:00:00:00:01"),
+		"long hardware":            edit("02:00:00:00:00:01", "02:00:00:00:00:01:00:00"),
+		"other spelling of it":     edit("02:00:00:00:00:01", "0200.0000.0001"),
+		"negative time":            edit("43200", "-1"),
+		"time beyond all reason":   edit("43200", "99999999999"),
+		"time with a plus":         edit("43200", "+43200"),
+		"identifier not hex":       edit("ff00", "xyz0"),
+		"identifier of odd length": edit("ff00", "ff0"),
+		"identifier too long":      edit("ff00", strings.Repeat("ff", 256)),
+		"identifier with hyphen":   edit("ff00", "-ff00"),
+		"name not safe":            edit("phone", "Phone"),
+		"name too long":            edit("phone", strings.Repeat("p", 64)),
+		"too few fields":           edit(" - phone", " phone"),
+		"too many fields":          edit("phone", "phone x"),
+		"two spaces":               edit(" 43200", "  43200"),
+		"carriage returns":         strings.ReplaceAll(goodFile, "\n", "\r\n"),
+		"endless":                  fileHeader + strings.Repeat("\n", 3*maxFileLines),
+	} {
+		if list, err := parseLeases([]byte(text)); !errors.Is(err, errCorrupt) {
+			t.Errorf("%s: %v, %v", name, list, err)
+		}
+	}
+}
+
+func TestLeasesSurviveARestart(t *testing.T) {
+	l := newLAN(t)
+	anna := device{mac: dev(1).mac, id: "\xffanna", name: "phone"}
+	a, b := l.join(anna), l.join(dev(2))
+	l.wait(11 * hour)
+	l.is(l.renew(anna, a), 5)
+	l.wait(2 * hour) // the second lease ends
+	path := filepath.Join(t.TempDir(), "state", "leases")
+	if err := writeFile(path, l.table.records(l.now)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := readFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The machine has no clock: it starts in 1970.
+	again := newLAN(t)
+	again.now = time.Unix(20, 0)
+	again.table.restore(list, again.now)
+	got := again.table.leases(again.now)
+	if len(got) != 1 || got[0].Addr != a || got[0].Hostname != "phone" || string(got[0].ClientID) != "\xffanna" ||
+		got[0].Expires.Sub(again.now) != 10*hour || again.now.Sub(got[0].Since) != 13*hour {
+		t.Errorf("%+v", got)
+	}
+	again.is(again.renew(anna, a), 5)
+	again.same(again.join(dev(2)), b)
+	if entries, _ := os.ReadDir(filepath.Dir(path)); len(entries) != 1 {
+		t.Errorf("files: %v", entries)
+	}
+}
+
+// The last renewal of a client may not be on file; what is restored must last until
+// the client renews again.
+func TestRestoredLeaseLastsUntilTheNextRenewal(t *testing.T) {
+	l := newLAN(t)
+	l.table.restore([]record{{addr: addr("192.168.8.100"), mac: dev(1).mac, remaining: time.Second}}, l.now)
+	if got := l.table.leases(l.now)[0].Expires.Sub(l.now); got != 6*hour {
+		t.Errorf("lasts %v", got)
+	}
+}
+
+func TestRestoreTakesOnlyWhatTheSpecHasRoomFor(t *testing.T) {
+	l := newLAN(t, func(s *Spec) { s.Hosts = []Host{{MAC: dev(3).mac.hardware(), Addr: addr("192.168.8.10")}} })
+	l.table.restore([]record{
+		{addr: addr("10.0.0.1"), mac: dev(1).mac, remaining: hour},
+		{addr: addr("192.168.8.1"), mac: dev(2).mac, remaining: hour},
+		{addr: addr("192.168.8.10"), mac: dev(3).mac, remaining: hour},
+		{addr: addr("192.168.8.20"), mac: dev(4).mac, remaining: hour},
+		{addr: addr("192.168.8.150"), mac: dev(5).mac, remaining: hour},
+		{addr: addr("192.168.8.150"), mac: dev(6).mac, remaining: hour},
+		{addr: addr("192.168.8.151"), mac: dev(5).mac, remaining: hour},
+	}, l.now)
+	if got := l.leased(); len(got) != 2 || got[0] != addr("192.168.8.10") || got[1] != addr("192.168.8.150") {
+		t.Errorf("restored %v", got)
+	}
+}
+
+func TestOffersAreNotSaved(t *testing.T) {
+	l := newLAN(t)
+	l.discover(dev(1))
+	if got := l.table.records(l.now); len(got) != 0 {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestCorruptFileIsMovedAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases")
+	if list, err := readFile(path); list != nil || err != nil {
+		t.Errorf("no file: %v, %v", list, err)
+	}
+	if err := os.WriteFile(path, []byte("garbage"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readFile(path); !errors.Is(err, errCorrupt) {
+		t.Errorf("garbage: %v", err)
+	}
+	if b, err := os.ReadFile(path + ".corrupt"); err != nil || string(b) != "garbage" {
+		t.Errorf("moved aside: %q, %v", b, err)
+	}
+	if list, err := readFile(path); list != nil || err != nil {
+		t.Errorf("afterwards: %v, %v", list, err)
+	}
+}
+
+func TestFailedWriteLeavesTheOldFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases")
+	if err := os.WriteFile(path, []byte(goodFile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(path+".new", 0o700); err != nil { // in the way
+		t.Fatal(err)
+	}
+	if writeFile(path, nil) == nil {
+		t.Error("no error")
+	}
+	if b, _ := os.ReadFile(path); string(b) != goodFile {
+		t.Errorf("the old file is %q", b)
+	}
+}
+
+func TestFileIsWrittenSoonButNotOften(t *testing.T) {
+	start := time.Unix(1000, 0)
+	var s saver
+	writes, last := 0, time.Duration(0)
+	for d := time.Duration(0); d <= 5*time.Minute; d += 100 * time.Millisecond {
+		now := start.Add(d)
+		s.want(saveSoon, now) // a new lease every tenth of a second
+		if s.take(now) {
+			if writes == 0 && d != saveSoon {
+				t.Errorf("first write after %v", d)
+			}
+			if writes > 0 && d-last < saveSpacing {
+				t.Errorf("writes at %v and %v", last, d)
+			}
+			writes, last = writes+1, d
+		}
+	}
+	if writes != 10 {
+		t.Errorf("%d writes in five minutes", writes)
+	}
+}
+
+func TestUnimportantChangesWaitAndRideAlong(t *testing.T) {
+	now := time.Unix(1000, 0)
+	var s saver
+	s.want(0, now)
+	if !s.due.IsZero() {
+		t.Error("nothing to write")
+	}
+	s.want(saveLate, now)
+	s.want(saveLate, now.Add(time.Minute))
+	if want := now.Add(saveLate); !s.due.Equal(want) {
+		t.Errorf("due %v, want %v", s.due, want)
+	}
+	s.want(saveSoon, now.Add(2*time.Minute))
+	if s.take(now.Add(2*time.Minute)) || !s.take(now.Add(2*time.Minute+saveSoon)) || s.take(now.Add(hour)) {
+		t.Error("a new lease takes the rest along, once")
+	}
+}

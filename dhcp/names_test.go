@@ -1,0 +1,146 @@
+package dhcp
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+func TestLabel(t *testing.T) {
+	for in, want := range map[string]string{
+		"phone": "phone", "Anna's iPhone": "anna-s-iphone", "PC.example.org": "pc", "a_b": "a-b",
+		"": "", ".": "", "...": "", ".lan": "", "-": "", "--a--": "a", "a--b": "a-b", "  x  ": "x",
+		"Jürgens Gerät": "j-rgens-ger-t", "电话": "", "\x00\x01": "", "tv\x00": "tv", "<script>": "script",
+		"192.168.8.1": "192", "localhost": "", "LOCALHOST.lan": "", "WPAD": "", "isatap": "", "wpad2": "wpad2",
+		strings.Repeat("a", 300):         strings.Repeat("a", 63),
+		strings.Repeat("a", 62) + "- b":  strings.Repeat("a", 62),
+		strings.Repeat("-", 300) + "end": "",
+	} {
+		if got := label(in); got != want {
+			t.Errorf("label(%q) is %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestNameOfTheFQDNOption(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		option string // 81
+		host   string // 12
+		want   string
+	}{
+		{"plain text", "\x01\x00\x00laptop.lan", "other", "laptop"},
+		{"wire format", "\x05\x00\x00\x06laptop\x03lan\x00", "other", "laptop"},
+		{"wire format, unfinished", "\x04\x00\x00\x06laptop", "other", "laptop"},
+		{"label runs over", "\x04\x00\x00\x20laptop", "other", "other"},
+		{"compression pointer", "\x04\x00\x00\xc0\x00", "other", "other"},
+		{"no name", "\x00\x00\x00", "other", "other"},
+		{"no name in wire format", "\x04\x00\x00\x00", "other", "other"},
+		{"cut short", "\x04", "other", "other"},
+		{"empty", "", "other", "other"},
+	} {
+		o := dhcpv4.Options{12: []byte(c.host), 81: []byte(c.option)}
+		if got := clientName(o); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func (l *lan) nameOf(d device) string {
+	l.Helper()
+	a := l.join(d)
+	var n Names
+	n.now.Store(l.table.names(l.now))
+	name, _ := n.LookupAddr(a)
+	if back, ok := n.LookupName(name); name != "" && (!ok || back != a) {
+		l.Errorf("%v is named %q, which is %v", a, name, back)
+	}
+	return name
+}
+
+func named(n int, name string) device { return device{mac: dev(n).mac, name: name} }
+
+func TestWhoHasANameFirstKeepsIt(t *testing.T) {
+	l := newLAN(t)
+	for _, c := range []struct {
+		dev  device
+		want string
+	}{
+		{named(1, "iPhone"), "iphone"}, {named(2, "iPhone"), "iphone-2"}, {named(3, "iphone"), "iphone-3"},
+		{named(2, "iPhone"), "iphone-2"}, {named(1, "iPhone"), "iphone"}, {named(4, ""), ""},
+		{named(4, "tablet"), "tablet"}, {named(4, ""), "tablet"}, {named(4, "slate"), "slate"}, {named(5, "tablet"), "tablet"},
+	} {
+		if got := l.nameOf(c.dev); got != c.want {
+			t.Errorf("%v named %q got %q, want %q", c.dev.mac.hardware(), c.dev.name, got, c.want)
+		}
+	}
+	l.wait(13 * hour)
+	if got := l.nameOf(named(3, "iPhone")); got != "iphone" {
+		t.Errorf("a name that became free is %q for the next", got)
+	}
+	if got := l.nameOf(named(1, "iPhone")); got != "iphone-2" {
+		t.Errorf("the former holder got %q", got)
+	}
+}
+
+func TestLongNamesKeepRoomForTheSuffix(t *testing.T) {
+	l := newLAN(t)
+	long := strings.Repeat("x", 80)
+	l.nameOf(named(1, long))
+	if got := l.nameOf(named(2, long)); got != strings.Repeat("x", 61)+"-2" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestReservedNameIsForItsDeviceAlone(t *testing.T) {
+	l := newLAN(t, func(s *Spec) {
+		s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: addr("192.168.8.10"), Name: "NAS"}}
+	})
+	if got := l.nameOf(named(2, "nas")); got != "nas-2" {
+		t.Errorf("an impostor got %q", got)
+	}
+	var n Names
+	n.now.Store(l.table.names(l.now))
+	if a, ok := n.LookupName("nas"); !ok || a != addr("192.168.8.10") {
+		t.Errorf("a reservation is known by name before it is leased: %v", a)
+	}
+	if got := l.nameOf(named(1, "whatever")); got != "nas" {
+		t.Errorf("the device itself got %q", got)
+	}
+}
+
+func TestRenewalChangesTheName(t *testing.T) {
+	l := newLAN(t)
+	a := l.join(named(1, "old"))
+	if ack := l.renew(named(1, "old"), a); ack.Change {
+		t.Error("nothing changed")
+	}
+	if ack := l.renew(named(1, "new"), a); !ack.Change || ack.Save != saveLate {
+		t.Errorf("%+v", ack)
+	}
+}
+
+func TestNamesOfNobody(t *testing.T) {
+	var n Names
+	if _, ok := n.LookupName("x"); ok {
+		t.Error("the zero value knows a name")
+	}
+	if _, ok := n.LookupAddr(addr("192.168.8.1")); ok {
+		t.Error("the zero value knows an address")
+	}
+}
+
+func TestLookupsDoNotAllocate(t *testing.T) {
+	l := newLAN(t)
+	a := l.join(named(1, "phone"))
+	var n Names
+	n.now.Store(l.table.names(l.now))
+	if got := testing.AllocsPerRun(100, func() {
+		n.LookupName("phone")
+		n.LookupName("nobody")
+		n.LookupAddr(a)
+	}); got != 0 {
+		t.Errorf("%v allocations", got)
+	}
+}

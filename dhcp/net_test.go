@@ -1,0 +1,286 @@
+package dhcp
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// The tests of this file run in namespaces of their own: the bridge in one for the
+// test binary, which executes itself again there, each client in a further one.
+
+const patience = 20 * time.Second
+
+// alone reports whether the test runs in namespaces of its own. If not it runs the
+// test there and passes its verdict on.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const mark = "DHCP_TEST_ALONE"
+	if os.Getenv(mark) == t.Name() {
+		prepare(t)
+		return true
+	}
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+	cmd.Env = append(os.Environ(), mark+"="+t.Name())
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
+		Pdeathsig:  syscall.SIGKILL,
+	}
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Errorf("%v\n%s", err, out)
+	}
+	return false
+}
+
+// prepare hides every place where a DHCP client's script would leave something.
+func prepare(t *testing.T) {
+	t.Helper()
+	etc := filepath.Join(t.TempDir(), "etc")
+	if err := os.Mkdir(etc, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	sh(t, `mount --make-rprivate /
+mount -t proc proc /proc
+for f in passwd group hosts nsswitch.conf dhcp dhcpcd.conf udhcpc services protocols alternatives iproute2; do
+	if test -e /etc/$f; then cp -a /etc/$f `+etc+`; fi
+done
+: >`+etc+`/resolv.conf; : >`+etc+`/fstab
+mount --bind `+etc+` /etc
+mount -t tmpfs tmpfs /run
+for d in /var/lib/dhcp /var/lib/dhcpcd; do if test -d $d; then mount -t tmpfs tmpfs $d; fi; done
+ip link set lo up`)
+}
+
+// sh runs a script that must succeed.
+func sh(t *testing.T, script string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-euc", script).CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
+const bridgeUp = `ip link add br-test address 02:00:00:00:ff:01 type bridge
+ip addr add 192.168.8.1/24 dev br-test
+ip link set br-test up
+`
+
+// plug makes a client's namespace with eth0 in the bridge.
+func plug(t *testing.T, name, mac string) {
+	t.Helper()
+	sh(t, `ip netns list | grep -q "^`+name+`" || ip netns add `+name+`
+ip link add v-`+name+` type veth peer name eth0 address `+mac+` netns `+name+`
+ip link set v-`+name+` master br-test up
+ip -n `+name+` link set eth0 up`)
+}
+
+// within runs f on a thread in a client's namespace.
+func within(t *testing.T, name string, f func()) {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
+		fd, err := unix.Open("/run/netns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Setns(fd, unix.CLONE_NEWNET)
+			unix.Close(fd)
+		}
+		if err == nil {
+			f()
+		}
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+type binding struct {
+	mac  string // "" has ended
+	addr netip.Addr
+}
+
+// server is a running driver, and the Binder that it tells.
+type server struct {
+	*Driver
+	t        *testing.T
+	bindings chan binding
+	changes  chan struct{}
+	stop     func()
+}
+
+func (s *server) Bind(mac net.HardwareAddr, addr netip.Addr) {
+	s.bindings <- binding{mac.String(), addr}
+}
+
+func (s *server) changed() {
+	select {
+	case s.changes <- struct{}{}:
+	default:
+	}
+}
+
+func serve(t *testing.T, spec Spec, path string) *server {
+	t.Helper()
+	s := &server{t: t, bindings: make(chan binding, 10000), changes: make(chan struct{}, 1)}
+	s.Driver = New(Options{
+		Path:   path,
+		Binder: s,
+		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	s.apply(spec)
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	run.Go(func() {
+		if err := s.Run(ctx, s.changed); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+	})
+	s.stop = func() { cancel(); run.Wait() }
+	t.Cleanup(s.stop)
+	return s
+}
+
+func (s *server) apply(spec Spec) {
+	s.t.Helper()
+	if err := s.Apply(spec); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// until waits for a status that satisfies ok.
+func (s *server) until(what string, ok func(Status) bool) Status {
+	s.t.Helper()
+	limit := time.After(patience)
+	for {
+		st := s.Observe()
+		if ok(st) {
+			return st
+		}
+		select {
+		case <-s.changes:
+		case <-limit:
+			s.t.Fatalf("waited for %s in vain: %+v", what, st)
+		}
+	}
+}
+
+func (s *server) serving(want bool) Status {
+	s.t.Helper()
+	return s.until("serving", func(st Status) bool { return st.Serving == want })
+}
+
+// bound waits until a client is bound, or with mac "" a binding has ended.
+func (s *server) bound(mac string) netip.Addr {
+	s.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case b := <-s.bindings:
+			if b.mac == mac {
+				return b.addr
+			}
+		case <-limit:
+			s.t.Fatalf("waited in vain for the binding of %q", mac)
+		}
+	}
+}
+
+// program is a client's program that runs in its namespace.
+type program struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	lines chan string
+	said  []string
+}
+
+func start(t *testing.T, netns string, args ...string) *program {
+	t.Helper()
+	p := &program{t: t, cmd: exec.Command("ip", append([]string{"netns", "exec", netns}, args...)...)}
+	r, w := io.Pipe()
+	p.cmd.Stdout, p.cmd.Stderr = w, w
+	p.cmd.WaitDelay = time.Second
+	p.lines = make(chan string, 1000)
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.lines)
+		for lines := bufio.NewScanner(r); lines.Scan(); {
+			p.lines <- lines.Text()
+		}
+	}()
+	exited := make(chan struct{})
+	go func() { p.cmd.Wait(); w.Close(); close(exited) }()
+	t.Cleanup(func() {
+		p.cmd.Process.Kill()
+		<-exited
+		if t.Failed() {
+			for line := range p.lines {
+				p.said = append(p.said, line)
+			}
+			t.Logf("%v said:\n%s", args, strings.Join(p.said, "\n"))
+		}
+	})
+	return p
+}
+
+func (p *program) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// says waits for a line with the given text.
+func (p *program) says(text string) string {
+	p.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			p.said = append(p.said, line)
+			if strings.Contains(line, text) {
+				return line
+			}
+			if !ok {
+				p.t.Fatalf("%v ended without saying %q", p.cmd.Args, text)
+			}
+		case <-limit:
+			p.t.Fatalf("waited in vain for %v to say %q", p.cmd.Args, text)
+		}
+	}
+}
+
+// ends waits until the program has ended.
+func (p *program) ends() {
+	p.t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case line, ok := <-p.lines:
+			if !ok {
+				return
+			}
+			p.said = append(p.said, line)
+		case <-limit:
+			p.t.Fatalf("waited in vain for the end of %v", p.cmd.Args)
+		}
+	}
+}

@@ -1,0 +1,62 @@
+// Package dns is the part that answers names for clients: a forwarder with a
+// bounded cache a bearer, local names from leases, and rebind protection. It never
+// resolves by itself: questions go to the bearer's servers, leaving by the
+// bearer's interface only.
+package dns
+
+import "net/netip"
+
+// Upstream is where one view's questions go.
+type Upstream struct {
+	Servers   []netip.Addr // the bearer's; empty uses Fallback
+	Fallback  []netip.Addr // asked when Servers is empty or silent
+	Interface string       // sockets are bound to it; "" asks nobody (no bearer is up)
+	Mark      uint32       // fwmark of the sockets; 0 none
+}
+
+// Spec is the complete wish. The zero value means that nothing listens.
+type Spec struct {
+	Listen     []netip.AddrPort // UDP and TCP
+	Upstream   Upstream         // of the bearer that carries the askers' traffic
+	Domain     string           // local domain, such as "lan"; "" none
+	Names      []Name           // names of our own, such as the gateway's
+	Rebind     bool             // refuse private addresses in public answers
+	RebindOK   []string         // domains whose answers may be private
+	CacheBytes int              // bound of the cache, its index included; 0 keeps nothing
+}
+
+// Name is one fixed local name, without the domain.
+type Name struct {
+	Name string
+	Addr netip.Addr
+}
+
+// Counts are totals since the process started.
+type Counts struct {
+	Queries  uint64 // packets of clients
+	Hits     uint64 // answered from the cache
+	Upstream uint64 // packets to servers, repeated ones included
+	Failed   uint64 // questions nobody could answer
+	Rebind   uint64 // answers refused for a private address
+	Dropped  uint64 // packets and connections without an answer: malformed, or beyond a bound
+}
+
+// Status is what is.
+type Status struct {
+	Serving    bool
+	InForce    Spec // Listen holds the addresses that are bound
+	CacheBytes int
+	Counts     Counts
+	// Answering lists the servers that answered lately, Silent those that did not.
+	Answering, Silent []netip.Addr
+	Error             string // why it does not serve; "" none
+}
+
+// Leases gives names of LAN clients. Both methods are called for every query and
+// must not block or allocate. A nil Leases is allowed.
+type Leases interface {
+	// LookupName returns the address of a client's hostname (lower case, no domain).
+	LookupName(name string) (netip.Addr, bool)
+	// LookupAddr returns the hostname of a client's address.
+	LookupAddr(addr netip.Addr) (string, bool)
+}

@@ -1,0 +1,129 @@
+package lab
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tetherd/tetherd/api"
+)
+
+// expectLimit is how long an expectation waits unless it says otherwise.
+const expectLimit = 15 * time.Second
+
+// expectation is one thing to wait for.
+type expectation struct {
+	limit time.Duration
+	not   bool
+	holds func(api.Document) bool
+}
+
+// parseExpectation reads [within DURATION] [not] WHAT….
+func parseExpectation(words []string) (expectation, error) {
+	e := expectation{limit: expectLimit}
+	if len(words) > 1 && words[0] == "within" {
+		limit, err := time.ParseDuration(words[1])
+		if err != nil {
+			return e, fmt.Errorf("expect: %w", err)
+		}
+		e.limit, words = limit, words[2:]
+	}
+	if len(words) > 0 && words[0] == "not" {
+		e.not, words = true, words[1:]
+	}
+	if len(words) == 0 {
+		return e, fmt.Errorf("expect what?")
+	}
+	holds, err := condition(words[0], words[1:])
+	e.holds = func(d api.Document) bool { return holds(d) != e.not }
+	return e, err
+}
+
+// condition builds the test of one kind of expectation.
+func condition(kind string, args []string) (func(api.Document) bool, error) {
+	arg := func(i int) string {
+		if i < len(args) {
+			return args[i]
+		}
+		return ""
+	}
+	least, most := arity(kind)
+	if most < 0 {
+		return nil, fmt.Errorf("expect: there is no %q in the status", kind)
+	}
+	if len(args) < least || len(args) > most {
+		return nil, fmt.Errorf("expect %s: takes %d to %d words", kind, least, most)
+	}
+	switch kind {
+	case "online":
+		return func(d api.Document) bool { return d.Online }, nil
+	case "adopted":
+		return func(d api.Document) bool { return len(d.Uplinks) > 0 && d.Uplinks[0].Adopted }, nil
+	case "stage":
+		return func(d api.Document) bool { return stageHolds(d, arg(0), arg(1), arg(2)) }, nil
+	case "apn":
+		return func(d api.Document) bool { return len(d.Uplinks) > 0 && d.APN.APN == arg(0) }, nil
+	case "tried":
+		return func(d api.Document) bool { return triedHolds(d, arg(0), arg(1), arg(2)) }, nil
+	case "phase":
+		return func(d api.Document) bool { return d.Modem.Phase == arg(0) }, nil
+	case "sentence":
+		return func(d api.Document) bool { return strings.Contains(d.Sentence, arg(0)) }, nil
+	case "problem":
+		return func(d api.Document) bool { return strings.Contains(strings.Join(d.Problems, "\n"), arg(0)) }, nil
+	case "leases":
+		return func(d api.Document) bool { return strconv.Itoa(len(d.Clients)) == arg(0) }, nil
+	case "mtu":
+		return func(d api.Document) bool { return len(d.Uplinks) > 0 && strconv.Itoa(d.Uplinks[0].MTU) == arg(0) }, nil
+	}
+	prefix, err := netip.ParsePrefix(arg(0))
+	if err != nil {
+		return nil, fmt.Errorf("expect %s: %w", kind, err)
+	}
+	if kind == "lan" {
+		return func(d api.Document) bool { return within(d.LAN.Address, prefix) }, nil
+	}
+	return func(d api.Document) bool {
+		return len(d.Uplinks) > 0 && len(d.Uplinks[0].Addresses) > 0 && within(d.Uplinks[0].Addresses[0].String(), prefix)
+	}, nil
+}
+
+// arity is how many words an expectation takes; most is -1 when there is none of
+// that name.
+func arity(kind string) (least, most int) {
+	switch kind {
+	case "online", "adopted":
+		return 0, 0
+	case "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink":
+		return 1, 1
+	case "stage", "tried":
+		return 2, 3
+	}
+	return 0, -1
+}
+
+func stageHolds(d api.Document, name, state, text string) bool {
+	for _, s := range d.Stages {
+		if s.Name == name {
+			return string(s.State) == state && strings.Contains(s.Text, text)
+		}
+	}
+	return false
+}
+
+func triedHolds(d api.Document, apn, outcome, cause string) bool {
+	for _, t := range d.APN.Story {
+		if t.APN == apn && t.Outcome == outcome && (cause == "" || strconv.Itoa(int(t.Cause)) == cause) {
+			return true
+		}
+	}
+	return false
+}
+
+// within says whether an address with its length lies in a prefix.
+func within(text string, p netip.Prefix) bool {
+	a, err := netip.ParsePrefix(text)
+	return err == nil && p.Contains(a.Addr())
+}

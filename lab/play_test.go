@@ -1,0 +1,66 @@
+package lab
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// program builds tetherd once for all scenarios.
+func program(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "tetherd")
+	out, err := exec.Command("go", "build", "-o", path, "../cmd/tetherd").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// TestScenarios plays every file in scenarios, each in namespaces of its own.
+func TestScenarios(t *testing.T) {
+	paths, err := filepath.Glob("scenarios/*.txtar")
+	if err != nil || len(paths) < 14 {
+		t.Fatalf("%d scenarios, %v", len(paths), err)
+	}
+	tetherd := program(t)
+	t.Run("play", func(t *testing.T) {
+		for _, path := range paths {
+			t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
+				t.Parallel()
+				s, err := ReadScenario(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var out bytes.Buffer
+				begun := time.Now()
+				if err := Play(t.Context(), s, tetherd, false, &out); err != nil {
+					t.Fatalf("%s\n%s%v", s.Title, &out, err)
+				}
+				t.Logf("%s: %v", s.Title, time.Since(begun).Round(time.Millisecond))
+			})
+		}
+	})
+}
+
+// TestRunOnce: the lab that a person starts ends by itself and leaves no folder.
+func TestRunOnce(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	var out bytes.Buffer
+	if err := Run(t.Context(), program(t), true, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for _, want := range []string{"modem", "sim", "network", "access-point", "address", "firewall", "client lease", "client page", "client online in"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no line %q in\n%s", want, &out)
+		}
+	}
+	left, err := os.ReadDir(os.TempDir())
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}

@@ -1,0 +1,80 @@
+package lab
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/tetherd/tetherd/lab/simmodem"
+)
+
+func TestTourReads(t *testing.T) {
+	s, err := ParseScenario(tour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Title == "" || s.SIMs["lab"].HomePLMN != "26201" || s.SIM != "lab" || s.Network.PLMN != "26201" || len(s.APNs) == 0 {
+		t.Errorf("read as %+v", s)
+	}
+}
+
+// TestFaultsAreNamed: each wrong line is reported with its number and what is wrong.
+func TestFaultsAreNamed(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"no title":            {"-- story --\nstart\n", "the first line must be the title"},
+		"no story":            {"T\n", "there is no story"},
+		"unknown section":     {"T\n-- radio --\nx\n-- story --\nstart\n", `line 2: there is no section "radio"`},
+		"unknown statement":   {"T\n-- operator --\n\nnetwrok 26201 'X'\n-- story --\nstart\n", `line 4: there is no statement "netwrok"`},
+		"unknown attribute":   {"T\n-- operator --\nsim a\n    color red\n-- story --\nstart\n", "line 4: color: a SIM has no such attribute"},
+		"number out of range": {"T\n-- operator --\napn x\n    refuse 300\n-- story --\nstart\n", "line 4: refuse"},
+		"attribute of nobody": {"T\n-- operator --\n    mtu 1400\n-- story --\nstart\n", "line 3: nothing stands above"},
+		"unknown step":        {"T\n-- story --\nstart\ndance\n", `line 4: there is no step "dance"`},
+		"open quote":          {"T\n-- operator --\nnetwork 26201 'X\n-- story --\nstart\n", "line 3: a quote is not closed"},
+		"unknown SIM":         {"T\n-- operator --\ninsert b\n-- story --\nstart\n", "insert b: there is no such SIM"},
+	} {
+		_, err := ParseScenario([]byte(c.text))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func TestWords(t *testing.T) {
+	words, err := splitWords("  expect sentence 'has no' ''  # remark")
+	if err != nil || strings.Join(words, "|") != "expect|sentence|has no|" {
+		t.Errorf("%q, %v", words, err)
+	}
+}
+
+func TestRegistrationStates(t *testing.T) {
+	var n simmodem.Network
+	if err := parseRegistration(&n, []string{"denied", "15"}); err != nil || n.State != simmodem.Denied || n.Cause != 15 {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if err := parseRegistration(&n, []string{"home"}); err != nil || n.State != simmodem.Home || n.Cause != 0 {
+		t.Errorf("a former cause stays: %+v, %v", n, err)
+	}
+	if parseRegistration(&n, []string{"abroad"}) == nil {
+		t.Error("an unknown state is accepted")
+	}
+}
+
+// TestExpectationsAreChecked: a wrong expectation is a fault, not one that never holds.
+func TestExpectationsAreChecked(t *testing.T) {
+	for _, words := range []string{"", "not", "happy", "online now", "stage sim", "lan here", "within soon online"} {
+		if _, err := parseExpectation(strings.Fields(words)); err == nil {
+			t.Errorf("expect %s is accepted", words)
+		}
+	}
+	if e, err := parseExpectation(strings.Fields("within 3s not stage sim done")); err != nil || !e.not || e.limit.Seconds() != 3 {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func FuzzScenario(f *testing.F) {
+	f.Add(tour)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if s, err := ParseScenario(text); err == nil && len(s.Story) == 0 {
+			t.Error("a scenario without a story is accepted")
+		}
+	})
+}

@@ -1,0 +1,255 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tetherd/tetherd/lab/netns"
+	"github.com/tetherd/tetherd/lab/operator"
+	"github.com/tetherd/tetherd/lab/simmodem"
+)
+
+// lanPorts are the gateway's LAN ports, each with a client at its other end.
+var lanPorts = map[string]string{"lan1": "client1", "lan2": "client2"}
+
+// defaultConfig is the gateway's configuration when a scenario has none.
+const defaultConfig = "config lan 'lan'\n\tlist port 'lan1'\n\tlist port 'lan2'\n"
+
+// World is one scenario laid out: everything lives in anonymous network namespaces
+// and one folder, and is gone when the process is.
+type World struct {
+	scenario *Scenario
+	dir      string
+	spaces   map[string]*netns.NS // "operator", "gateway"
+	clients  map[string]*client
+	operator *operator.Operator
+	modem    *simmodem.Modem
+	plugged  *simmodem.Plug
+	network  simmodem.Network // around the modem now
+	daemon   *daemon
+	spawn    spawner
+	commands *commands
+	unfollow context.CancelFunc
+}
+
+// NewWorld lays a scenario out. program is the tetherd binary to run in it.
+func NewWorld(ctx context.Context, s *Scenario, program string, verbose bool) (*World, error) {
+	program, err := filepath.Abs(program)
+	if err == nil {
+		_, err = os.Stat(program)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lab: the tetherd program: %w", err)
+	}
+	dir, err := os.MkdirTemp("", "tetherd-lab-")
+	if err != nil {
+		return nil, fmt.Errorf("lab: %w", err)
+	}
+	w := &World{scenario: s, dir: dir, spaces: map[string]*netns.NS{}, clients: map[string]*client{}, network: s.Network, spawn: newSpawner(), commands: newCommands()}
+	if err := w.layOut(program, verbose); err != nil {
+		return nil, fmt.Errorf("lab: lay out: %w", errors.Join(err, w.Close()))
+	}
+	following, stop := context.WithCancel(ctx)
+	w.unfollow = stop
+	go w.daemon.follow(following)
+	return w, nil
+}
+
+func (w *World) layOut(program string, verbose bool) error {
+	if err := errors.Join(w.addSpace("operator"), w.addSpace("gateway")); err != nil {
+		return err
+	}
+	for port, name := range lanPorts {
+		if err := w.addClient(port, name); err != nil {
+			return err
+		}
+	}
+	w.daemon = &daemon{
+		program: program, dir: w.dir, root: filepath.Join(w.dir, "root"), ns: w.spaces["gateway"], spawn: w.spawn,
+		log: new(bytes.Buffer), verbose: verbose, news: make(chan struct{}),
+	}
+	text, ok := w.scenario.Configs[""]
+	if !ok {
+		text = defaultConfig
+	}
+	if err := w.daemon.configure(text); err != nil {
+		return err
+	}
+	return w.addModem()
+}
+
+func (w *World) addSpace(name string) error {
+	ns, err := netns.New()
+	if err == nil {
+		w.spaces[name] = ns
+	}
+	return err
+}
+
+func (w *World) addClient(port, name string) error {
+	ns, err := netns.New()
+	if err != nil {
+		return err
+	}
+	c, err := newClient(name, ns, w.spawn, w.dir)
+	if err != nil {
+		return err
+	}
+	w.clients[name] = c
+	return netns.Veth(w.spaces["gateway"], port, ns, "eth0")
+}
+
+// addModem starts the operator and plugs the modem in.
+func (w *World) addModem() (err error) {
+	w.operator, err = operator.New(operator.Options{Netns: w.spaces["operator"].FD(), APNs: w.scenario.APNs})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(w.daemon.root, 0o755); err != nil {
+		return err
+	}
+	w.modem = simmodem.New(simmodem.Options{
+		Device: w.scenario.Device, SIM: w.scenario.SIMs[w.scenario.SIM], Network: w.network,
+		Signal: simmodem.Signal{RSSI: -71}, Core: w.operator, OnEvent: w.commands.event,
+	})
+	w.modem.SetHardwareRadio(!w.scenario.RadioOff)
+	if w.scenario.Absent {
+		return nil
+	}
+	return w.plug(0)
+}
+
+// plug plugs the modem in as cdc-wdmN and wwanN.
+func (w *World) plug(n int) (err error) {
+	if w.plugged != nil {
+		return errors.New("the modem is plugged in already")
+	}
+	w.plugged, err = w.modem.Plug(simmodem.Slot{
+		Root: w.daemon.root, Netns: w.spaces["gateway"].FD(),
+		Node: fmt.Sprintf("cdc-wdm%d", n), Interface: fmt.Sprintf("wwan%d", n), Port: fmt.Sprintf("1-%d", n+1),
+	})
+	return err
+}
+
+func (w *World) unplug() error {
+	if w.plugged == nil {
+		return errors.New("the modem is not plugged in")
+	}
+	err := w.plugged.Unplug()
+	w.plugged = nil
+	return err
+}
+
+// reset makes the modem vanish and come back, as after a crash of its firmware.
+func (w *World) reset() error {
+	if w.plugged == nil {
+		return errors.New("the modem is not plugged in")
+	}
+	return w.plugged.Reset(500 * time.Millisecond)
+}
+
+// client finds the client that a step names first and checks the number of words.
+func (w *World) client(args []string, least, most int) (*client, []string, error) {
+	if err := need(args, least, most); err != nil {
+		return nil, nil, err
+	}
+	c, ok := w.clients[args[0]]
+	if !ok {
+		return nil, nil, fmt.Errorf("there is no client %q", args[0])
+	}
+	return c, args[1:], nil
+}
+
+// nothingLeft checks that a tetherd that was stopped left nothing in the gateway.
+func (w *World) nothingLeft() error {
+	ns := w.spaces["gateway"]
+	var faults []error
+	for _, look := range []struct {
+		what string
+		args []string
+		only string // lines that hold this text count; "" all
+	}{
+		{"tables", []string{"nft", "list", "tables"}, ""},
+		{"links", []string{"ip", "-o", "link"}, "br-tether"},
+		{"links", []string{"ip", "-o", "link"}, "tprobe"},
+		{"addresses", []string{"ip", "-4", "-o", "addr"}, "wwan"},
+		{"routes", []string{"ip", "route", "show", "table", "all", "proto", "97"}, ""},
+		{"rules", []string{"ip", "rule"}, "proto 97"},
+		{"forwarding", []string{"sh", "-c", "grep -l 1 /proc/sys/net/ipv4/conf/*/forwarding || true"}, ""},
+	} {
+		out, err := ns.Output(look.args[0], look.args[1:]...)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		for line := range strings.Lines(out) {
+			if strings.Contains(line, look.only) {
+				faults = append(faults, fmt.Errorf("left behind in %s: %s", look.what, strings.TrimSpace(line)))
+			}
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// moved gives a channel that is closed when tetherd has something new to tell.
+func (w *World) moved(context.Context) <-chan struct{} {
+	_, news := w.daemon.current()
+	return news
+}
+
+// publicStatus is where the status can be read on the LAN.
+func (w *World) publicStatus() string {
+	doc, _ := w.daemon.current()
+	host, _, _ := strings.Cut(doc.LAN.Address, "/")
+	return net.JoinHostPort(host, fmt.Sprint(doc.LAN.Port))
+}
+
+// tail is the end of tetherd's log, as an error to print with another. It ends
+// tetherd.
+func (w *World) tail() error {
+	const lines = 30
+	if w.daemon.cmd != nil {
+		_ = w.daemon.end(9) // it is being given up
+	}
+	all := strings.Split(strings.TrimSpace(w.daemon.log.String()), "\n")
+	return fmt.Errorf("tetherd's last words:\n%s", strings.Join(all[max(0, len(all)-lines):], "\n"))
+}
+
+// Close ends every process that the world started and removes its folder.
+func (w *World) Close() error {
+	var errs []error
+	if w.daemon != nil && w.daemon.cmd != nil {
+		errs = append(errs, w.daemon.end(9))
+	}
+	if w.unfollow != nil {
+		w.unfollow()
+	}
+	if w.plugged != nil {
+		errs = append(errs, w.plugged.Unplug())
+	}
+	if w.modem != nil {
+		errs = append(errs, w.modem.Close())
+	}
+	if w.operator != nil {
+		errs = append(errs, w.operator.Close())
+	}
+	for _, c := range w.clients {
+		c.close()
+	}
+	for _, ns := range w.spaces {
+		errs = append(errs, ns.Close())
+	}
+	if w.spawn != nil {
+		close(w.spawn)
+	}
+	if w.dir != "" {
+		errs = append(errs, os.RemoveAll(w.dir))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,378 @@
+package modem
+
+import (
+	"fmt"
+	"time"
+)
+
+// steer moves the control lane: from nothing to a session that is ready, and back.
+func (t *turn) steer() {
+	switch {
+	case t.leaving():
+		t.leave()
+	case t.channel == channelClosing:
+	case t.channel == channelClosed && !t.spec.Enabled:
+		t.dismiss()
+		t.enter(PhaseOff, "")
+	case t.channel == channelClosed && !t.pick():
+		t.enter(PhaseNoModem, t.missing())
+	case t.control.busy() && t.control.op == opReset:
+	case t.timeouts >= maxSilence:
+		t.breakSilence()
+	case t.channel == channelOpen:
+		t.bringUp()
+	default:
+		t.open()
+	}
+}
+
+// leaving reports an open device that is not wished any more.
+func (t *turn) leaving() bool {
+	return (t.channel == channelOpening || t.channel == channelOpen) &&
+		(!t.spec.Enabled || !t.node.matches(t.spec.Device))
+}
+
+// leave closes the channel once no bearer is left; tend hangs them up.
+func (t *turn) leave() {
+	for i := range t.slots {
+		if !t.slots[i].idle() {
+			return
+		}
+	}
+	t.shut()
+}
+
+// shut closes the channel, whatever is under way on it.
+func (t *turn) shut() {
+	t.channel = channelClosing
+	t.start(&t.control, Command{op: opClose}, timeoutClose)
+}
+
+// pick chooses the device: the one in use as long as it fits, else the first that
+// the wish names and that can be spoken to.
+func (t *turn) pick() bool {
+	if t.node.Control != "" && t.node.matches(t.spec.Device) {
+		return true
+	}
+	t.dismiss()
+	for _, n := range t.nodes {
+		if n.protocol != "" && n.matches(t.spec.Device) {
+			t.node = n
+			return true
+		}
+	}
+	return false
+}
+
+// missing says why there is no modem.
+func (t *turn) missing() string {
+	for _, n := range t.nodes {
+		if n.protocol == "" && n.matches(t.spec.Device) {
+			return fmt.Sprintf("the modem at %s uses the driver %s, whose protocol is not spoken here", n.Path, n.Driver)
+		}
+	}
+	if t.spec.Device != "" && len(t.nodes) > 0 {
+		return "the wished device is not there, though another modem is"
+	}
+	return "no modem found"
+}
+
+func (t *turn) open() {
+	phase, complaint := PhaseOpening, ""
+	if t.rung > 0 {
+		phase, complaint = PhaseUnanswered, "the modem does not answer"
+	}
+	t.enter(phase, complaint)
+	if t.control.busy() || t.control.hold.After(t.at) {
+		return
+	}
+	t.channel = channelOpening
+	t.start(&t.control, Command{op: opOpen, node: t.node}, timeoutOpen)
+}
+
+func (t *turn) opened(err *failure) {
+	if err == nil {
+		t.channel = channelOpen
+		t.control = lane{}
+		return
+	}
+	t.loseChannel(err.text)
+	if err.reason == reasonTimeout {
+		t.timeouts = maxSilence // an open is many tries already
+	}
+}
+
+// closed ends the opening. What the driver was told to hold back stays held back.
+func (t *turn) closed() {
+	t.channel, t.known, t.control = channelClosed, known{}, lane{hold: t.control.hold}
+	for i := range t.slots {
+		t.slots[i].lost(t.at)
+	}
+	t.gen++
+}
+
+// breakSilence acts on a modem that does not answer: the channel is closed and
+// opened anew, every second time after a reset, each time after a longer dwell.
+func (t *turn) breakSilence() {
+	t.enter(PhaseUnanswered, "the modem does not answer")
+	for i := range t.slots {
+		t.slots[i].lost(t.at)
+	}
+	t.timeouts = 0
+	t.rung++
+	t.control.hold = t.at.Add(backoff(redialFirst, t.rung-1, maxBackoff))
+	switch {
+	case t.channel != channelOpen:
+	case t.rung%2 == 0:
+		t.start(&t.control, Command{op: opReset}, timeoutQuery)
+	default:
+		t.shut()
+	}
+}
+
+// bringUp derives the next step from what is known. Each step reports whether
+// nothing stands between it and the next.
+func (t *turn) bringUp() {
+	steps := [...]func(*turn) bool{
+		(*turn).readCapabilities, (*turn).switchRadio, (*turn).unlockSIM, (*turn).readIdentity,
+		(*turn).register, (*turn).attach,
+	}
+	for _, done := range steps {
+		if !done(t) {
+			return
+		}
+	}
+	t.enter(PhaseReady, "")
+	t.rung, t.losses = 0, 0
+	t.pollService()
+}
+
+func (t *turn) readCapabilities() bool {
+	if t.known.capsRead {
+		return true
+	}
+	t.enter(PhaseReading, "")
+	t.ask(opReadCapabilities, timeoutQuery)
+	return false
+}
+
+func (t *turn) switchRadio() bool {
+	k := &t.known
+	switch {
+	case !k.radioRead:
+		t.enter(PhaseRadio, "")
+		t.ask(opReadRadio, timeoutQuery)
+	case !k.radio.hardware:
+		t.enter(PhaseRadioOff, "the radio is switched off by hardware")
+		t.pollWith(opReadRadio, timeoutQuery, 10*time.Second, time.Minute)
+	case k.radio.software:
+		k.radioTried = false
+		return true
+	case k.radioTried:
+		t.enter(PhaseRadioOff, "the modem keeps its radio off")
+		t.pollWith(opRadioOn, timeoutSIM, 5*time.Second, maxBackoff)
+	default:
+		t.enter(PhaseRadio, "")
+		t.ask(opRadioOn, timeoutSIM)
+	}
+	return false
+}
+
+func (t *turn) unlockSIM() bool {
+	k := &t.known
+	switch k.sim.state {
+	case simReady:
+		return true
+	case simLocked:
+		t.unlock()
+	case simAbsent:
+		t.enter(PhaseNoSIM, "no SIM")
+		t.pollWith(opReadSIM, timeoutQuery, 5*time.Second, time.Minute)
+	case simBad:
+		t.enter(PhaseNoSIM, "the SIM cannot be used")
+		t.pollWith(opReadSIM, timeoutQuery, 5*time.Second, time.Minute)
+	case simStarting:
+		t.awaitSIM()
+	default:
+		t.enter(PhaseSIM, "")
+		t.ask(opReadSIM, timeoutQuery)
+	}
+	return false
+}
+
+// awaitSIM waits for a SIM that starts, and after a while says that it does not.
+func (t *turn) awaitSIM() {
+	if t.at.Sub(t.known.simSince) < waitSIM {
+		t.enter(PhaseSIM, "")
+		t.pollWith(opReadSIM, timeoutQuery, 2*time.Second, 5*time.Second)
+		return
+	}
+	t.enter(PhaseNoSIM, "the SIM does not start")
+	t.pollWith(opReadSIM, timeoutQuery, 5*time.Second, time.Minute)
+}
+
+func (t *turn) readIdentity() bool {
+	if t.known.identityRead {
+		return true
+	}
+	t.enter(PhaseSIM, "")
+	t.askWith(Command{op: opReadIdentity, imsi: t.known.sim.imsi}, timeoutSIM)
+	return false
+}
+
+func (t *turn) register() bool {
+	k := &t.known
+	switch {
+	case !k.registrationRead:
+		t.enter(PhaseRegister, "")
+		t.ask(opReadRegistration, timeoutQuery)
+		return false
+	case k.registration.manual && !k.autoTried:
+		t.enter(PhaseRegister, "")
+		t.ask(opSetAutomatic, timeoutRegister)
+		return false
+	}
+	switch k.registration.state {
+	case "home":
+		return true
+	case "roaming", "partner":
+		if t.spec.Roaming {
+			return true
+		}
+		t.enter(PhaseRoaming, "the network is a foreign one and roaming is not allowed")
+		t.pollWith(opReadRegistration, timeoutQuery, time.Minute, maxBackoff)
+	case "denied":
+		t.enter(PhaseDenied, "the network refused the registration")
+		t.pollWith(opReadRegistration, timeoutQuery, 15*time.Second, maxBackoff)
+	case "deregistered":
+		t.enter(PhaseRegister, "")
+		t.pollWith(opSetAutomatic, timeoutRegister, 10*time.Second, maxBackoff)
+	default:
+		t.enter(PhaseRegister, "")
+		t.pollWith(opReadRegistration, timeoutQuery, 5*time.Second, time.Minute)
+	}
+	return false
+}
+
+func (t *turn) attach() bool {
+	k := &t.known
+	switch {
+	case !k.packetRead:
+		t.enter(PhaseAttach, "")
+		t.ask(opReadPacket, timeoutQuery)
+	case k.packet.state == packetAttached:
+		return true
+	case k.packet.state == packetAttaching:
+		t.enter(PhaseAttach, "")
+		t.pollWith(opReadPacket, timeoutQuery, 5*time.Second, time.Minute)
+	default:
+		t.enter(PhaseAttach, "")
+		t.ask(opAttach, timeoutRegister)
+	}
+	return false
+}
+
+// pollService asks a modem in service for its signal and registration in turn: it
+// may have missed telling us, or have died.
+func (t *turn) pollService() {
+	if !t.known.signalRead {
+		t.ask(opReadSignal, timeoutQuery)
+		return
+	}
+	question := opReadSignal
+	if t.control.polls%2 == 0 {
+		question = opReadRegistration
+	}
+	t.pollWith(question, timeoutQuery, pollReady, pollReady)
+}
+
+// controlAnswer takes the answer of the control lane's command.
+func (t *turn) controlAnswer(a answered) {
+	l := &t.control
+	l.id = 0
+	switch l.op {
+	case opOpen:
+		t.opened(a.err)
+		return
+	case opClose:
+		t.closed()
+		return
+	case opReset:
+		t.shut()
+		return
+	}
+	if a.result != nil {
+		t.learn(a.result)
+	}
+	err := a.err
+	if err == nil && !t.moved(l.op, a.result) {
+		err = &failure{tries: -1, text: l.op.String() + ": the modem agreed and nothing changed"}
+	}
+	if err != nil && !t.pinFailure(err) && !t.excuse(err) {
+		l.hold = t.at.Add(backoff(redialFirst, l.failures, maxBackoff))
+		l.failures++
+		l.trouble = err.text
+		return
+	}
+	l.failures, l.trouble = 0, ""
+	t.finish(l.op, err == nil)
+}
+
+// moved reports whether a command that succeeded brought what the next step stands
+// on, so that a modem which answers emptily is not asked without a pause.
+func (t *turn) moved(o op, result fact) bool {
+	switch o {
+	case opAttach:
+		return t.known.packet.state == packetAttached || t.known.packet.state == packetAttaching
+	case opRadioOn, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal:
+		return true
+	}
+	return result != nil
+}
+
+// excuse reports whether bring-up goes on without what the command was to bring.
+func (t *turn) excuse(err *failure) bool {
+	k := &t.known
+	l := &t.control
+	if err.reason == reasonTimeout {
+		return false
+	}
+	switch l.op {
+	case opReadPIN: // tries unknown counts as one: a person is asked
+		k.pin.state, k.pinRead = pinState{lock: SIMPIN, tries: -1}, true
+	case opReadIdentity:
+		k.identityRead = true
+	case opReadCapabilities:
+		k.capsRead = l.failures >= 2
+		return k.capsRead
+	case opReadRadio:
+		k.radio, k.radioRead = radioState{hardware: true, software: true}, l.failures >= 2
+		return k.radioRead
+	case opReadPacket, opAttach:
+		if err.reason != reasonUnsupported {
+			return false
+		}
+		k.packet.state, k.packetRead = packetAttached, true // it attaches by itself
+	case opReadSignal, opRadioOn, opSetAutomatic:
+	default:
+		return false
+	}
+	return true
+}
+
+// finish notes that a command was carried out, or excused.
+func (t *turn) finish(o op, done bool) {
+	k := &t.known
+	switch o {
+	case opReadSignal:
+		k.signalRead = true
+	case opRadioOn:
+		k.radioTried = true
+	case opSetAutomatic:
+		k.autoTried = true
+	case opRecordPIN, opEnterPIN:
+		if done {
+			t.pinDone(o)
+		}
+	}
+}

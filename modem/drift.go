@@ -1,0 +1,47 @@
+package modem
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Drift tells in what the wish differs from the one that the session pursues, one
+// line a difference. A session that is still on its way to the same wish is no
+// drift, because applying the wish again would change nothing.
+func Drift(want Spec, have Status) []string {
+	var lines []string
+	add := func(differs bool, format string, args ...any) {
+		if differs {
+			lines = append(lines, fmt.Sprintf(format, args...))
+		}
+	}
+	is := have.InForce
+	add(want.Enabled != is.Enabled, "modem wished %s, is %s", onOff(want.Enabled), onOff(is.Enabled))
+	add(want.Device != is.Device, "device wished %q, is %q", want.Device, is.Device)
+	add(want.PIN != is.PIN || want.PINByPerson != is.PINByPerson, "another PIN is known")
+	add(want.Roaming != is.Roaming, "roaming wished %s, is %s", onOff(want.Roaming), onOff(is.Roaming))
+	for _, p := range slices.Sorted(maps.Keys(want.Bearers)) {
+		w := want.Bearers[p]
+		i, ok := is.Bearers[p]
+		add(!ok, "bearer %s wished with %s, is not", p, w.describe())
+		add(ok && w != i, "bearer %s wished with %s, is with %s", p, w.describe(), i.describe())
+	}
+	for _, p := range slices.Sorted(maps.Keys(is.Bearers)) {
+		_, ok := want.Bearers[p]
+		add(!ok, "bearer %s not wished, is with %s", p, is.Bearers[p].describe())
+	}
+	return lines
+}
+
+// describe names a bearer without its credentials.
+func (b Bearer) describe() string {
+	return fmt.Sprintf("APN %q %s auth %s attempt %d", b.APN, b.Family, b.Auth, b.Attempt)
+}
+
+func onOff(on bool) string {
+	if on {
+		return "on"
+	}
+	return "off"
+}

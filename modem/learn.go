@@ -1,0 +1,95 @@
+package modem
+
+// learn writes what the modem told, as an answer or by itself.
+func (t *turn) learn(f fact) {
+	k := &t.known
+	switch f := f.(type) {
+	case capabilities:
+		k.caps, k.capsRead = f, true
+	case radioState:
+		k.radio, k.radioRead = f, true
+	case simState:
+		t.learnSIM(f)
+	case identity:
+		k.identity, k.identityRead = f, true
+	case pinState:
+		k.pin.state, k.pinRead = f, true
+	case registration:
+		t.learnRegistration(f)
+	case packetService:
+		k.packet, k.packetRead = f, true
+	case signal:
+		k.signal, k.signalRead = f.Signal, true
+	case pinRecord:
+		k.pin.key, k.pin.outcome = k.pinFlight, f.outcome
+	case bearerState:
+		if s := t.slot(f.session); s != nil {
+			t.noticeBearer(s, f)
+		}
+	case ipConfiguration:
+		if s := t.slot(f.session); s != nil {
+			t.takeIP(s, f)
+		}
+	}
+}
+
+// learnSIM takes the state of the SIM. A SIM that went, came or is another one
+// makes all that hangs on it unknown.
+func (t *turn) learnSIM(f simState) {
+	k := &t.known
+	before := k.sim.state
+	if f.state == simUnknown || f.state > simLocked {
+		f.state = simBad // told, and nothing that we can work with
+	}
+	k.sim = f
+	swapped := f.iccid != "" && k.card != "" && f.iccid != k.card
+	if swapped || f.state == simAbsent {
+		t.forgetCard()
+	}
+	if f.iccid != "" {
+		k.card = f.iccid
+	}
+	if f.state == before && !swapped {
+		return
+	}
+	switch f.state {
+	case simStarting:
+		k.simSince = t.at
+	case simLocked:
+		k.pinRead = false
+	case simReady:
+		k.registrationRead, k.packetRead = false, false
+	}
+}
+
+// forgetCard forgets all that hangs on the SIM. What is up or being dialled was so
+// with the former one.
+func (t *turn) forgetCard() {
+	k := &t.known
+	k.card, k.identity, k.identityRead = "", identity{}, false
+	k.pin, k.pinRead = pinMemory{}, false
+	k.registration, k.registrationRead, k.autoTried = registration{}, false, false
+	k.packet, k.packetRead = packetService{}, false
+	for i := range t.slots {
+		s := &t.slots[i]
+		if s.context == contextUnasked || s.context == contextDown && !s.lane.busy() {
+			continue
+		}
+		t.send(Command{op: opForgetRun, session: s.id})
+		s.lost(t.at)
+		s.context = contextUnsure
+	}
+}
+
+// learnRegistration keeps the last reject cause until the network takes us.
+func (t *turn) learnRegistration(f registration) {
+	k := &t.known
+	taken := f.state == "home" || f.state == "roaming" || f.state == "partner"
+	switch {
+	case taken:
+		f.cause = 0
+	case f.cause == 0:
+		f.cause = k.registration.cause
+	}
+	k.registration, k.registrationRead = f, true
+}

@@ -1,0 +1,153 @@
+package modem
+
+import (
+	"math"
+
+	"github.com/tetherd/tetherd/modem/mbim"
+)
+
+// translate makes a fact of an answer's or indication's buffer; nil when it holds
+// none that the session knows.
+func translate(m mbim.Message) (fact, error) {
+	if m.Service != mbim.ServiceBasicConnect {
+		return nil, nil
+	}
+	switch m.CID {
+	case mbim.CIDRadioState:
+		r, err := mbim.ParseRadioState(m.Info)
+		return radioState{hardware: r.Hardware, software: r.Software}, err
+	case mbim.CIDSubscriberReady:
+		s, err := mbim.ParseSubscriberReady(m.Info)
+		return simState{state: readiness(s.State), iccid: Secret(s.ICCID), imsi: Secret(s.IMSI)}, err
+	case mbim.CIDPIN:
+		p, err := mbim.ParsePIN(m.Info)
+		return pinState{lock: lock(p), tries: p.Attempts}, err
+	case mbim.CIDRegisterState:
+		r, err := mbim.ParseRegistration(m.Info)
+		return registered(r), err
+	case mbim.CIDPacketService:
+		p, err := mbim.ParsePacketService(m.Info)
+		return packetService{state: packet(p.State), cause: p.NwError, technology: p.DataClass.Best()}, err
+	case mbim.CIDSignalState:
+		s, err := mbim.ParseSignalState(m.Info)
+		return signal{strength(s)}, err
+	case mbim.CIDConnect:
+		c, err := mbim.ParseConnection(m.Info)
+		return connection(c), err
+	case mbim.CIDIPConfiguration:
+		c, err := mbim.ParseIPConfiguration(m.Info)
+		return ipConfiguration{session: c.Session, ipv4: ipConfig(c.IPv4), ipv6: ipConfig(c.IPv6)}, err
+	}
+	return nil, nil
+}
+
+func readiness(s mbim.ReadyState) simReadiness {
+	switch s {
+	case mbim.ReadyNotInitialized:
+		return simStarting
+	case mbim.ReadyInitialized:
+		return simReady
+	case mbim.ReadySIMAbsent, mbim.ReadyNoProfile:
+		return simAbsent
+	case mbim.ReadyLocked:
+		return simLocked
+	}
+	return simBad
+}
+
+// lock says what stands before the SIM. PIN2 guards settings, not the SIM.
+func lock(p mbim.PINState) SIMState {
+	switch {
+	case !p.Locked, p.Type == mbim.PINNone, p.Type == mbim.PIN2, p.Type == mbim.PUK2:
+		return SIMReady
+	case p.Type == mbim.PIN1:
+		return SIMPIN
+	case p.Type == mbim.PUK1:
+		return SIMPUK
+	}
+	return SIMLocked
+}
+
+func registered(r mbim.Registration) registration {
+	out := registration{plmn: r.PLMN, name: r.Provider, cause: r.NwError,
+		technology: r.Available.Best(), manual: r.Mode == mbim.RegisterModeManual}
+	switch r.State {
+	case mbim.RegisterDeregistered:
+		out.state = "deregistered"
+	case mbim.RegisterSearching:
+		out.state = "searching"
+	case mbim.RegisterHome:
+		out.state = "home"
+	case mbim.RegisterRoaming:
+		out.state = "roaming"
+	case mbim.RegisterPartner:
+		out.state = "partner"
+	case mbim.RegisterDenied:
+		out.state = "denied"
+	}
+	return out
+}
+
+func packet(s mbim.PacketState) packetState {
+	switch s {
+	case mbim.PacketAttaching:
+		return packetAttaching
+	case mbim.PacketAttached:
+		return packetAttached
+	case mbim.PacketDetaching, mbim.PacketDetached:
+		return packetDetached
+	}
+	return packetUnknown
+}
+
+// strength takes the first cell that tells something; the modem lists the fastest
+// technology last, which is the one in use.
+func strength(s mbim.SignalState) Signal {
+	var out Signal
+	out.RSSI, _ = mbim.RSSIdBm(s.RSSI)
+	for _, c := range s.Cells {
+		if rsrp, ok := mbim.RSRPdBm(c.RSRP); ok {
+			out.RSRP = rsrp
+		}
+		if snr, ok := mbim.SNRTenths(c.SNR); ok {
+			out.SNR, out.HasSNR = snr, true
+		}
+	}
+	return out
+}
+
+// The session causes by which a network grants one family of two (3GPP TS 24.008).
+const (
+	causeIPv4Only = 50
+	causeIPv6Only = 51
+)
+
+func connection(c mbim.Connection) bearerState {
+	out := bearerState{session: c.Session, cause: c.NwError}
+	switch c.State {
+	case mbim.ActivationActivated:
+		out.state = contextActivated
+	case mbim.ActivationActivating:
+		out.state = contextActivating
+	case mbim.ActivationDeactivated:
+		out.state = contextDeactivated
+	case mbim.ActivationDeactivating:
+		out.state = contextDeactivating
+	}
+	switch { // some modems repeat the wish as IP type, so the cause goes first
+	case c.NwError == causeIPv4Only, c.NwError != causeIPv6Only && c.IPType == mbim.IPv4:
+		out.family = IPv4
+	case c.NwError == causeIPv6Only, c.IPType == mbim.IPv6:
+		out.family = IPv6
+	case c.IPType == mbim.IPv4v6, c.IPType == mbim.IPv4And6:
+		out.family = IPv4v6
+	}
+	return out
+}
+
+func ipConfig(f mbim.IPFamily) *IPConfig {
+	if len(f.Addresses) == 0 {
+		return nil
+	}
+	return &IPConfig{Addresses: f.Addresses, Gateway: f.Gateway, DNS: f.DNS, MTU: int(min(f.MTU, math.MaxUint16))}
+}

@@ -1,0 +1,45 @@
+// Package nat is the part that owns the firewall: one nftables table, written
+// whole in one transaction while its sets keep their elements.
+//
+// Render turns a Spec into a Ruleset, which is data: String gives its nft text for
+// people and golden files, and the driver loads the same data through netlink. The
+// kernel's table is read back, never remembered.
+package nat
+
+import "net/netip"
+
+// Table is the name of our one table, in family inet.
+const Table = "tetherd"
+
+// Uplink is one way out.
+type Uplink struct {
+	Interface string
+	Addresses []netip.Addr // its present addresses; entries of former ones are dropped from conntrack
+	Shared    bool         // clients' traffic may leave by it
+}
+
+// Spec is the complete wish. The zero value means no table at all.
+type Spec struct {
+	Enabled bool
+	LAN     string         // bridge name
+	Subnets []netip.Prefix // the LAN's prefixes, masked
+	Uplinks []Uplink       // sorted by Interface
+	Sharing bool           // false: clients reach the gateway and nothing else
+	APIPort uint16         // TCP port of the status page on the LAN; 0 none
+}
+
+// Counters are bytes and packets of one client or uplink.
+type Counters struct {
+	Up, Down uint64 // bytes from and to the client, or out of and into the uplink
+}
+
+// Status is what the kernel holds.
+type Status struct {
+	Loaded bool
+	// InForce is the fingerprint of the ruleset that the kernel holds now, computed
+	// from what was read back; it equals Render(spec).Fingerprint() when in force.
+	InForce string
+	Clients map[netip.Addr]Counters
+	Uplinks map[string]Counters
+	Error   string // why the kernel could not be read or refused the table; "" none
+}

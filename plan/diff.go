@@ -1,0 +1,49 @@
+package plan
+
+import (
+	"slices"
+
+	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/probe"
+)
+
+// Part names one part in a Step.
+type Part string
+
+// The parts that take a wish.
+const (
+	NAT   Part = "nat"
+	Link  Part = "link"
+	DHCP  Part = "dhcp"
+	DNS   Part = "dns"
+	Modem Part = "modem"
+	Probe Part = "probe"
+)
+
+// Step is one part whose reality differs from its wish.
+type Step struct {
+	Part Part
+	Why  []string // one line a difference
+}
+
+// Diff tells which parts to apply, in order. The ruleset comes first and the link,
+// which switches forwarding on, after it; on the way down it is the other way
+// round, so that nothing is ever forwarded without rules.
+func Diff(d Desired, obs Observed, off bool) []Step {
+	drift := []Step{
+		{NAT, nat.Drift(d.NAT, obs.NAT)},
+		{Link, link.Drift(d.Link, obs.Link)},
+		{DHCP, dhcp.Drift(d.DHCP, obs.DHCP)},
+		{DNS, dns.Drift(d.DNS, obs.DNS)},
+		{Modem, modem.Drift(d.Modem, obs.Modem)},
+		{Probe, probe.Drift(d.Probe, obs.Probe)},
+	}
+	if off {
+		slices.Reverse(drift)
+	}
+	return slices.DeleteFunc(drift, func(s Step) bool { return len(s.Why) == 0 })
+}

@@ -1,0 +1,48 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/tetherd/tetherd/modem"
+)
+
+// formerLimit is how long addresses and routes are held for a bearer of the former
+// process while the modem does not tell what became of it.
+const formerLimit = time.Minute
+
+// Bearers are the bearers to plan for: those the modem tells of, or the former
+// process's while it does not tell yet.
+func Bearers(in Inputs, obs Observed) map[modem.Purpose]modem.BearerStatus {
+	if in.Former != nil {
+		return in.Former
+	}
+	return obs.Modem.Bearers
+}
+
+// StillFormer returns the former process's bearers while they may be live, and nil
+// as soon as the modem has told of its own: then Observed alone counts.
+func StillFormer(former map[modem.Purpose]modem.BearerStatus, obs Observed) map[modem.Purpose]modem.BearerStatus {
+	if len(former) == 0 || told(obs.Modem) || obs.Now.Sub(obs.Started) > formerLimit {
+		return nil
+	}
+	return former
+}
+
+// told says that the modem's word about its bearers is there: one has a state of its
+// own, or the session stands where none can be up.
+func told(m modem.Status) bool {
+	switch m.Phase {
+	case modem.PhaseNoSIM, modem.PhasePIN, modem.PhaseDenied, modem.PhaseRoaming, modem.PhaseRadioOff:
+		return true
+	}
+	b := m.Bearers[modem.Shared]
+	switch b.State {
+	case modem.BearerUp, modem.BearerFailed:
+		return true
+	case modem.BearerConnecting:
+		return !b.Adopted
+	case modem.BearerDown:
+		return m.Phase == modem.PhaseReady
+	}
+	return false
+}

@@ -1,0 +1,170 @@
+package plan
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+)
+
+// lanChoices are the gateway addresses tried in turn when the owner names none or
+// the named one collides: out of the three private blocks (RFC 1918), away from
+// the subnets that hotels, operators and other routers favour.
+var lanChoices = []netip.Prefix{
+	netip.MustParsePrefix("192.168.97.1/24"),
+	netip.MustParsePrefix("172.27.97.1/24"),
+	netip.MustParsePrefix("10.97.97.1/24"),
+	netip.MustParsePrefix("192.168.197.1/24"),
+	netip.MustParsePrefix("172.19.97.1/24"),
+}
+
+// maxAvoid bounds what Avoid remembers.
+const maxAvoid = 16
+
+// Avoid adds to the networks that the LAN must stay clear of those that uplinks
+// use now. They stay in the list when the uplink goes, so that a bearer that comes
+// and goes does not make the LAN move each time. The oldest are forgotten.
+func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, l link.Status) []netip.Prefix {
+	after := slices.Clone(before)
+	add := func(p netip.Prefix) {
+		if p = p.Masked(); p.IsValid() && p.Addr().Is4() && !slices.Contains(after, p) {
+			after = append(after, p)
+		}
+	}
+	for _, p := range []modem.Purpose{modem.Own, modem.Shared, modem.Purchase} {
+		if b := bearers[p]; b.IPv4 != nil {
+			avoidConfig(b.IPv4, add)
+		}
+	}
+	for _, p := range l.Foreign {
+		add(p)
+	}
+	if len(after) > maxAvoid {
+		after = after[len(after)-maxAvoid:]
+	}
+	return after
+}
+
+// avoidConfig adds a bearer's own network, its gateway and its DNS servers.
+func avoidConfig(c *modem.IPConfig, add func(netip.Prefix)) {
+	for _, a := range c.Addresses {
+		add(a)
+	}
+	for _, a := range append(slices.Clone(c.DNS), c.Gateway) {
+		if a.IsValid() {
+			add(netip.PrefixFrom(a, a.BitLen()))
+		}
+	}
+}
+
+// chooseLAN picks the LAN's address: the owner's when it is clear of everything,
+// else the first choice that is.
+func chooseLAN(in Inputs, d *Desired) netip.Prefix {
+	named := in.Config.LAN.Address
+	why := "the first choice that is clear of every uplink"
+	if named.IsValid() {
+		at := collision(named, in.Avoid)
+		if !at.IsValid() {
+			return named
+		}
+		why = "the config's " + named.String() + " collides with " + at.String()
+	}
+	for _, p := range lanChoices {
+		if !collision(p, in.Avoid).IsValid() {
+			d.Why = append(d.Why, Reason{What: "lan address", Value: p.String(), Why: why})
+			return p
+		}
+	}
+	// Every choice collides: the least bad is what the owner, or the list, says first.
+	if !named.IsValid() {
+		named = lanChoices[0]
+	}
+	d.Why = append(d.Why, Reason{What: "lan address", Value: named.String(), Why: "every choice collides with an uplink"})
+	return named
+}
+
+// collision returns the first of avoid that overlaps p; invalid when none does.
+func collision(p netip.Prefix, avoid []netip.Prefix) netip.Prefix {
+	for _, a := range avoid {
+		if a.Overlaps(p) {
+			return a
+		}
+	}
+	return netip.Prefix{}
+}
+
+// firstLease is the lease time until a client has had Internet once: the LAN may
+// have to move when the uplink's network becomes known.
+const firstLease = 2 * time.Minute
+
+func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
+	cfg := in.Config
+	if !cfg.DHCP.Enabled {
+		return dhcp.Spec{}
+	}
+	first, last := pool(lan, cfg.DHCP.Start, cfg.DHCP.Limit)
+	s := dhcp.Spec{
+		Interface: cfg.LAN.Bridge,
+		Server:    lan,
+		First:     first,
+		Last:      last,
+		LeaseTime: cfg.DHCP.LeaseTime,
+		Domain:    cfg.DHCP.Domain,
+		MTU:       sharedMTU(ups),
+		Hosts:     hosts(cfg.Hosts, lan),
+	}
+	if !in.WasOnline {
+		s.LeaseTime = min(s.LeaseTime, firstLease)
+	}
+	if cfg.DNS.Enabled {
+		s.DNS = []netip.Addr{lan.Addr()}
+	}
+	return s
+}
+
+// sharedMTU is the MTU clients should use: that of the bearer which carries their
+// traffic, when it is told and below Ethernet's.
+func sharedMTU(ups []link.Uplink) int {
+	for _, u := range ups {
+		if u.Shared && u.MTU > 0 && u.MTU < 1500 {
+			return u.MTU
+		}
+	}
+	return 0
+}
+
+// pool places limit addresses from host number start into the subnet, leaving out
+// the network and broadcast addresses.
+func pool(lan netip.Prefix, start, limit int) (first, last netip.Addr) {
+	base := be32(lan.Masked().Addr())
+	size := uint32(1) << (32 - lan.Bits())
+	lo := min(max(uint32(start), 1), size-2)
+	hi := min(lo+uint32(max(limit, 1))-1, size-2)
+	return from32(base + lo), from32(base + hi)
+}
+
+func be32(a netip.Addr) uint32 {
+	b := a.As4()
+	return uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+}
+
+func from32(n uint32) netip.Addr {
+	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
+}
+
+// hosts gives the reservations that lie inside the LAN's subnet; others would
+// never be reachable after the LAN moved.
+func hosts(in []config.Host, lan netip.Prefix) []dhcp.Host {
+	var out []dhcp.Host
+	for _, h := range in {
+		if lan.Contains(h.Addr) {
+			out = append(out, dhcp.Host{MAC: h.MAC, Addr: h.Addr, Name: h.Name})
+		}
+	}
+	slices.SortFunc(out, func(a, b dhcp.Host) int { return slices.Compare(a.MAC, b.MAC) })
+	return out
+}

@@ -1,0 +1,246 @@
+// Package plan decides: Compile turns what is wanted and what is observed into one
+// complete wish a part, Diff tells which parts differ from their wish, in the
+// order in which they are to be applied. Both are pure.
+package plan
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// Inputs is everything that is wanted. A repair is a changed value in here.
+type Inputs struct {
+	Config *config.Config
+	Ladder provision.Ladder // which access point, and which one is tried now
+	Avoid  []netip.Prefix   // networks that the LAN must stay clear of, see Avoid
+	// Former are bearers that the former process left up and of which the modem has
+	// not yet told what became, see StillFormer.
+	Former map[modem.Purpose]modem.BearerStatus
+	// WasOnline says that a client has had Internet since the process started,
+	// so that the LAN's subnet may be trusted to stay.
+	WasOnline bool
+	Off       bool // everything of ours is to go
+}
+
+// Observed is everything that is, at one moment.
+type Observed struct {
+	Now     time.Time
+	Started time.Time // of the process
+	Modem   modem.Status
+	Link    link.Status
+	NAT     nat.Status
+	DHCP    dhcp.Status
+	DNS     dns.Status
+	Probe   probe.Status
+}
+
+// Desired is one complete wish a part.
+type Desired struct {
+	NAT   nat.Spec
+	Link  link.Spec
+	DHCP  dhcp.Spec
+	DNS   dns.Spec
+	Modem modem.Spec
+	Probe probe.Spec
+	Why   []Reason // choices that a person may wonder about
+}
+
+// Reason explains one chosen value.
+type Reason struct {
+	What  string // such as "lan address"
+	Value string
+	Why   string
+}
+
+// Routing table and fwmark of each purpose's bearer. Both numbers are ours to
+// choose; the tables stay clear of those that distributions use (0 to 255, 1000s).
+const (
+	tableOwn      = 9701
+	tableShared   = 9702
+	tablePurchase = 9703
+)
+
+func table(p modem.Purpose) uint32 {
+	switch p {
+	case modem.Own:
+		return tableOwn
+	case modem.Shared:
+		return tableShared
+	default:
+		return tablePurchase
+	}
+}
+
+// Compile turns wants and observations into wishes. A zero Inputs.Config is not
+// allowed; Off gives the zero Desired.
+func Compile(in Inputs, obs Observed) Desired {
+	var d Desired
+	if in.Off {
+		return d
+	}
+	lan := chooseLAN(in, &d)
+	bearers := Bearers(in, obs)
+	ups := uplinks(in.Config, bearers)
+	d.Link = link.Spec{
+		LAN:     link.LAN{Bridge: in.Config.LAN.Bridge, Ports: in.Config.LAN.Ports, Address: lan, MTU: in.Config.LAN.MTU},
+		Uplinks: ups,
+	}
+	d.NAT = natSpec(in.Config, lan, ups)
+	d.DHCP = dhcpSpec(in, lan, ups)
+	d.DNS = dnsSpec(in.Config, lan, bearers)
+	d.Modem = modemSpec(in, &d)
+	d.Probe = probeSpec(in.Config, d, bearers)
+	return d
+}
+
+// uplinks gives the link wish for every bearer that is up with IPv4.
+func uplinks(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) []link.Uplink {
+	var ups []link.Uplink
+	for _, p := range []modem.Purpose{modem.Own, modem.Purchase, modem.Shared} {
+		b, ok := bearers[p]
+		if !ok || b.State != modem.BearerUp || b.IPv4 == nil || b.Interface == "" {
+			continue
+		}
+		i := indexUplink(ups, b.Interface)
+		if i < 0 {
+			i, ups = len(ups), append(ups, link.Uplink{
+				Interface: b.Interface,
+				Addresses: b.IPv4.Addresses,
+				Gateway:   b.IPv4.Gateway,
+				MTU:       bearerMTU(cfg, b),
+			})
+		}
+		// Two purposes on one bearer use the table of the later one: shared wins.
+		ups[i].Table, ups[i].Mark = table(p), table(p)
+		ups[i].Own = ups[i].Own || p == modem.Own
+		ups[i].Shared = ups[i].Shared || p == modem.Shared
+	}
+	return ups
+}
+
+func indexUplink(ups []link.Uplink, name string) int {
+	for i := range ups {
+		if ups[i].Interface == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// bearerMTU is the owner's MTU, or else the network's; 0 leaves it alone.
+func bearerMTU(cfg *config.Config, b modem.BearerStatus) int {
+	if cfg.Modem.MTU != 0 {
+		return cfg.Modem.MTU
+	}
+	return b.IPv4.MTU
+}
+
+func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink) nat.Spec {
+	s := nat.Spec{
+		Enabled: true,
+		LAN:     cfg.LAN.Bridge,
+		Subnets: []netip.Prefix{lan.Masked()},
+		Sharing: cfg.Sharing.Enabled,
+		APIPort: cfg.API.Port,
+	}
+	for _, u := range ups {
+		n := nat.Uplink{Interface: u.Interface, Shared: u.Shared}
+		for _, a := range u.Addresses {
+			n.Addresses = append(n.Addresses, a.Addr())
+		}
+		s.Uplinks = append(s.Uplinks, n)
+	}
+	return s
+}
+
+func dnsSpec(cfg *config.Config, lan netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {
+	if !cfg.DNS.Enabled {
+		return dns.Spec{}
+	}
+	return dns.Spec{
+		Listen:     []netip.AddrPort{netip.AddrPortFrom(lan.Addr(), 53)},
+		Upstream:   upstream(cfg, bearers),
+		Domain:     cfg.DHCP.Domain,
+		Names:      []dns.Name{{Name: "tetherd", Addr: lan.Addr()}},
+		Rebind:     cfg.DNS.Rebind,
+		RebindOK:   cfg.DNS.RebindOK,
+		CacheBytes: cfg.DNS.CacheBytes,
+	}
+}
+
+// upstream is where clients' questions go: the servers of the bearer that carries
+// clients' traffic, by its interface only.
+func upstream(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) dns.Upstream {
+	b, ok := bearers[modem.Shared]
+	if !ok || b.State != modem.BearerUp || b.IPv4 == nil {
+		return dns.Upstream{Fallback: cfg.DNS.Fallback}
+	}
+	return dns.Upstream{
+		Servers:   b.IPv4.DNS,
+		Fallback:  cfg.DNS.Fallback,
+		Interface: b.Interface,
+		Mark:      table(modem.Shared),
+	}
+}
+
+func modemSpec(in Inputs, d *Desired) modem.Spec {
+	cfg := in.Config.Modem
+	s := modem.Spec{
+		Enabled: cfg.Enabled,
+		Device:  cfg.Device,
+		PIN:     modem.Secret(cfg.PIN),
+		Roaming: cfg.Roaming,
+	}
+	b, ok := in.Ladder.Bearer()
+	if !ok {
+		return s
+	}
+	s.Bearers = map[modem.Purpose]modem.Bearer{modem.Own: b, modem.Shared: b}
+	d.Why = append(d.Why, Reason{What: "access point", Value: b.APN, Why: in.Ladder.Why()})
+	return s
+}
+
+func probeSpec(cfg *config.Config, d Desired, bearers map[modem.Purpose]modem.BearerStatus) probe.Spec {
+	b, ok := bearers[modem.Shared]
+	if !cfg.Probe.Enabled || !ok || b.State != modem.BearerUp || b.IPv4 == nil {
+		return probe.Spec{}
+	}
+	key := ProbeKey(b)
+	up := upstream(cfg, bearers)
+	servers := up.Servers
+	if len(servers) == 0 {
+		servers = up.Fallback
+	}
+	s := probe.Spec{
+		Interval: cfg.Probe.Interval,
+		Gateway:  probe.Gateway{Key: key, Interface: up.Interface, Mark: up.Mark, Servers: servers},
+	}
+	for _, t := range cfg.Probe.Targets {
+		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
+	}
+	if cfg.Probe.Client && cfg.Sharing.Enabled && cfg.DHCP.Enabled && cfg.DNS.Enabled {
+		s.Client = probe.Client{Key: key + " " + d.Link.LAN.Address.String(), Bridge: cfg.LAN.Bridge}
+	}
+	return s
+}
+
+// ProbeKey names what a probe proves: this bearer, with this address, since this
+// dial. Probe results under another key say nothing about it.
+func ProbeKey(b modem.BearerStatus) string {
+	key := b.Interface + " " + b.Since.UTC().Format(time.RFC3339Nano)
+	if b.IPv4 != nil {
+		for _, a := range b.IPv4.Addresses {
+			key += " " + a.String()
+		}
+	}
+	return key
+}

@@ -1,0 +1,76 @@
+// Package probe is the part that finds out whether the Internet is really there,
+// from two vantage points: the gateway by a bearer's interface, and a synthetic
+// LAN client that takes a lease, resolves and fetches through NAT like a phone.
+//
+// The synthetic client is an anonymous network namespace held by one locked
+// thread and joined to the LAN bridge by a veth pair, so that a killed process
+// leaves nothing. It proves neither radio nor hardware offload, and says so.
+package probe
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Target is a connectivity-check page, fetched by plain HTTP.
+type Target struct {
+	URL    string // http:// only
+	Status int    // expected status code, exactly
+	Body   string // expected body, exactly
+}
+
+// Gateway is the vantage point of the machine itself. The zero value means off.
+type Gateway struct {
+	Key       string       // what is probed: a changed key probes at once
+	Interface string       // sockets are bound to it
+	Mark      uint32       // fwmark of the sockets; 0 none
+	Servers   []netip.Addr // DNS servers to ask
+}
+
+// Client is the vantage point of the synthetic LAN client. The zero value means off.
+type Client struct {
+	Key    string // a changed key probes at once
+	Bridge string // LAN bridge to join
+}
+
+// Spec is the complete wish. The zero value means that nothing is probed.
+type Spec struct {
+	Targets  []Target
+	Gateway  Gateway
+	Client   Client
+	Interval time.Duration // between probes that succeed; failures come back sooner
+}
+
+// Verdict is the outcome of one probe.
+type Verdict string
+
+// The verdicts.
+const (
+	Unknown  Verdict = ""         // not probed yet under this key
+	Online   Verdict = "online"   // a target answered exactly as it must
+	Portal   Verdict = "portal"   // somebody else answered: a login or pay page
+	NoLease  Verdict = "no-lease" // the LAN gave no address (client only)
+	NoDNS    Verdict = "no-dns"   // names do not resolve
+	Dead     Verdict = "dead"     // names resolve (or need not) but nothing loads
+	Unproven Verdict = "unproven" // this vantage point does not exist here; Cannot says why
+)
+
+// Result is one vantage point's last probe.
+type Result struct {
+	Key     string // the Spec's key that was probed
+	Verdict Verdict
+	Detail  string // one line: what was tried, what came back
+	Cannot  string // what this probe cannot prove here; "" none
+	Target  string // URL that settled the verdict
+	At      time.Time
+	Took    time.Duration
+	Bytes   uint64 // spent by this vantage point since the process started
+	Failed  int    // failures in a row
+}
+
+// Status is what was found last.
+type Status struct {
+	InForce Spec
+	Gateway Result
+	Client  Result
+}
