@@ -104,6 +104,9 @@ func simStage(s *control.Snapshot) Stage {
 	sim := s.Observed.Modem.SIM
 	switch sim.State {
 	case modem.SIMReady:
+		if sim.MCC == "" { // the rest is still being read
+			break
+		}
 		return Stage{StageSIM, Done, "SIM of " + strings.TrimSpace(firstOf(sim.SPN, sim.HomeName)+" "+sim.MCC+sim.MNC)}
 	case modem.SIMAbsent:
 		return Stage{StageSIM, Failed, "there is no SIM in the modem"}

@@ -134,6 +134,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	l.loop(ctx, parts)
 	if l.opt.Leave == nil || !l.opt.Leave() {
 		l.down()
+		l.state.former.forget(l.log)
 	}
 	l.state.memory.flush(l.log)
 	stop()
@@ -172,7 +173,20 @@ func (l *Loop) loop(ctx, parts context.Context) {
 		if !pace.wait(ctx) {
 			return
 		}
+		l.takeWaiting()
 		timer.Reset(time.Until(l.turn(time.Now())))
+	}
+}
+
+// takeWaiting takes the Intents that came meanwhile, so that a burst is one turn.
+func (l *Loop) takeWaiting() {
+	for {
+		select {
+		case i := <-l.intents:
+			l.take(i)
+		default:
+			return
+		}
 	}
 }
 

@@ -1,11 +1,15 @@
 package control
 
 import (
+	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision"
 )
 
@@ -25,7 +29,7 @@ type Snapshot struct {
 	Config    *config.Config
 	Observed  plan.Observed
 	Desired   plan.Desired
-	Steps     []plan.Step // what this turn applied
+	Steps     []plan.Step // what differed in this turn, in the order of applying it
 	Failures  []string    // parts that refused their wish, one line each
 	BadConfig string      // faults of the configuration on disk; "" none
 	APN       provision.Ladder
@@ -49,7 +53,7 @@ func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		Failures:   l.state.failures,
 		BadConfig:  l.state.badConfig,
 		APN:        l.state.inputs.Ladder,
-		Online:     online(obs.Probe),
+		Online:     l.state.online(obs.Probe),
 		Marks:      l.state.marks,
 		superseded: make(chan struct{}),
 	}
@@ -65,16 +69,22 @@ func (s *state) mark(obs plan.Observed) {
 	}
 	first(&s.marks.Ruleset, obs.NAT.Loaded)
 	first(&s.marks.Bearer, obs.Modem.Bearers[modem.Shared].State == modem.BearerUp)
-	first(&s.marks.Lease, len(obs.DHCP.Leases) > 0)
-	first(&s.marks.Online, online(obs.Probe))
+	first(&s.marks.Lease, slices.ContainsFunc(obs.DHCP.Leases, func(l dhcp.Lease) bool {
+		return !slices.Equal(l.MAC, probe.ClientMAC())
+	}))
+	first(&s.marks.Online, s.online(obs.Probe))
 }
 
 // Preview observes and compiles once without applying anything: what a turn with
-// this configuration would do now.
+// this configuration, the first one of a process, would do now.
 func Preview(parts Parts, cfg *config.Config, now time.Time) (plan.Desired, []plan.Step) {
 	l := &Loop{opt: Options{Parts: parts}}
+	l.state.marks.Started = now
 	obs := l.observe(now)
-	in := plan.Inputs{Config: cfg, Avoid: plan.Avoid(nil, obs.Modem.Bearers, obs.Link)}
+	left := openFormer(cfg.Main.RunDir, slog.New(slog.DiscardHandler)).read
+	in := plan.Inputs{Config: cfg}
+	in.Former, _ = plan.StillFormer(left.Bearers, obs)
+	in.Avoid = plan.Avoid(nil, plan.Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
 	want := plan.Compile(in, obs)
 	return want, plan.Diff(want, obs, false)
 }

@@ -17,9 +17,11 @@ import (
 	"github.com/tetherd/tetherd/provision"
 )
 
-// flushDelay batches writes to flash: a new winner is written this long after it
-// was found.
-const flushDelay = 5 * time.Second
+// Writes to flash are batched.
+const (
+	flushDelay = 5 * time.Second  // after a new winner was found
+	flushRetry = 10 * time.Minute // after a write that failed
+)
 
 // store keeps what worked for each SIM in a file.
 type store struct {
@@ -60,8 +62,12 @@ func (s *store) remember(iccid modem.Secret, rung provision.Rung, now time.Time,
 
 // flushDue writes the file when it is due and returns when it will be.
 func (s *store) flushDue(now time.Time, log *slog.Logger) time.Time {
-	if !s.due.IsZero() && !now.Before(s.due) {
-		s.flush(log)
+	if s.due.IsZero() || now.Before(s.due) {
+		return s.due
+	}
+	s.flush(log)
+	if !s.due.IsZero() {
+		s.due = now.Add(flushRetry)
 	}
 	return s.due
 }
@@ -70,10 +76,11 @@ func (s *store) flush(log *slog.Logger) {
 	if s.due.IsZero() {
 		return
 	}
-	s.due = time.Time{}
 	if err := writeFile(s.path, s.memory.Encode()); err != nil {
 		log.Error("access point memory cannot be written", "err", err)
+		return
 	}
+	s.due = time.Time{}
 }
 
 // writeFile replaces a file in one step, readable by its owner only.
@@ -134,4 +141,11 @@ func (f *former) note(bearers map[modem.Purpose]modem.BearerStatus, trace string
 		log.Error("bearers cannot be noted for the next process", "err", err)
 	}
 	f.written = next // also after a failure: it is tried again with the next change
+}
+
+// forget removes the note: after an orderly end nothing is left for the next process.
+func (f *former) forget(log *slog.Logger) {
+	if err := os.Remove(f.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Error("note for the next process cannot be removed", "err", err)
+	}
 }

@@ -13,9 +13,11 @@ import (
 	"github.com/tetherd/tetherd/provision"
 )
 
-// idle is the longest time between two turns: a safeguard against a change that no
-// part reported.
-const idle = time.Minute
+// The longest times between two turns.
+const (
+	idle  = time.Minute     // a safeguard against a change that no part reported
+	retry = 5 * time.Second // when a part refused its wish
+)
 
 // turn is one turn of the crank. It returns when the next one is due at the latest.
 func (l *Loop) turn(now time.Time) time.Time {
@@ -25,10 +27,11 @@ func (l *Loop) turn(now time.Time) time.Time {
 	steps := plan.Diff(want, obs, l.state.inputs.Off)
 	l.apply(want, steps)
 	l.publish(obs, want, steps)
-	if wake.IsZero() || wake.After(now.Add(idle)) {
-		return now.Add(idle)
+	longest := now.Add(idle)
+	if len(l.state.failures) > 0 {
+		longest = now.Add(retry)
 	}
-	return wake
+	return earliest(wake, longest)
 }
 
 func (l *Loop) observe(now time.Time) plan.Observed {
@@ -49,14 +52,15 @@ func (l *Loop) observe(now time.Time) plan.Observed {
 // is remembered, networks to avoid are noted.
 func (l *Loop) fold(obs plan.Observed) time.Time {
 	s := &l.state
-	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link)
-	s.inputs.WasOnline = s.inputs.WasOnline || online(obs.Probe)
+	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config.LAN.Bridge)
 	s.mark(obs)
 	wake := l.climb(obs)
-	if s.inputs.Former = plan.StillFormer(s.inputs.Former, obs); s.inputs.Former == nil && !s.inputs.Off {
+	s.inputs.WasOnline = s.inputs.WasOnline || s.settled(obs)
+	former, until := plan.StillFormer(s.inputs.Former, obs)
+	if s.inputs.Former = former; former == nil && !s.inputs.Off {
 		s.former.note(obs.Modem.Bearers, s.inputs.Ladder.Trace(), l.log)
 	}
-	return wake
+	return earliest(wake, until)
 }
 
 // climb moves the ladder on and remembers its winner.
@@ -139,7 +143,8 @@ func (r *received) grew(key, name string, l link.Status) bool {
 // apply hands each differing part its wish. The link waits for the ruleset: when
 // that could not be loaded, nothing may be forwarded.
 func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
-	l.state.failures = l.state.failures[:0:0]
+	before := l.state.failures
+	l.state.failures = nil // snapshots hold the former ones
 	closed := true
 	for _, s := range steps {
 		if s.Part == plan.Link && !closed {
@@ -151,8 +156,11 @@ func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
 			continue
 		}
 		closed = closed && s.Part != plan.NAT
-		l.log.Error("part refused its wish", "part", s.Part, "err", err)
-		l.state.failures = append(l.state.failures, fmt.Sprintf("%s: %v", s.Part, err))
+		line := fmt.Sprintf("%s: %v", s.Part, err)
+		l.state.failures = append(l.state.failures, line)
+		if !slices.Contains(before, line) {
+			l.log.Error("part refused its wish", "part", s.Part, "err", err)
+		}
 	}
 }
 
@@ -175,16 +183,31 @@ func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
 	return errors.New("no such part")
 }
 
-// online says that a client has Internet, by the best proof there is.
-func online(s probe.Status) bool {
-	if s.Client.Key != "" && s.Client.Verdict != probe.Unproven {
-		return s.Client.Verdict == probe.Online && s.Client.Key == s.InForce.Client.Key
+// online says that clients have Internet, by the best proof that is wished and can
+// be had here.
+func (s *state) online(p probe.Status) bool {
+	if !s.inputs.Config.Sharing.Enabled {
+		return false
 	}
-	return s.Gateway.Verdict == probe.Online && s.Gateway.Key == s.InForce.Gateway.Key
+	client, key := p.Client, p.InForce.Client.Key
+	if key != "" && (client.Key != key || client.Verdict != probe.Unproven) {
+		return client.Key == key && client.Verdict == probe.Online
+	}
+	return p.Gateway.Verdict == probe.Online && p.Gateway.Key == p.InForce.Gateway.Key
 }
 
-// downLimit is how long taking everything down may take in all.
-const downLimit = 1500 * time.Millisecond
+// settled says that the uplink's network is known and good, as far as anything is
+// configured to prove it: the LAN will hardly have to move any more.
+func (s *state) settled(obs plan.Observed) bool {
+	_, outcome := s.inputs.Ladder.Rung()
+	return outcome == provision.Held || s.online(obs.Probe)
+}
+
+// Taking everything down.
+const (
+	downLimit = 1500 * time.Millisecond // in all
+	downAgain = 200 * time.Millisecond  // between looks when no part reports a change
+)
 
 // down applies the off wish until nothing of ours is left or the limit is reached.
 func (l *Loop) down() {
@@ -193,16 +216,24 @@ func (l *Loop) down() {
 	defer limit.Stop()
 	for {
 		l.turn(time.Now())
-		if len(plan.Diff(plan.Desired{}, l.observe(time.Now()), true)) == 0 {
+		if isDown(l.observe(time.Now())) {
 			return
 		}
 		select {
 		case <-l.wake:
+		case <-time.After(downAgain):
 		case <-limit.C:
 			l.log.Warn("not everything could be taken down in time")
 			return
 		}
 	}
+}
+
+// isDown says that nothing of ours is left. The modem pursues its wish in its own
+// time: it has hung up when its session is off.
+func isDown(obs plan.Observed) bool {
+	hungUp := obs.Modem.Phase == modem.PhaseOff || obs.Modem.Phase == ""
+	return hungUp && len(plan.Diff(plan.Desired{}, obs, true)) == 0
 }
 
 // earliest is the smaller of two times, where zero means never.

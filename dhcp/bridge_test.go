@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -214,5 +215,41 @@ func TestRunSavesOnTheWayOut(t *testing.T) {
 	list, err := readFile(path)
 	if err != nil || len(list) != 1 || list[0].addr != s.bound(mac1) {
 		t.Errorf("on file: %+v, %v", list, err)
+	}
+}
+
+// Options change under a client that keeps its lease; then the server is switched
+// off and on again, and remembers.
+func TestApplyWhileServing(t *testing.T) {
+	if !alone(t) {
+		return
+	}
+	sh(t, bridgeUp)
+	plug(t, "c1", mac1)
+	spec := testSpec()
+	s := serve(t, spec, "")
+	c := start(t, "c1", "udhcpc", "-f", "-i", "eth0", "-t", "5", "-T", "1", "-x", "hostname:box")
+	a := s.bound(mac1)
+	c.says("lease of " + a.String())
+	spec.LeaseTime, spec.MTU = time.Hour, 1280
+	s.apply(spec)
+	if st := s.Observe(); len(Drift(spec, st)) != 0 || len(st.Leases) != 1 {
+		t.Errorf("%q %+v", Drift(spec, st), st)
+	}
+	c.signal(syscall.SIGUSR1)
+	c.says("lease time 3600")
+	s.apply(Spec{})
+	if st := s.Observe(); st.Serving || st.Error != "" || st.Free != 0 || len(Drift(Spec{}, st)) != 0 {
+		t.Errorf("off: %+v", st)
+	}
+	if _, ok := s.Names().LookupName("box"); ok {
+		t.Error("names are still told")
+	}
+	s.apply(spec)
+	s.leaseOf(mac1, a, "box")
+	s.bound(mac1)
+	c.signal(syscall.SIGUSR1)
+	if got := s.bound(mac1); got != a {
+		t.Errorf("renewed %v", got)
 	}
 }

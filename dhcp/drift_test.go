@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
 func TestDrift(t *testing.T) {
@@ -93,6 +95,9 @@ func TestSpecsThatCannotBeServed(t *testing.T) {
 		}
 		if err := New(Options{}).Apply(spec); err == nil || !strings.HasPrefix(err.Error(), "dhcp: ") {
 			t.Errorf("%s: Apply says %v", name, err)
+		}
+		if a := NewTable(spec).Handle(dev(1).say(dhcpv4.MessageTypeDiscover), time.Now()); a.Reply != nil {
+			t.Errorf("%s: a table answers %v", name, a.Reply)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package dhcp
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/hex"
 	"errors"
@@ -16,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/google/renameio/v2"
 )
 
 // The lease file is text: a line with its version, one line a lease, and a line with
@@ -174,22 +175,11 @@ func readFile(path string) ([]record, error) {
 
 // writeFile replaces the lease file in one step: after a power cut there is either
 // the old one or the new one.
-func writeFile(path string, list []record) (err error) {
+func writeFile(path string, list []record) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(f, bytes.NewReader(appendLeases(nil, list)))
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return os.Rename(f.Name(), path)
+	return renameio.WriteFile(path, appendLeases(nil, list), 0o600)
 }
 
 // saver decides when the lease file is written: as late as the changes allow, and

@@ -3,6 +3,7 @@ package dhcp
 import (
 	"bufio"
 	"context"
+	"flag"
 	"io"
 	"log/slog"
 	"net"
@@ -24,6 +25,15 @@ import (
 // test binary, which executes itself again there, each client in a further one.
 
 const patience = 20 * time.Second
+
+// TestMain lets the tests in namespaces run side by side: they mostly wait.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
+	m.Run()
+}
 
 // alone reports whether the test runs in namespaces of its own. If not it runs the
 // test there and passes its verdict on.

@@ -57,7 +57,8 @@ type block struct {
 	mac   hwaddr // who answers there and so may lease it; zero when unknown
 }
 
-// NewTable returns an empty table that serves spec.
+// NewTable returns an empty table that serves spec; for one that cannot be served,
+// such as the zero value, it answers nobody.
 func NewTable(spec Spec) *Table {
 	t := &Table{
 		byAddr:   map[netip.Addr]*entry{},
@@ -71,11 +72,14 @@ func NewTable(spec Spec) *Table {
 // setSpec changes the wish. Leases stay as long as their address is in the subnet;
 // the addresses of the others are returned.
 func (t *Table) setSpec(spec Spec) (ended []netip.Addr) {
+	if spec.check() != nil {
+		spec = Spec{}
+	}
 	t.spec, t.subnet = spec, spec.Server.Masked()
 	t.first, t.size = 0, 0
-	if spec.First.Is4() && spec.Last.Is4() {
+	if spec.Interface != "" {
 		t.first = toUint32(spec.First)
-		t.size = int(min(maxPool, uint64(toUint32(spec.Last)-t.first)+1))
+		t.size = int(min(maxPool, toUint32(spec.Last)-t.first+1))
 	}
 	t.hosts, t.owners = map[hwaddr]Host{}, map[netip.Addr]hwaddr{}
 	for _, h := range spec.Hosts {
@@ -177,7 +181,7 @@ func (t *Table) choose(m *message, now time.Time) (addr netip.Addr, probe bool) 
 		return e.addr, true
 	}
 	s := t.census(m.client, now)
-	if s.leases >= maxPerMAC {
+	if s.leases >= maxPerMAC && s.ofMAC != nil {
 		return s.ofMAC.addr, true
 	}
 	if s.offers >= t.maxOffers() && s.offer != nil {
@@ -245,6 +249,8 @@ func (t *Table) census(c client, now time.Time) (s census) {
 		case e.active(now):
 			if ours {
 				s.leases++
+			}
+			if ours && t.refusal(addr, c, now, true) == "" {
 				s.ofMAC = olderOf(s.ofMAC, e)
 			}
 		case e.expires.IsZero() && (ours || !e.held(now)):

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	codec "github.com/miekg/dns"
 )
@@ -192,12 +193,7 @@ func TestTruncatedAnswerIsFetchedOverTCPForATCPClientOnly(t *testing.T) {
 	for i := range 40 {
 		lines = append(lines, `big.example. 300 IN TXT "`+strings.Repeat("x", 100+i)+`"`)
 	}
-	cut := func(w codec.ResponseWriter, m *codec.Msg) {
-		reply := new(codec.Msg).SetReply(m)
-		reply.Truncated = true
-		w.WriteMsg(reply)
-	}
-	o := newOperator(t, "127.0.0.53", cut, zoneText(t, lines...))
+	o := newOperator(t, "127.0.0.53", cutUDP, zoneText(t, lines...))
 	serving(t, lanSpec(), nil)
 	expect(t, dig(t, "+ignore", "big.example", "TXT"), "flags: qr tc rd ra;", "ANSWER: 0")
 	expect(t, dig(t, "+tcp", "big.example", "TXT"), "flags: qr rd ra;", "ANSWER: 40")
@@ -208,12 +204,7 @@ func TestTruncatedAnswerIsFetchedOverTCPForATCPClientOnly(t *testing.T) {
 }
 
 func TestSmallAnswerFetchedOverTCPIsKept(t *testing.T) {
-	cut := func(w codec.ResponseWriter, m *codec.Msg) {
-		reply := new(codec.Msg).SetReply(m)
-		reply.Truncated = true
-		w.WriteMsg(reply)
-	}
-	o := newOperator(t, "127.0.0.53", cut, zoneText(t, "a.example. 60 IN A 203.0.113.9"))
+	o := newOperator(t, "127.0.0.53", cutUDP, zoneText(t, "a.example. 60 IN A 203.0.113.9"))
 	serving(t, lanSpec(), nil)
 	expect(t, dig(t, "+tcp", "a.example"), "203.0.113.9")
 	expect(t, dig(t, "a.example"), "203.0.113.9")
@@ -223,12 +214,7 @@ func TestSmallAnswerFetchedOverTCPIsKept(t *testing.T) {
 }
 
 func TestPrivateAddressOverTCPIsRefusedToo(t *testing.T) {
-	cut := func(w codec.ResponseWriter, m *codec.Msg) {
-		reply := new(codec.Msg).SetReply(m)
-		reply.Truncated = true
-		w.WriteMsg(reply)
-	}
-	newOperator(t, "127.0.0.53", cut, zoneText(t, "evil.example. 60 IN A 192.168.8.1"))
+	newOperator(t, "127.0.0.53", cutUDP, zoneText(t, "evil.example. 60 IN A 192.168.8.1"))
 	d, _ := serving(t, lanSpec(), nil)
 	expect(t, dig(t, "+tcp", "evil.example"), "NXDOMAIN", "private address")
 	if d.Observe().Counts.Rebind != 1 {
@@ -339,6 +325,7 @@ func TestAddressThatComesLaterIsServedWhenItIsThere(t *testing.T) {
 	if out, err := exec.Command("ip", "addr", "add", "192.168.8.1/24", "dev", "lo").CombinedOutput(); err != nil {
 		t.Fatalf("%v %s", err, out)
 	}
+	t.Cleanup(func() { _ = exec.Command("ip", "addr", "del", "192.168.8.1/24", "dev", "lo").Run() })
 	expect(t, dig(t, "@192.168.8.1", "gateway.lan"), "192.168.8.1")
 	expect(t, dig(t, "@192.168.8.1", "+tcp", "gateway.lan"), "192.168.8.1")
 }
@@ -442,4 +429,103 @@ func TestRunEndsWithClientsConnectedAndQuestionsOpen(t *testing.T) {
 	if err := d.Apply(Spec{}); err != nil {
 		t.Error(err)
 	}
+}
+
+func TestRunCanStartAgain(t *testing.T) {
+	d := New(Options{Log: slog.New(slog.DiscardHandler)})
+	if err := d.Apply(lanSpec()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- d.Run(ctx, func() {}) }()
+		expect(t, dig(t, "gateway.lan"), "192.168.8.1")
+		expect(t, dig(t, "+tcp", "gateway.lan"), "192.168.8.1")
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+	if err := d.Apply(Spec{}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMovedListenerAnswersAtTheNewAddressAndTheOldOneIsFree(t *testing.T) {
+	d, _ := serving(t, lanSpec(), nil)
+	spec := lanSpec()
+	spec.Listen = []netip.AddrPort{netip.MustParseAddrPort("127.0.0.2:53")}
+	if err := d.Apply(spec); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, dig(t, "@127.0.0.2", "gateway.lan"), "192.168.8.1")
+	conn, err := net.ListenPacket("udp", "127.0.0.1:53")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	if got := d.Observe().InForce.Listen; len(got) != 1 || got[0] != spec.Listen[0] {
+		t.Error(got)
+	}
+}
+
+func TestCallersSpecIsNotKept(t *testing.T) {
+	spec := lanSpec()
+	d, _ := serving(t, spec, nil)
+	spec.Upstream.Servers[0] = netip.MustParseAddr("10.9.9.9")
+	spec.Names[0].Name = "other"
+	if lines := Drift(lanSpec(), d.Observe()); len(lines) != 0 {
+		t.Error(lines)
+	}
+}
+
+// Many clients, a bearer that comes and goes, and somebody who watches: nothing is
+// lost for good, and everybody who repeats a question gets an answer.
+func TestLoadWhileTheBearerChanges(t *testing.T) {
+	newOperator(t, "127.0.0.53", zoneText(t, "x.example. 60 IN A 203.0.113.9"), nil)
+	d, _ := serving(t, lanSpec(), nil)
+	var clients sync.WaitGroup
+	for i := range 8 {
+		clients.Go(func() {
+			conn, err := codec.Dial("udp", "127.0.0.1:53")
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Close()
+			for j := range 50 {
+				m := new(codec.Msg).SetQuestion(fmt.Sprintf("n%d-%d.example.", i, j), codec.TypeA)
+				if !asksUntilAnswered(conn, m) {
+					t.Errorf("%s is never answered", m.Question[0].Name)
+				}
+			}
+		})
+	}
+	for mark := range uint32(20) {
+		spec := lanSpec()
+		spec.Upstream.Mark = mark
+		if err := d.Apply(spec); err != nil {
+			t.Error(err)
+		}
+		d.Observe()
+	}
+	clients.Wait()
+	if s := d.Observe(); s.Counts.Queries < 400 || s.Counts.Failed != 0 {
+		t.Errorf("%+v", s.Counts)
+	}
+}
+
+// asksUntilAnswered repeats a question like a stub resolver.
+func asksUntilAnswered(conn *codec.Conn, m *codec.Msg) bool {
+	for range 20 {
+		conn.SetDeadline(time.Now().Add(300 * time.Millisecond))
+		if conn.WriteMsg(m) != nil {
+			return false
+		}
+		if reply, err := conn.ReadMsg(); err == nil && reply.Id == m.Id {
+			return reply.Rcode == codec.RcodeSuccess
+		}
+	}
+	return false
 }

@@ -156,18 +156,17 @@ func (e *engine) wake(t time.Time) {
 // ask sends p's question to s from a socket, and so a port, of its own.
 func (e *engine) ask(now time.Time, p *pending, s *server) bool {
 	t := try{server: s, socket: -1, id: randomID(), edns: !s.plain}
-	if len(e.flights) < maxSockets {
+	if len(e.flights) < maxSockets { // else the failure is ours, not the server's
 		e.scratch = appendQuestion(e.scratch[:0], t.id, p.key, t.edns)
 		if socket, err := e.edge.open(e.up, s.addr, e.scratch); err == nil {
 			e.counts.upstream.Add(1)
 			e.flights[socket] = flight{p, len(p.tries)}
 			t.socket = socket
+		} else {
+			e.miss(now, s)
 		}
 	}
 	t.failed = t.socket < 0
-	if t.failed {
-		e.miss(now, s)
-	}
 	p.tries = append(p.tries, t)
 	return !t.failed
 }

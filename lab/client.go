@@ -88,7 +88,7 @@ func (c *client) run(ctx context.Context, name string, args ...string) (string, 
 
 // lease gets or renews a lease and returns the address.
 func (c *client) lease(ctx context.Context) (string, error) {
-	out, err := c.run(ctx, "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "10", "-T", "1", "-s", c.script(), "-x", "hostname:"+c.name)
+	out, err := c.run(ctx, "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "10", "-T", "1", "-O", "mtu", "-s", c.script(), "-x", "hostname:"+c.name)
 	return strings.TrimSpace(out), err
 }
 
@@ -97,14 +97,14 @@ func (c *client) fetch(ctx context.Context, url string) (string, error) {
 	return c.run(ctx, "curl", "-sS", "--fail", "--max-time", "10", url)
 }
 
-// startDownload begins a long transfer. Its rate is bounded by the client, so that
-// it lasts and does not fill the disk.
+// startDownload begins a long transfer. Its rate is bounded by the server, so that it
+// lasts, flows evenly and does not fill the disk.
 func (c *client) startDownload(ctx context.Context) error {
 	if c.load != nil {
 		return errors.New("a download runs already")
 	}
 	d := &download{path: filepath.Join(c.dir, "download"), ended: make(chan struct{})}
-	d.cmd = c.command(ctx, "curl", "-sS", "--fail", "--limit-rate", "200k", "-o", d.path, "http://www.example.com/download?bytes=100000000")
+	d.cmd = c.command(ctx, "curl", "-sS", "--fail", "--no-buffer", "-o", d.path, "http://www.example.com/download?bytes=100000000&rate=200000")
 	d.cmd.Stderr = &d.stderr
 	if err := c.spawn.start(c.ns, d.cmd); err != nil {
 		return fmt.Errorf("download: %w", err)

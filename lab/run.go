@@ -23,6 +23,7 @@ var tour []byte
 // Limits of Run.
 const (
 	onlineLimit = 30 * time.Second
+	settle      = 7 * time.Second // until what follows the first page is done
 	idleWindow  = 5 * time.Second // over which wake-ups are counted
 )
 
@@ -160,14 +161,25 @@ func (r *tourist) finish(ctx context.Context) error {
 // measure prints memory and wake-ups of the idle gateway.
 func (r *tourist) measure(ctx context.Context) {
 	pid := r.world.daemon.cmd.Process.Pid
-	before := switches(pid)
-	select {
-	case <-ctx.Done():
+	if !pause(ctx, settle) {
 		return
-	case <-time.After(idleWindow):
+	}
+	before := switches(pid)
+	if !pause(ctx, idleWindow) {
+		return
 	}
 	tenths := (switches(pid) - before) * 10 / int(idleWindow/time.Second)
 	fmt.Fprintf(r.out, "idle: %s resident, %d.%d wake-ups a second\n", resident(pid), tenths/10, tenths%10)
+}
+
+// pause waits; false when ctx ended.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // switches counts the voluntary context switches of all threads: each is a sleep

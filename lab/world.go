@@ -218,7 +218,7 @@ func (w *World) tail() error {
 		_ = w.daemon.end(9) // it is being given up
 	}
 	all := strings.Split(strings.TrimSpace(w.daemon.log.String()), "\n")
-	return fmt.Errorf("tetherd's last words:\n%s", strings.Join(all[max(0, len(all)-lines):], "\n"))
+	return fmt.Errorf("the modem's last events:\n%s\ntetherd's last words:\n%s", w.commands.tail(), strings.Join(all[max(0, len(all)-lines):], "\n"))
 }
 
 // Close ends every process that the world started and removes its folder.

@@ -93,12 +93,15 @@ func (t *turn) allowed(s *slot) bool {
 	return s.wished && !t.leaving() && (t.spec.Roaming || !roaming)
 }
 
-// release ends what may not stay. A dial under way is not waited for.
+// release ends what may not stay. A dial under way is not waited for. Abroad it also
+// looks for what a former process left up.
 func (t *turn) release(s *slot) {
 	switch {
 	case s.dialing():
 		t.hangUp(s)
 	case s.lane.busy():
+	case s.context == contextUnasked && t.phase == PhaseRoaming && s.wished && !s.lane.hold.After(t.at):
+		t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
 	case s.context == contextUnasked || s.context == contextDown:
 		s.become(BearerDown, t.at)
 	default:

@@ -499,3 +499,14 @@ func TestBackOffDoublesUpToItsBound(t *testing.T) {
 		t.Errorf("first beyond the bound: %v", got)
 	}
 }
+
+func TestPurposeThatMovedIsToldWithItsNewBearerWhileTheOldOneEnds(t *testing.T) {
+	w := newWorld(t)
+	w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
+	w.event(devicesSeen{[]node{testNode("0")}})
+	w.mute[opHangUp] = true
+	w.event(specChanged{wish(tether)})
+	if own := w.bearer(Own, BearerUp); own.InForce != tether {
+		t.Errorf("own %+v", own)
+	}
+}

@@ -152,6 +152,17 @@ func TestRoamingIsTheOwnersDecision(t *testing.T) {
 	}
 }
 
+func TestBearerLeftByAFormerProcessIsHungUpAbroad(t *testing.T) {
+	w := newWorld(t)
+	w.reg.state = "roaming"
+	w.up[0], w.run[0] = internet, internet
+	stuck(t, w, PhaseRoaming)
+	w.times(opHangUp, 1)
+	w.bearer(Shared, BearerDown)
+	w.pass(time.Hour)
+	w.times(opReadBearer, 1)
+}
+
 func TestCrossingTheBorderHangsUp(t *testing.T) {
 	w := ready(t)
 	w.event(registration{state: "roaming", plmn: "22802"})
@@ -368,6 +379,23 @@ func TestSilentModemIsClosedOpenedAndResetWithGrowingPauses(t *testing.T) {
 	w.open = nil
 	w.pass(10 * time.Minute)
 	w.bearer(Shared, BearerUp)
+	w.forget() // and what was is forgotten: the first step is the gentle one again
+	for o := opReset; o <= opReadIP; o++ {
+		w.mute[o] = true
+	}
+	w.pass(2*pollReady + 2*timeoutQuery)
+	w.times(opClose, 1)
+	w.never(opReset)
+}
+
+func TestModemThatLosesItsChannelNowAndThenIsOpenedAtOnceEachTime(t *testing.T) {
+	w := ready(t)
+	for range 20 {
+		clear(w.up)
+		w.event(channelLost{"EOF"})
+		w.pass(time.Second)
+		w.bearer(Shared, BearerUp)
+	}
 }
 
 func TestModemThatDoesNotOpenIsUnanswered(t *testing.T) {
@@ -446,10 +474,15 @@ func TestLogIsBounded(t *testing.T) {
 
 func TestNextLeavesItsArgumentUntouched(t *testing.T) {
 	w := ready(t)
+	for range maxLog { // the log is full
+		w.event(registration{state: "searching"})
+		w.event(w.reg)
+	}
 	before := w.state
 	logged, slots := slices.Clone(before.log), slices.Clone(before.slots)
 	Next(before, Event{At: w.now, gen: w.gen, fact: bearerState{state: contextDeactivated, cause: 36}})
 	Next(before, Event{At: w.now, gen: w.gen, fact: simState{state: simAbsent}})
+	Next(before, Event{At: w.now, fact: specChanged{wish(tether)}})
 	if !slices.Equal(before.log, logged) || before.slots[0].status.State != slots[0].status.State ||
 		before.slots[0].context != slots[0].context {
 		t.Fatal("the former state was changed")

@@ -305,6 +305,25 @@ func TestWishThatChangesDuringASilentDialIsDialledAtOnce(t *testing.T) {
 	})
 }
 
+func TestWishesThatChangeAllTheTimeDoNotChokeTheChannel(t *testing.T) {
+	p := newPeer(t)
+	p.deaf = true
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, p)
+		b.run()
+		for n := range uint32(4 * maxSlots) { // more than may be under way at once
+			b.Apply(wish(Bearer{APN: "internet", Family: IPv4, Attempt: n}))
+			b.after(time.Second)
+		}
+		p.mu.Lock()
+		p.deaf = false
+		p.mu.Unlock()
+		b.Apply(wish(tether))
+		b.shared(BearerUp)
+		b.end()
+	})
+}
+
 func TestRunEndsAtOnceWhateverIsUnderWay(t *testing.T) {
 	for _, command := range []uint32{mbim.CIDDeviceCaps, mbim.CIDConnect, mbim.CIDRegisterState, mbim.CIDHomeProvider} {
 		p := newPeer(t)

@@ -73,11 +73,10 @@ type (
 	}
 	signal      struct{ Signal }
 	bearerState struct {
-		session    uint32
-		state      contextState
-		family     Family // granted; "" not told
-		cause      uint32
-		conclusive bool // false for an indication, whose cause may be missing
+		session uint32
+		state   contextState
+		family  Family // granted; "" not told
+		cause   uint32
 	}
 	ipConfiguration struct {
 		session    uint32

@@ -19,7 +19,6 @@ type peer struct {
 	opened   bool
 	up       bool
 	apn      string // as dialled
-	access   []byte // the whole connect request
 	pin      string // wanted; "" is unlocked
 	tries    uint32
 	registry uint32 // register state
@@ -242,7 +241,7 @@ func (p *peer) connect(m mbim.Message) ([]byte, uint32) {
 	}
 	p.up = activate
 	if p.up {
-		p.apn, p.access = r.Text(), m.Info
+		p.apn = r.Text()
 	}
 	return p.connection(0), mbim.StatusOK
 }

@@ -57,14 +57,14 @@ func (t *turn) unlock() {
 	case t.spec.PIN == "":
 		t.needPerson("the SIM wants its PIN and none is known")
 	case p.key != key:
-		t.askPIN(Command{op: opRecallPIN, key: key})
+		t.askPIN(Command{op: opRecallPIN, key: key}, timeoutQuery)
 	case p.unsafe:
 		t.needPerson("the PIN is not sent, because its record cannot be written")
 	case !t.mayEnterPIN(key):
 		p.refused = true
 		t.needPerson("the PIN is not sent: it was refused before, or too few tries are left")
 	case !p.noted:
-		t.askPIN(Command{op: opRecordPIN, key: key, outcome: pinTried})
+		t.askPIN(Command{op: opRecordPIN, key: key, outcome: pinTried}, timeoutQuery)
 	default:
 		t.enterPIN(key)
 	}
@@ -96,9 +96,9 @@ func (t *turn) mayEnterPIN(key string) bool {
 }
 
 // askPIN starts a command about the record with that key.
-func (t *turn) askPIN(c Command) bool {
+func (t *turn) askPIN(c Command, timeout time.Duration) bool {
 	t.enter(PhaseSIM, "")
-	if !t.askWith(c, timeoutQuery) {
+	if !t.askWith(c, timeout) {
 		return false
 	}
 	t.known.pinFlight = c.key
@@ -106,7 +106,7 @@ func (t *turn) askPIN(c Command) bool {
 }
 
 func (t *turn) enterPIN(key string) {
-	if t.askPIN(Command{op: opEnterPIN, key: key, pin: t.spec.PIN}) {
+	if t.askPIN(Command{op: opEnterPIN, key: key, pin: t.spec.PIN}, timeoutSIM) {
 		t.known.pin.sent, t.known.pin.noted = true, false
 		t.typed = key
 	}
@@ -142,13 +142,10 @@ func (t *turn) pinFailure(err *failure) bool {
 	}
 	k.pinRead = false
 	if err.reason != reasonPIN {
-		k.sim.state, k.pin.outcome = simUnknown, pinTried
+		k.sim.state = simUnknown
 		return false
 	}
 	k.pin.state.tries = err.tries
-	if k.pin.key == k.pinFlight {
-		k.pin.outcome = pinRefused
-	}
 	t.send(Command{op: opRecordPIN, key: k.pinFlight, outcome: pinRefused})
 	return true
 }

@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/google/renameio/v2"
 )
 
 // store keeps two kinds of small records: what became of PINs, durably, in state,
@@ -58,7 +60,7 @@ func (s store) recordPIN(key string, outcome pinOutcome) error {
 	if err := os.MkdirAll(s.state, 0o700); err != nil {
 		return fmt.Errorf("modem: write PIN record: %w", bare(err))
 	}
-	if err := writeWhole(path, []byte(word)); err != nil {
+	if err := renameio.WriteFile(path, []byte(word), 0o600); err != nil {
 		return fmt.Errorf("modem: write PIN record: %w", bare(err))
 	}
 	return syncDir(s.state)
@@ -89,7 +91,7 @@ func (s store) recordRun(session uint32, iccid Secret, b Bearer) error {
 	if err := os.MkdirAll(s.run, 0o700); err != nil {
 		return fmt.Errorf("modem: write bearer record: %w", err)
 	}
-	if err := writeWhole(s.runPath(session), []byte(hex.EncodeToString(record))); err != nil {
+	if err := renameio.WriteFile(s.runPath(session), []byte(hex.EncodeToString(record)), 0o600); err != nil {
 		return fmt.Errorf("modem: write bearer record: %w", err)
 	}
 	return nil
@@ -119,23 +121,6 @@ func (s store) forgetRun(session uint32) error {
 func (s store) left() bool {
 	records, _ := filepath.Glob(filepath.Join(s.run, "bearer-*"))
 	return len(records) > 0
-}
-
-// writeWhole replaces a file in one step, on the medium before it is visible.
-func writeWhole(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".tmp-") // mode 0600
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
 
 // bare takes the path off an error: a record's name is made of SIM and PIN, and a

@@ -18,12 +18,12 @@ func dropConnections(gone []netip.Addr) (n int, err error) {
 	}
 	conn, err := conntrack.Dial(nil)
 	if err != nil {
-		return 0, fmt.Errorf("nat: open conntrack: %w", err)
+		return 0, fmt.Errorf("open conntrack: %w", err)
 	}
 	defer conn.Close()
 	flows, err := conn.Dump(nil)
 	if err != nil {
-		return 0, fmt.Errorf("nat: read conntrack: %w", err)
+		return 0, fmt.Errorf("read conntrack: %w", err)
 	}
 	for _, f := range flows {
 		if !slices.Contains(gone, f.TupleReply.IP.DestinationAddress.Unmap()) {
@@ -33,7 +33,7 @@ func dropConnections(gone []netip.Addr) (n int, err error) {
 		case err == nil:
 			n++
 		case !errors.Is(err, unix.ENOENT): // it may have ended by itself
-			return n, fmt.Errorf("nat: delete a connection: %w", err)
+			return n, fmt.Errorf("delete a connection: %w", err)
 		}
 	}
 	return n, nil

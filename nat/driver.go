@@ -1,22 +1,27 @@
 package nat
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/userdata"
-	"golang.org/x/sys/unix"
+	"github.com/mdlayher/netlink"
 )
+
+// patience bounds one exchange with the kernel, which answers within milliseconds:
+// only an answer that was lost makes anybody wait for it.
+const patience = 3 * time.Second
 
 // Options are what a Driver needs from outside.
 type Options struct {
-	Log *slog.Logger
+	Log *slog.Logger // nil discards
 }
 
 // Driver loads the table and reads it back. It works in the network namespace of the
@@ -24,31 +29,47 @@ type Options struct {
 type Driver struct {
 	log *slog.Logger
 
-	mu   sync.Mutex
-	conn *nftables.Conn // lasting: a socket for each load would wait for the kernel
+	mu   sync.Mutex     // one exchange at a time
+	conn *nftables.Conn // lasting: closing a socket at each load would wait for the kernel
+	sock *netlink.Conn  // the socket in conn
 }
 
 // New returns a driver that has touched nothing.
-func New(o Options) *Driver { return &Driver{log: o.Log} }
+func New(o Options) *Driver {
+	return &Driver{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+}
 
-// Apply loads the whole table in one transaction, or removes it. Elements of sets
-// stay. Connections of addresses that an uplink no longer has are then dropped.
+// Apply loads the whole table in one transaction, or removes it. Elements of sets and
+// what was counted stay. Connections of addresses that an uplink no longer has are
+// dropped before, while the table still tells which they are: a process that is
+// killed in between leaves that to the next one.
 func (d *Driver) Apply(s Spec) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.open(); err != nil {
-		return err
-	}
-	before := d.read()
-	if err := d.load(s, before); err != nil {
-		d.close()
+	err := d.exchange(func() error { return d.apply(s) })
+	if err != nil {
 		return fmt.Errorf("nat: load ruleset: %w", err)
 	}
-	gone := slices.DeleteFunc(before.addresses, func(a netip.Addr) bool { return holds(s, a) })
-	n, err := dropConnections(gone)
-	if n > 0 {
-		d.log.Info("connections of a former address dropped", "connections", n)
+	return nil
+}
+
+func (d *Driver) apply(s Spec) error {
+	before, err := d.read()
+	if err != nil {
+		// Somebody put in our table what cannot be read: a fresh one is known.
+		d.log.Warn("table replaced with all that it counted", "err", err)
+		d.conn.DelTable(d.conn.AddTable(table()))
+		before = reality{}
 	}
+	rs, gone := Render(s), []netip.Addr(nil)
+	if s.Enabled { // switching off changes no address
+		gone = slices.DeleteFunc(before.addresses, func(a netip.Addr) bool { return holds(s, a) })
+	}
+	dropped, err := dropConnections(gone)
+	if lerr := d.load(rs, before); lerr != nil {
+		return errors.Join(lerr, err)
+	}
+	d.log.Info("ruleset applied", "enabled", s.Enabled, "fingerprint", rs.Fingerprint(), "dropped", dropped)
 	return err
 }
 
@@ -57,191 +78,143 @@ func holds(s Spec, a netip.Addr) bool {
 	return slices.ContainsFunc(s.Uplinks, func(u Uplink) bool { return slices.Contains(u.Addresses, a) })
 }
 
-func (d *Driver) open() error {
-	if d.conn != nil {
-		return nil
+// exchange runs f with an open socket, and gives the socket up when f fails, with
+// whatever answers are left in it.
+func (d *Driver) exchange(f func() error) error {
+	if d.conn == nil {
+		conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(c *netlink.Conn) error {
+			d.sock = c
+			return nil
+		}))
+		if err != nil {
+			return fmt.Errorf("open netlink: %w", err)
+		}
+		d.conn = conn
 	}
-	conn, err := nftables.New(nftables.AsLasting())
+	err := d.sock.SetDeadline(time.Now().Add(patience))
+	if err == nil {
+		err = f()
+	}
 	if err != nil {
-		return fmt.Errorf("nat: open netlink: %w", err)
+		_ = d.conn.CloseLasting()
+		d.conn = nil
 	}
-	d.conn = conn
-	return nil
+	return err
 }
 
-// close gives up the connection, with whatever a failed transaction left in it.
-func (d *Driver) close() {
-	_ = d.conn.CloseLasting() // it is being given up
-	d.conn = nil
-}
-
-func table() *nftables.Table {
-	return &nftables.Table{Name: Table, Family: nftables.TableFamilyINet}
-}
-
-// load sends one transaction.
-func (d *Driver) load(s Spec, before reality) error {
-	if !s.Enabled {
+// load sends one transaction. A first load and a reload are the same: rules are
+// flushed and written again, definitions that are right already are left alone.
+func (d *Driver) load(rs Ruleset, before reality) error {
+	if len(rs.chains) == 0 {
 		if before.loaded {
 			d.conn.DelTable(table())
 		}
 		return d.conn.Flush()
 	}
 	t := d.conn.AddTable(table())
-	if before.loaded {
-		d.conn.FlushTable(t)
+	d.conn.FlushTable(t)
+	d.clear(rs, before)
+	for _, name := range rs.counters {
+		d.conn.AddObj(&nftables.CounterObj{Table: t, Name: name})
 	}
-	r := Render(s)
-	d.clear(t, r, before)
-	for _, set := range r.sets {
-		if err := d.conn.AddSet(set.kernelSet(t), nil); err != nil {
+	for _, s := range rs.sets {
+		if err := d.conn.AddSet(s.kernelSet(t), nil); err != nil {
 			return err
 		}
 	}
-	for _, c := range r.chains {
-		k := d.conn.AddChain(c.kernelChain(t))
-		for _, rule := range c.rules {
-			d.conn.AddRule(&nftables.Rule{Table: t, Chain: k, Exprs: rule.exprs(), UserData: userdata.AppendString(nil, userdata.TypeComment, rule.comment)})
+	for _, c := range rs.chains {
+		d.conn.AddChain(c.kernelChain(t))
+	}
+	for _, c := range rs.chains {
+		for _, r := range c.rules {
+			d.conn.AddRule(&nftables.Rule{
+				Table: t, Chain: &nftables.Chain{Name: c.name}, Exprs: r.exprs(),
+				UserData: userdata.AppendString(nil, userdata.TypeComment, r.comment),
+			})
 		}
 	}
 	return d.conn.Flush()
 }
 
-// clear removes what an older program left in the table and this one defines
-// otherwise or not at all.
-func (d *Driver) clear(t *nftables.Table, r Ruleset, before reality) {
-	for _, c := range before.chains {
-		if !slices.ContainsFunc(r.chains, func(want chain) bool { return want.same(c) }) {
-			d.conn.DelChain(c)
+// clear removes from the table what is not defined as it should be: by an older
+// program, or by somebody else. Sets go before the chains that they may jump to.
+func (d *Driver) clear(rs Ruleset, before reality) {
+	t := table()
+	for _, s := range before.sets {
+		if !slices.ContainsFunc(rs.sets, func(w set) bool { return same(s, w.kernelSet(t), (*fingerprint).set) }) {
+			d.conn.DelSet(s)
 		}
 	}
-	for _, s := range before.sets {
-		if !slices.ContainsFunc(r.sets, func(want set) bool { return want.same(s) }) {
-			d.conn.DelSet(s)
+	for _, o := range before.counters {
+		if !slices.Contains(rs.counters, o.Name) {
+			d.conn.DeleteObject(o)
+		}
+	}
+	for _, o := range before.others {
+		d.conn.DeleteObject(o)
+	}
+	for _, c := range before.chains {
+		if !slices.ContainsFunc(rs.chains, func(w chain) bool { return same(c, w.kernelChain(t), (*fingerprint).chain) }) {
+			d.conn.DelChain(c)
 		}
 	}
 }
 
-// kernelChain is the chain as the library loads it.
+// same compares two definitions by what the fingerprint says of them.
+func same[T any](a, b T, define func(*fingerprint, T)) bool {
+	var x, y fingerprint
+	define(&x, a)
+	define(&y, b)
+	return slices.Equal(x.lines, y.lines)
+}
+
 func (c chain) kernelChain(t *nftables.Table) *nftables.Chain {
-	k := &nftables.Chain{Name: c.name, Table: t, Type: c.kind, Hooknum: c.hook, Priority: c.priority}
-	if c.hook != nil {
-		policy := nftables.ChainPolicyAccept
-		k.Policy = &policy
+	k := &nftables.Chain{Name: c.name, Table: t}
+	if c.kind != "" {
+		policy := nftables.ChainPolicyAccept // what is not ours is not ours to judge
+		k.Type, k.Hooknum, k.Priority, k.Policy = c.kind, &c.hook.hook, &c.priority, &policy
 	}
 	return k
 }
 
-func (c chain) same(k *nftables.Chain) bool {
-	return c.name == k.Name && c.kind == k.Type && equal(c.hook, k.Hooknum) && equal(c.priority, k.Priority)
+func (s set) kernelSet(t *nftables.Table) *nftables.Set {
+	return &nftables.Set{
+		Table: t, Name: s.name, KeyType: s.key, Size: s.size,
+		Dynamic: true, HasTimeout: true, Timeout: s.timeout,
+	}
 }
 
-func equal[T comparable](a, b *T) bool {
-	return a == nil && b == nil || a != nil && b != nil && *a == *b
-}
-
-func (s set) same(k *nftables.Set) bool {
-	return s.name == k.Name && s.key.Bytes == k.KeyType.Bytes && s.size == k.Size && s.timeout == k.Timeout && k.Dynamic
-}
-
-// Observe reads the kernel's table.
+// Observe reads the kernel's table and counters.
 func (d *Driver) Observe() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.open(); err != nil {
-		return Status{Error: err.Error()}
-	}
-	r := d.read()
-	st := Status{Loaded: r.loaded, InForce: r.fingerprint}
-	err := r.err
-	if r.loaded {
-		err = errors.Join(err, d.count(&st))
-	}
+	var st Status
+	err := d.exchange(func() error {
+		r, err := d.read()
+		st = Status{Loaded: r.loaded, InForce: r.fingerprint}
+		if r.loaded {
+			err = errors.Join(err, d.count(&st, r.counters))
+		}
+		return err
+	})
 	if err != nil {
-		d.close()
 		st.Error = err.Error()
 	}
 	return st
 }
 
-// Drift tells how the kernel's table differs from the wish.
+// Drift lists how the kernel's table differs from the wish; empty means that there
+// is nothing to apply.
 func Drift(s Spec, st Status) []string {
 	switch {
 	case !s.Enabled && st.Loaded:
-		return []string{"remove the table"}
+		return []string{"not wanted: table inet " + Table}
 	case !s.Enabled:
 		return nil
 	case !st.Loaded:
-		return []string{"load the ruleset"}
+		return []string{"missing: table inet " + Table}
 	case st.InForce != Render(s).Fingerprint():
-		return []string{"load the ruleset: the kernel's differs"}
+		return []string{"table inet " + Table + " holds another ruleset"}
 	}
 	return nil
-}
-
-// reality is what the kernel holds of ours.
-type reality struct {
-	loaded      bool
-	fingerprint string
-	addresses   []netip.Addr // that uplinks had at the last load
-	chains      []*nftables.Chain
-	sets        []*nftables.Set
-	err         error
-}
-
-// read reads the table.
-func (d *Driver) read() (r reality) {
-	if _, err := d.conn.ListTableOfFamily(Table, nftables.TableFamilyINet); err != nil {
-		if !errors.Is(err, unix.ENOENT) {
-			r.err = fmt.Errorf("nat: read table: %w", err)
-		}
-		return r
-	}
-	r.loaded = true
-	if r.err = d.readChains(&r); r.err != nil {
-		r.err = fmt.Errorf("nat: read rules: %w", r.err)
-		return r
-	}
-	if r.sets, r.err = d.conn.GetSets(table()); r.err != nil {
-		r.err = fmt.Errorf("nat: read sets: %w", r.err)
-	}
-	return r
-}
-
-func (d *Driver) readChains(r *reality) error {
-	chains, err := d.conn.ListChainsOfTableFamily(nftables.TableFamilyINet)
-	if err != nil {
-		return err
-	}
-	var f fingerprint
-	for _, c := range chains {
-		if c.Table.Name != Table {
-			continue
-		}
-		r.chains = append(r.chains, c)
-		rules, err := d.conn.GetRules(table(), c)
-		if err != nil {
-			return err
-		}
-		for _, rule := range rules {
-			comment, _ := userdata.GetString(rule.UserData, userdata.TypeComment)
-			f.add(c.Name, comment)
-			r.note(comment)
-		}
-	}
-	r.fingerprint = f.String()
-	return nil
-}
-
-// note keeps the addresses that a masquerading rule's comment tells.
-func (r *reality) note(comment string) {
-	list, ok := strings.CutPrefix(comment, leaveAs)
-	if !ok {
-		return
-	}
-	for _, text := range strings.Fields(list) {
-		if a, err := netip.ParseAddr(text); err == nil && !slices.Contains(r.addresses, a) {
-			r.addresses = append(r.addresses, a)
-		}
-	}
 }

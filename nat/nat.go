@@ -16,6 +16,10 @@ type Uplink struct {
 	Interface string
 	Addresses []netip.Addr // its present addresses; entries of former ones are dropped from conntrack
 	Shared    bool         // clients' traffic may leave by it
+	// MTU in bytes bounds the segments that clients send, when their way out is not
+	// in the main routing table, the only one that the kernel asks for the way back.
+	// 0: unknown, the main table's route bounds them.
+	MTU int
 }
 
 // Spec is the complete wish. The zero value means no table at all.

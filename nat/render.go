@@ -1,255 +1,331 @@
 package nat
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
-	"golang.org/x/sys/unix"
 )
 
-// The sets that count. Their elements outlive every rewrite of the rules.
-const (
-	setClientUp   = "client_up"
-	setClientDown = "client_down"
-	setUplinkUp   = "uplink_up"
-	setUplinkDown = "uplink_down"
-)
-
-// Bounds of the sets: a set that is full counts no newcomers and lets them pass.
-const (
-	maxClients = 1024
-	maxUplinks = 16
-	forget     = 24 * time.Hour // a client that was silent for so long
-)
-
-// Ruleset is the whole table as data.
+// Ruleset is the whole content of our table as data.
 type Ruleset struct {
-	sets   []set
-	chains []chain
+	chains   []chain // always the same ones, so that a reload replaces rules alone
+	sets     []set
+	counters []string
 }
 
-// set counts bytes by key.
+type chain struct {
+	hook
+	rules []rule
+}
+
+// hook is a chain's definition; without a kind it is not a base chain.
+type hook struct {
+	name     string
+	kind     nftables.ChainType
+	hook     nftables.ChainHook
+	priority nftables.ChainPriority
+}
+
+type rule struct {
+	terms   []term
+	comment string // why it is there, at most maxComment bytes
+}
+
+func (r rule) exprs() []expr.Any {
+	var out []expr.Any
+	for _, t := range r.terms {
+		out = append(out, t.exprs...)
+	}
+	return out
+}
+
+// maxComment is the longest comment that nft takes (NFTNL_UDATA_COMMENT_MAXLEN).
+const maxComment = 127
+
+// set is the definition of a set of client addresses with a counter each.
 type set struct {
 	name    string
 	key     nftables.SetDatatype
+	timeout time.Duration
 	size    uint32
-	timeout time.Duration // 0 none
 }
 
-// chain is a chain with its rules. One without a hook is never entered.
-type chain struct {
-	name     string
-	kind     nftables.ChainType
-	hook     *nftables.ChainHook
-	hookName string
-	priority *nftables.ChainPriority
-	prioName string
-	rules    []rule
-}
+// The sets. Their elements outlive every rewrite of the rules. More clients than
+// maxClients are carried but not counted; a client that was silent for a day is
+// forgotten.
+const (
+	setUp      = "client_up"
+	setDown    = "client_down"
+	maxClients = 1024
+	forget     = 24 * time.Hour
+)
 
-func (c *chain) add(comment string, terms ...term) {
-	c.rules = append(c.rules, rule{terms, comment})
-}
+// The chains that are jumped to.
+const (
+	inputLAN    = "input_lan"
+	inputUplink = "input_uplink"
+	forwardOut  = "forward_out"
+	forwardIn   = "forward_in"
+	shareOut    = "share_out"
+	shareIn     = "share_in"
+)
 
-// Render gives the table for a Spec. Rules of chains whose policy is accept name our
-// interfaces only: what others do on this machine is not ours to judge.
+func why(comment string, t ...term) rule { return rule{t, comment} }
+
+// Render turns a Spec into the table's content. The zero Spec gives the empty
+// Ruleset, which stands for no table.
+//
+// Packets that neither enter nor leave by an interface of ours match nothing here.
+// Without uplinks, or with Sharing off, it is closed: it may be loaded before
+// forwarding is switched on, and stays right while interfaces come and go, because
+// no rule needs its interface to exist.
 func Render(s Spec) Ruleset {
-	r := Ruleset{
-		sets: []set{
-			{setClientUp, nftables.TypeIPAddr, maxClients, forget},
-			{setClientDown, nftables.TypeIPAddr, maxClients, forget},
-			{setUplinkUp, nftables.TypeIFName, maxUplinks, 0},
-			{setUplinkDown, nftables.TypeIFName, maxUplinks, 0},
-		},
-		chains: []chain{countIn(s), countOut(s), guardInput(s), guardForward(s), hideClients(s)},
+	if !s.Enabled {
+		return Ruleset{}
 	}
-	// The fingerprint of the text travels in the table itself: whoever reads the
-	// table back knows which rules were meant.
-	about := chain{name: "about"}
-	about.add("ruleset "+r.digest(), accept())
-	r.chains = append([]chain{about}, r.chains...)
+	in, out, counters := counting(s)
+	return Ruleset{
+		chains: []chain{
+			{base("count_in", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityMangle), in},
+			{base("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter), input(s)},
+			{hook{name: inputLAN}, fromLAN(s.APIPort)},
+			{hook{name: inputUplink}, fromUplink()},
+			{base("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter), forward(s)},
+			{hook{name: forwardOut}, leave(s)},
+			{hook{name: shareOut}, outward(s)},
+			{hook{name: forwardIn}, arrive(s)},
+			{hook{name: shareIn}, inward(s)},
+			{base("count_out", nftables.ChainTypeFilter, nftables.ChainHookPostrouting, nftables.ChainPriorityMangle), out},
+			{base("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource), translate(s)},
+		},
+		sets:     []set{clients(setUp), clients(setDown)},
+		counters: counters,
+	}
+}
+
+func base(name string, kind nftables.ChainType, h *nftables.ChainHook, p *nftables.ChainPriority) hook {
+	return hook{name, kind, *h, *p}
+}
+
+func clients(name string) set {
+	return set{name: name, key: nftables.TypeIPAddr, timeout: forget, size: maxClients}
+}
+
+// shared lists the ways out that clients may take now.
+func shared(s Spec) []string {
+	var out []string
+	for _, u := range s.Uplinks {
+		if s.Sharing && s.LAN != "" && u.Shared {
+			out = append(out, u.Interface)
+		}
+	}
+	return out
+}
+
+// subnets lists the LAN's IPv4 prefixes; IPv6 is not shared yet.
+func subnets(s Spec) []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range s.Subnets {
+		if p.IsValid() && p.Addr().Is4() {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
+}
+
+// The counters of an uplink, named by direction and interface.
+const (
+	counterIn  = "in-"
+	counterOut = "out-"
+)
+
+// noteAddresses begins, in the comment of an uplink's first rule, the list of the
+// addresses that are in force: a later process finds there which ones have gone.
+const noteAddresses = "bytes that the uplink brings; its addresses: "
+
+func counting(s Spec) (in, out []rule, counters []string) {
+	for _, u := range s.Uplinks {
+		in = append(in, why(note(u.Addresses), iif(u.Interface), count(counterName(counterIn, u.Interface))))
+		out = append(out, why("bytes that the uplink takes", oif(u.Interface), count(counterName(counterOut, u.Interface))))
+		counters = append(counters, counterName(counterIn, u.Interface), counterName(counterOut, u.Interface))
+	}
+	slices.Sort(counters)
+	return in, out, counters
+}
+
+// note lists as many addresses as a comment holds: at least one of each family.
+func note(addrs []netip.Addr) string {
+	c, sep := noteAddresses, ""
+	for _, a := range addrs {
+		if len(c)+len(sep)+len(a.String()) > maxComment {
+			break
+		}
+		c, sep = c+sep+a.String(), " "
+	}
+	return c
+}
+
+// addressesIn is the inverse of note; none when the comment is not a note.
+func addressesIn(comment string) []netip.Addr {
+	list, ok := strings.CutPrefix(comment, noteAddresses)
+	if !ok {
+		return nil
+	}
+	var out []netip.Addr
+	for f := range strings.FieldsSeq(list) {
+		if a, err := netip.ParseAddr(f); err == nil {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func input(s Spec) []rule {
+	var r []rule
+	if s.LAN != "" {
+		r = append(r, why("what clients may ask of the gateway", iif(s.LAN), goTo(inputLAN)))
+	}
+	for _, u := range s.Uplinks {
+		r = append(r, why("what the world may ask of the gateway", iif(u.Interface), goTo(inputUplink)))
+	}
 	return r
 }
 
-func countIn(s Spec) chain {
-	c := chain{name: "count_in", kind: nftables.ChainTypeFilter, hook: nftables.ChainHookPrerouting, hookName: "prerouting",
-		priority: nftables.ChainPriorityRaw, prioName: "raw"}
-	for _, u := range s.Uplinks {
-		c.add("bytes into the uplink", iif(u.Interface), countInterface(setUplinkDown, "iifname", expr.MetaKeyIIFNAME))
+func fromLAN(api uint16) []rule {
+	r := []rule{
+		why("answers to the gateway, and errors about its packets", known(), accept()),
+		why("part of no connection", invalid(), drop()),
+		why("DHCP, also from clients without an address", udp(67), accept()),
+		why("DNS", udp(53), accept()),
+		why("DNS, long answers", tcp(53), accept()),
+		why("clients may see that the gateway lives", ping4(), accept()),
+		why("clients may see that the gateway lives", ping6(), accept()),
+		why("router and neighbour discovery: IPv6 does not work without", discovery(), accept()),
 	}
-	return c
+	if api != 0 {
+		r = append(r, why("status page", tcp(api), accept()))
+	}
+	return append(r, why("nothing else on the gateway is for clients; they are told at once", refuse()))
 }
 
-func countOut(s Spec) chain {
-	c := chain{name: "count_out", kind: nftables.ChainTypeFilter, hook: nftables.ChainHookPostrouting, hookName: "postrouting",
-		priority: nftables.ChainPriorityMangle, prioName: "mangle"}
-	for _, u := range s.Uplinks {
-		c.add("bytes out of the uplink", oif(u.Interface), countInterface(setUplinkUp, "oifname", expr.MetaKeyOIFNAME))
+func fromUplink() []rule {
+	return []rule{
+		why("answers to the gateway, and errors about its packets, path MTU among them", known(), accept()),
+		why("part of no connection", invalid(), drop()),
+		why("the operator may ping, not flood", ping4(), sparingly(), accept()),
+		why("the operator may ping, not flood", ping6(), sparingly(), accept()),
+		why("router and neighbour discovery: IPv6 does not work without", discovery(), accept()),
+		why("the gateway is closed to the world", drop()),
 	}
-	return c
 }
 
-// guardInput guards the gateway itself.
-func guardInput(s Spec) chain {
-	c := chain{name: "input", kind: nftables.ChainTypeFilter, hook: nftables.ChainHookInput, hookName: "input",
-		priority: nftables.ChainPriorityFilter, prioName: "filter"}
-	lan := iif(s.LAN)
-	c.add("answers to what the gateway asked", lan, known(), accept())
-	c.add("clients ask for leases", lan, udp(67), accept())
-	c.add("clients ask for names", lan, udp(53), accept())
-	c.add("clients ask for names over TCP", lan, tcp(53), accept())
-	c.add("clients may test the way to the gateway", lan, protocol("icmp", unix.IPPROTO_ICMP), accept())
-	c.add("neighbours must be found", lan, protocol("ipv6-icmp", unix.IPPROTO_ICMPV6), accept())
-	if s.APIPort != 0 {
-		c.add("clients may read the status", lan, tcp(s.APIPort), accept())
+func forward(s Spec) []rule {
+	var r []rule
+	if s.LAN != "" {
+		r = append(r,
+			why("among clients: bridged frames, where the kernel shows them here", iif(s.LAN), oif(s.LAN), accept()),
+			why("clients' packets", iif(s.LAN), goTo(forwardOut)),
+			why("packets to clients", oif(s.LAN), goTo(forwardIn)))
 	}
-	c.add("nothing else of the gateway is for clients", lan, reject())
 	for _, u := range s.Uplinks {
-		c.add("answers to what the gateway asked", iif(u.Interface), known(), accept())
-		c.add("the gateway is closed to the network", iif(u.Interface), drop())
+		r = append(r,
+			why("an uplink serves the LAN and the gateway alone", iif(u.Interface), drop()),
+			why("an uplink serves the LAN and the gateway alone", oif(u.Interface), drop()))
 	}
-	return c
+	return r
 }
 
-// guardForward guards clients and what they may reach.
-func guardForward(s Spec) chain {
-	c := chain{name: "forward", kind: nftables.ChainTypeFilter, hook: nftables.ChainHookForward, hookName: "forward",
-		priority: nftables.ChainPriorityFilter, prioName: "filter"}
-	for _, u := range s.Uplinks {
-		c.add("large packets must fit on the way out", oif(u.Interface), clamp())
-		c.add("large packets must fit on the way in", iif(u.Interface), clamp())
+func leave(s Spec) []rule {
+	r := []rule{why("IPv6 is not shared yet", ipv6(), drop())}
+	for _, p := range subnets(s) {
+		r = append(r, why("source is the LAN's", saddr(p), goTo(shareOut)))
 	}
-	for _, p := range s.Subnets {
-		c.add("bytes of each client", iif(s.LAN), saddr(p), countAddress(setClientUp, "ip saddr", offsetSource))
-		c.add("bytes to each client", oif(s.LAN), daddr(p), countAddress(setClientDown, "ip daddr", offsetDestination))
+	return append(r, why("forged source address; an answer would go to somebody else", drop()))
+}
+
+func outward(s Spec) []rule {
+	r := []rule{
+		why("part of no connection: it would leave with a private address", invalid(), drop()),
+		why("segments must fit the uplink", clamp()),
 	}
-	c.add("packets of no connection would leave unmasked", iif(s.LAN), invalid(), drop())
+	for _, u := range shared(s) {
+		r = append(r,
+			why("bytes that each client sends", oif(u), tally(setUp, "ip saddr", offsetSource)),
+			why("sharing", oif(u), accept()))
+	}
+	return append(r, why("not shared, or no other way out; clients are told at once", refuse()))
+}
+
+func arrive(s Spec) []rule {
+	r := []rule{why("IPv6 is not shared yet", ipv6(), drop())}
+	for _, u := range shared(s) {
+		r = append(r, why("answers to clients, and errors about their packets", iif(u), known(), goTo(shareIn)))
+	}
+	return append(r, why("nobody reaches clients from outside", drop()))
+}
+
+func inward(s Spec) []rule {
+	r := []rule{why("segments must fit the uplink", clamp())}
 	for _, u := range s.Uplinks {
-		if s.Sharing && u.Shared {
-			c.share(s, u)
+		if u.MTU > 0 {
+			r = append(r, why("segments must fit the uplink, also where main has no route by it", iif(u.Interface), clampTo(u.MTU)))
 		}
 	}
-	c.add("clients have no other way out", iif(s.LAN), reject())
-	c.add("nobody else reaches clients", oif(s.LAN), drop())
-	for _, u := range s.Uplinks {
-		c.add("nothing else comes in by the uplink", iif(u.Interface), drop())
-		c.add("nobody else leaves by the uplink", oif(u.Interface), drop())
+	for _, p := range subnets(s) {
+		r = append(r, why("bytes that each client receives", daddr(p), tally(setDown, "ip daddr", offsetDestination)))
 	}
-	return c
+	return append(r, why("sharing", accept()))
 }
 
-// share opens one uplink to clients. Only the LAN's own addresses may leave.
-func (c *chain) share(s Spec, u Uplink) {
-	for _, p := range s.Subnets {
-		c.add("clients reach the Internet", iif(s.LAN), oif(u.Interface), saddr(p), accept())
-	}
-	c.add("answers reach clients", iif(u.Interface), oif(s.LAN), known(), accept())
-}
-
-// leaveAs begins the comment of a masquerading rule; the uplink's addresses follow, so
-// that the next load knows which connections have lost theirs.
-const leaveAs = "clients leave as "
-
-func hideClients(s Spec) chain {
-	c := chain{name: "masquerade", kind: nftables.ChainTypeNAT, hook: nftables.ChainHookPostrouting, hookName: "postrouting",
-		priority: nftables.ChainPriorityNATSource, prioName: "srcnat"}
-	for _, u := range s.Uplinks {
-		for _, p := range s.Subnets {
-			c.add(leaveAs+joinAddrs(u.Addresses), oif(u.Interface), saddr(p), masquerade())
+func translate(s Spec) []rule {
+	var r []rule
+	for _, u := range shared(s) {
+		for _, p := range subnets(s) {
+			r = append(r, why("clients leave with the uplink's address", oif(u), saddr(p), masquerade()))
 		}
 	}
-	return c
+	return r
 }
 
-// maxAddrs bounds the addresses in a comment: a comment holds 127 bytes.
-const maxAddrs = 6
-
-func joinAddrs(addrs []netip.Addr) string {
-	var texts []string
-	for _, a := range addrs {
-		if a.Is4() && len(texts) < maxAddrs {
-			texts = append(texts, a.String())
-		}
-	}
-	return strings.Join(texts, " ")
-}
-
-// String gives the table as nft text, which nft loads and lists in the same form.
-func (r Ruleset) String() string {
+// counterName makes a name that nft can read back from any interface name: other
+// characters become a slash, which no interface name holds, and two hex digits.
+func counterName(direction, dev string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "table inet %s {\n", Table)
-	for _, s := range r.sets {
-		fmt.Fprintf(&b, "%s\n", s)
-	}
-	for i, c := range r.chains {
-		if i > 0 {
-			b.WriteString("\n")
+	b.WriteString(direction)
+	for _, c := range []byte(dev) {
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '-', c == '_', c == '.':
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "/%02x", c)
 		}
-		b.WriteString(c.String())
 	}
-	b.WriteString("}\n")
 	return b.String()
 }
 
-func (s set) String() string {
-	text := fmt.Sprintf("\tset %s {\n\t\ttype %s\n\t\tsize %d\n", s.name, s.key.Name, s.size)
-	if s.timeout == 0 {
-		return text + "\t\tflags dynamic\n\t}\n"
+// counterDevice is the inverse of counterName.
+func counterDevice(direction, name string) (string, bool) {
+	rest, ok := strings.CutPrefix(name, direction)
+	if !ok {
+		return "", false
 	}
-	return text + fmt.Sprintf("\t\tflags dynamic,timeout\n\t\ttimeout %dd\n\t}\n", s.timeout/(24*time.Hour))
-}
-
-func (c chain) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\tchain %s {\n", c.name)
-	if c.hook != nil {
-		fmt.Fprintf(&b, "\t\ttype %s hook %s priority %s; policy accept;\n", c.kind, c.hookName, c.prioName)
-	}
-	for _, r := range c.rules {
-		fmt.Fprintf(&b, "\t\t%s\n", r)
-	}
-	return b.String() + "\t}\n"
-}
-
-// digest is a short hash of the text.
-func (r Ruleset) digest() string {
-	sum := sha256.Sum256([]byte(r.String()))
-	return hex.EncodeToString(sum[:8])
-}
-
-// Fingerprint identifies the table by what can be read back from the kernel: chains
-// and the comments of their rules in order, among them the digest of the text.
-func (r Ruleset) Fingerprint() string {
-	var f fingerprint
-	for _, c := range r.chains {
-		for _, rule := range c.rules {
-			f.add(c.name, rule.comment)
+	var dev []byte
+	for rest != "" {
+		c, n := rest[0], 1
+		if c == '/' {
+			v, err := strconv.ParseUint(rest[1:min(3, len(rest))], 16, 8)
+			if err != nil || len(rest) < 3 {
+				return "", false
+			}
+			c, n = byte(v), 3
 		}
+		dev, rest = append(dev, c), rest[n:]
 	}
-	return f.String()
-}
-
-// fingerprint collects chains and comments.
-type fingerprint struct{ lines strings.Builder }
-
-func (f *fingerprint) add(chain, comment string) { fmt.Fprintf(&f.lines, "%s: %s\n", chain, comment) }
-
-func (f *fingerprint) String() string {
-	sum := sha256.Sum256([]byte(f.lines.String()))
-	return hex.EncodeToString(sum[:8])
-}
-
-// kernelSet is the set as the library loads it.
-func (s set) kernelSet(t *nftables.Table) *nftables.Set {
-	return &nftables.Set{
-		Table: t, Name: s.name, KeyType: s.key, Size: s.size, Dynamic: true,
-		HasTimeout: s.timeout > 0, Timeout: s.timeout, KeyByteOrder: binaryutil.BigEndian,
-	}
+	return string(dev), true
 }

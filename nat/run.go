@@ -2,18 +2,17 @@ package nat
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/mdlayher/netlink"
-	"github.com/mdlayher/netlink/nlenc"
 	"golang.org/x/sys/unix"
 )
 
-// Run watches the kernel for changes of our table by anybody until ctx ends. A kernel
-// that tells nothing is not an error: the next turn reads the table anyway.
+// Run calls changed whenever anybody changes our table, and once at its start, until
+// ctx ends. A kernel that tells nothing is not an error: the next turn reads the table
+// anyway.
 func (d *Driver) Run(ctx context.Context, changed func()) error {
 	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
 	if err != nil {
@@ -25,6 +24,7 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 	// A read that is blocked ends when its deadline passes.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
+	changed() // for what was missed before
 	for {
 		msgs, err := conn.Receive()
 		switch {
@@ -59,20 +59,15 @@ func concern(msgs []netlink.Message) bool {
 }
 
 // tableOf reads the table's name, which is attribute 1 of each of these messages,
-// behind the 4 bytes of struct nfgenmsg.
-func tableOf(data []byte) string {
-	if len(data) < 4 {
+// behind the 4 bytes of struct nfgenmsg; "" for another family than ours.
+func tableOf(data []byte) (name string) {
+	if len(data) < sizeofNfgenmsg || data[0] != unix.NFPROTO_INET {
 		return ""
 	}
-	ad, err := netlink.NewAttributeDecoder(data[4:])
-	if err != nil {
-		return ""
-	}
-	ad.ByteOrder = binary.BigEndian
-	for ad.Next() {
-		if ad.Type() == 1 {
-			return nlenc.String(ad.Bytes())
+	each(data[sizeofNfgenmsg:], func(typ uint16, v []byte) {
+		if typ == unix.NFTA_TABLE_NAME {
+			name = text(v)
 		}
-	}
-	return ""
+	})
+	return name
 }

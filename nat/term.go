@@ -2,89 +2,114 @@ package nat
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
-	"strings"
 
 	"github.com/google/nftables/binaryutil"
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
 
-// term is one piece of a rule: its nft text, and the same as the kernel takes it.
+// term is one part of a rule in both of its forms: nft's words for people and
+// the kernel's expressions. They are built side by side, so that a reader of one
+// may trust the other; a test has nft compare them.
 type term struct {
 	text  string
 	exprs []expr.Any
 }
 
-// reg is the one register that terms load, compare and forget.
+// reg is the register that every load goes to; no term needs two.
 const reg = 1
 
-// ifname is a name as the kernel compares it: padded to 16 bytes.
-func ifname(name string) []byte {
-	b := make([]byte, unix.IFNAMSIZ)
-	copy(b, name)
-	return b
+func device(key expr.MetaKey, word, name string) term {
+	padded := make([]byte, unix.IFNAMSIZ) // the kernel compares whole registers
+	copy(padded, name)
+	return term{fmt.Sprintf("%s %q", word, name), []expr.Any{
+		&expr.Meta{Key: key, Register: reg}, equal(padded...),
+	}}
 }
 
-func iif(name string) term {
-	return term{fmt.Sprintf("iifname %q", name), metaIs(expr.MetaKeyIIFNAME, ifname(name))}
+func iif(dev string) term { return device(expr.MetaKeyIIFNAME, "iifname", dev) }
+func oif(dev string) term { return device(expr.MetaKeyOIFNAME, "oifname", dev) }
+
+func equal(b ...byte) *expr.Cmp { return &expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: b} }
+
+func family(f byte) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: reg}, equal(f)}
 }
 
-func oif(name string) term {
-	return term{fmt.Sprintf("oifname %q", name), metaIs(expr.MetaKeyOIFNAME, ifname(name))}
+func protocol(p byte) []expr.Any {
+	return []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: reg}, equal(p)}
 }
 
-func metaIs(key expr.MetaKey, value []byte) []expr.Any {
-	return []expr.Any{
-		&expr.Meta{Key: key, Register: reg},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: value},
-	}
+func load(base expr.PayloadBase, offset, length uint32) *expr.Payload {
+	return &expr.Payload{DestRegister: reg, Base: base, Offset: offset, Len: length}
 }
 
-func protocol(name string, number byte) term {
-	return term{"meta l4proto " + name, metaIs(expr.MetaKeyL4PROTO, []byte{number})}
+func ipv6() term {
+	return term{"meta nfproto ipv6", family(unix.NFPROTO_IPV6)}
 }
 
-// dport matches a destination port of tcp or udp.
-func dport(name string, number byte, port uint16) term {
-	return term{fmt.Sprintf("%s dport %d", name, port), append(metaIs(expr.MetaKeyL4PROTO, []byte{number}),
-		&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: binaryutil.BigEndian.PutUint16(port)},
-	)}
-}
-
-func udp(port uint16) term { return dport("udp", unix.IPPROTO_UDP, port) }
-func tcp(port uint16) term { return dport("tcp", unix.IPPROTO_TCP, port) }
-
-// Offsets of the addresses in an IPv4 header (RFC 791 section 3.1).
+// Offsets in the IPv4 header (RFC 791, section 3.1).
 const (
 	offsetSource      = 12
 	offsetDestination = 16
 )
 
-func saddr(p netip.Prefix) term { return ipv4("ip saddr", offsetSource, p) }
-func daddr(p netip.Prefix) term { return ipv4("ip daddr", offsetDestination, p) }
-
-// ipv4 matches an address against a prefix.
-func ipv4(text string, offset uint32, p netip.Prefix) term {
-	p = p.Masked()
-	address := p.Addr().As4()
-	return term{fmt.Sprintf("%s %v", text, p), append(metaIs(expr.MetaKeyNFPROTO, []byte{unix.NFPROTO_IPV4}),
-		&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4},
-		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 4, Mask: mask(p.Bits()), Xor: make([]byte, 4)},
-		&expr.Cmp{Op: expr.CmpOpEq, Register: reg, Data: address[:]},
-	)}
+func inPrefix(word string, offset uint32, p netip.Prefix) term {
+	e := append(family(unix.NFPROTO_IPV4), load(expr.PayloadBaseNetworkHeader, offset, 4))
+	text := p.String()
+	if p.Bits() < 32 {
+		e = append(e, &expr.Bitwise{
+			SourceRegister: reg, DestRegister: reg, Len: 4,
+			Mask: net.CIDRMask(p.Bits(), 32), Xor: make([]byte, 4),
+		})
+	} else {
+		text = p.Addr().String()
+	}
+	return term{word + " " + text, append(e, equal(p.Addr().AsSlice()...))}
 }
 
-func mask(bits int) []byte {
-	return binaryutil.BigEndian.PutUint32(^uint32(0) << (32 - bits))
+func saddr(p netip.Prefix) term { return inPrefix("ip saddr", offsetSource, p) }
+func daddr(p netip.Prefix) term { return inPrefix("ip daddr", offsetDestination, p) }
+
+// port matches a destination port; TCP and UDP keep it in the same place.
+func port(word string, proto byte, n uint16) term {
+	return term{fmt.Sprintf("%s dport %d", word, n), append(protocol(proto),
+		load(expr.PayloadBaseTransportHeader, 2, 2), equal(byte(n>>8), byte(n)))}
 }
 
-// state matches any of some connection tracking states.
+func udp(n uint16) term { return port("udp", unix.IPPROTO_UDP, n) }
+func tcp(n uint16) term { return port("tcp", unix.IPPROTO_TCP, n) }
+
+func ping4() term {
+	const echoRequest = 8 // RFC 792
+	return term{"icmp type echo-request", append(protocol(unix.IPPROTO_ICMP),
+		load(expr.PayloadBaseTransportHeader, 0, 1), equal(echoRequest))}
+}
+
+func ping6() term {
+	const echoRequest = 128 // RFC 4443
+	return term{"icmpv6 type echo-request", append(protocol(unix.IPPROTO_ICMPV6),
+		load(expr.PayloadBaseTransportHeader, 0, 1), equal(echoRequest))}
+}
+
+// discovery matches router and neighbour solicitations and advertisements.
+func discovery() term {
+	const first, last = 133, 136 // RFC 4861, section 4
+	return term{"icmpv6 type 133-136", append(protocol(unix.IPPROTO_ICMPV6),
+		load(expr.PayloadBaseTransportHeader, 0, 1),
+		&expr.Cmp{Op: expr.CmpOpGte, Register: reg, Data: []byte{first}},
+		&expr.Cmp{Op: expr.CmpOpLte, Register: reg, Data: []byte{last}})}
+}
+
 func state(text string, bits uint32) term {
 	return term{"ct state " + text, []expr.Any{
 		&expr.Ct{Key: expr.CtKeySTATE, Register: reg},
-		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 4, Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4)},
+		&expr.Bitwise{
+			SourceRegister: reg, DestRegister: reg, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(bits), Xor: make([]byte, 4),
+		},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: make([]byte, 4)},
 	}}
 }
@@ -95,64 +120,74 @@ func known() term {
 
 func invalid() term { return state("invalid", expr.CtStateBitINVALID) }
 
-// clamp writes the maximum segment size that the route allows into a SYN (RFC 4459
-// section 3.2): the way out and the way in are both bounded by the smaller MTU.
-func clamp() term {
-	return term{"tcp flags syn tcp option maxseg size set rt mtu", append(metaIs(expr.MetaKeyL4PROTO, []byte{unix.IPPROTO_TCP}),
-		&expr.Payload{DestRegister: reg, Base: expr.PayloadBaseTransportHeader, Offset: 13, Len: 1},
-		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{0x02}, Xor: []byte{0}},
-		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: []byte{0}},
-		&expr.Rt{Register: reg, Key: expr.RtTCPMSS},
-		&expr.Byteorder{SourceRegister: reg, DestRegister: reg, Op: expr.ByteorderHton, Len: 2, Size: 2},
-		&expr.Exthdr{SourceRegister: reg, Type: 2, Offset: 2, Len: 2, Op: expr.ExthdrOpTcpopt},
-	)}
-}
-
-// count adds the packet to the element of a set, which is made when it is missing.
-func count(set, key string, load expr.Any) term {
-	return term{fmt.Sprintf("update @%s { %s counter }", set, key), []expr.Any{
-		load,
-		&expr.Dynset{SrcRegKey: reg, SetName: set, Operation: unix.NFT_DYNSET_OP_UPDATE, Exprs: []expr.Any{&expr.Counter{}}},
+// sparingly matches five packets a second, in bursts of as many.
+func sparingly() term {
+	return term{"limit rate 5/second", []expr.Any{
+		&expr.Limit{Type: expr.LimitTypePkts, Rate: 5, Unit: expr.LimitTimeSecond, Burst: 5},
 	}}
 }
 
-func countAddress(set, key string, offset uint32) term {
-	return count(set, key, &expr.Payload{DestRegister: reg, Base: expr.PayloadBaseNetworkHeader, Offset: offset, Len: 4})
+// clamp lowers the segment size announced in a SYN to what fits the routes of both
+// directions, as far as the main table knows them. The kernel never raises it.
+func clamp() term {
+	return setMSS("rt mtu",
+		&expr.Rt{Register: reg, Key: expr.RtTCPMSS},
+		&expr.Byteorder{SourceRegister: reg, DestRegister: reg, Op: expr.ByteorderHton, Len: 2, Size: 2})
 }
 
-func countInterface(set, key string, meta expr.MetaKey) term {
-	return count(set, key, &expr.Meta{Key: meta, Register: reg})
+// clampTo lowers it to what fits an MTU: less the IPv4 and TCP headers (RFC 6691).
+func clampTo(mtu int) term {
+	mss := uint16(min(max(mtu-40, 0), 1<<16-1))
+	return setMSS(fmt.Sprint(mss), &expr.Immediate{Register: reg, Data: binaryutil.BigEndian.PutUint16(mss)})
 }
 
-func accept() term { return term{"accept", []expr.Any{&expr.Verdict{Kind: expr.VerdictAccept}}} }
-func drop() term   { return term{"drop", []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}}} }
-
-// reject tells the sender at once, so that an application does not wait.
-func reject() term {
-	return term{"reject", []expr.Any{&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_PORT_UNREACH}}}
+func setMSS(text string, size ...expr.Any) term {
+	const (
+		offsetFlags = 13 // RFC 9293, section 3.1
+		syn, rst    = 2, 4
+		kindMSS     = 2 // option: kind, length, two bytes of size
+	)
+	e := append(protocol(unix.IPPROTO_TCP),
+		load(expr.PayloadBaseTransportHeader, offsetFlags, 1),
+		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{syn | rst}, Xor: []byte{0}},
+		equal(syn))
+	e = append(e, size...)
+	e = append(e, &expr.Exthdr{SourceRegister: reg, Type: kindMSS, Offset: 2, Len: 2, Op: expr.ExthdrOpTcpopt})
+	return term{"tcp flags & (syn | rst) == syn tcp option maxseg size set " + text, e}
 }
 
-func masquerade() term { return term{"masquerade", []expr.Any{&expr.Masq{}}} }
-
-// rule is some terms with the reason why they are there.
-type rule struct {
-	terms   []term
-	comment string
+// tally adds a packet to its client's element of a set; a full set counts nobody
+// new, and the rule ends there, which is why it must not carry a verdict.
+func tally(set, word string, offset uint32) term {
+	return term{fmt.Sprintf("update @%s { %s counter }", set, word), append(family(unix.NFPROTO_IPV4),
+		load(expr.PayloadBaseNetworkHeader, offset, 4),
+		&expr.Dynset{SrcRegKey: reg, SetName: set, Operation: unix.NFT_DYNSET_OP_UPDATE, Exprs: []expr.Any{&expr.Counter{}}})}
 }
 
-func (r rule) String() string {
-	var b strings.Builder
-	for _, t := range r.terms {
-		b.WriteString(t.text + " ")
-	}
-	fmt.Fprintf(&b, "comment %q", r.comment)
-	return b.String()
+func count(name string) term {
+	return term{fmt.Sprintf("counter name %q", name), []expr.Any{
+		&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: name},
+	}}
 }
 
-func (r rule) exprs() []expr.Any {
-	var out []expr.Any
-	for _, t := range r.terms {
-		out = append(out, t.exprs...)
-	}
-	return out
+func verdict(text string, kind expr.VerdictKind) term {
+	return term{text, []expr.Any{&expr.Verdict{Kind: kind}}}
+}
+
+func accept() term { return verdict("accept", expr.VerdictAccept) }
+func drop() term   { return verdict("drop", expr.VerdictDrop) }
+
+func goTo(chain string) term {
+	return term{"goto " + chain, []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: chain}}}
+}
+
+// refuse tells the sender at once that a person decided so.
+func refuse() term {
+	return term{"reject with icmpx admin-prohibited", []expr.Any{
+		&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: unix.NFT_REJECT_ICMPX_ADMIN_PROHIBITED},
+	}}
+}
+
+func masquerade() term {
+	return term{"masquerade", []expr.Any{&expr.Masq{}}}
 }

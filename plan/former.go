@@ -19,13 +19,15 @@ func Bearers(in Inputs, obs Observed) map[modem.Purpose]modem.BearerStatus {
 	return obs.Modem.Bearers
 }
 
-// StillFormer returns the former process's bearers while they may be live, and nil
-// as soon as the modem has told of its own: then Observed alone counts.
-func StillFormer(former map[modem.Purpose]modem.BearerStatus, obs Observed) map[modem.Purpose]modem.BearerStatus {
-	if len(former) == 0 || told(obs.Modem) || obs.Now.Sub(obs.Started) > formerLimit {
-		return nil
+// StillFormer returns the former process's bearers while they may be live and until
+// when that is at the latest. As soon as the modem has told of its own it returns nil:
+// then Observed alone counts.
+func StillFormer(former map[modem.Purpose]modem.BearerStatus, obs Observed) (map[modem.Purpose]modem.BearerStatus, time.Time) {
+	until := obs.Started.Add(formerLimit)
+	if len(former) == 0 || told(obs.Modem) || !obs.Now.Before(until) {
+		return nil, time.Time{}
 	}
-	return former
+	return former, until
 }
 
 // told says that the modem's word about its bearers is there: one has a state of its

@@ -25,10 +25,11 @@ var lanChoices = []netip.Prefix{
 // maxAvoid bounds what Avoid remembers.
 const maxAvoid = 16
 
-// Avoid adds to the networks that the LAN must stay clear of those that uplinks
-// use now. They stay in the list when the uplink goes, so that a bearer that comes
-// and goes does not make the LAN move each time. The oldest are forgotten.
-func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, l link.Status) []netip.Prefix {
+// Avoid adds to the networks that the LAN must stay clear of those that uplinks and
+// others use now; what somebody else set on the LAN's bridge is the LAN's own. They
+// stay in the list when the uplink goes, so that a bearer that comes and goes does
+// not make the LAN move each time. The oldest are forgotten.
+func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, l link.Status, bridge string) []netip.Prefix {
 	after := slices.Clone(before)
 	add := func(p netip.Prefix) {
 		if p = p.Masked(); p.IsValid() && p.Addr().Is4() && !slices.Contains(after, p) {
@@ -41,12 +42,21 @@ func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, 
 		}
 	}
 	for _, p := range l.Foreign {
-		add(p)
+		if !onBridge(p, l, bridge) {
+			add(p)
+		}
 	}
 	if len(after) > maxAvoid {
 		after = after[len(after)-maxAvoid:]
 	}
 	return after
+}
+
+// onBridge says that p is the network of an address on the bridge.
+func onBridge(p netip.Prefix, l link.Status, bridge string) bool {
+	return slices.ContainsFunc(l.Interfaces, func(i link.Interface) bool {
+		return i.Name == bridge && slices.ContainsFunc(i.Addresses, func(a netip.Prefix) bool { return a.Masked() == p })
+	})
 }
 
 // avoidConfig adds a bearer's own network, its gateway and its DNS servers.
@@ -116,12 +126,11 @@ func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
 		Domain:    cfg.DHCP.Domain,
 		MTU:       sharedMTU(ups),
 		Hosts:     hosts(cfg.Hosts, lan),
+		// Also when our own forwarder is off: then another one answers here.
+		DNS: []netip.Addr{lan.Addr()},
 	}
 	if !in.WasOnline {
 		s.LeaseTime = min(s.LeaseTime, firstLease)
-	}
-	if cfg.DNS.Enabled {
-		s.DNS = []netip.Addr{lan.Addr()}
 	}
 	return s
 }
@@ -138,12 +147,14 @@ func sharedMTU(ups []link.Uplink) int {
 }
 
 // pool places limit addresses from host number start into the subnet, leaving out
-// the network and broadcast addresses.
+// the network and broadcast addresses. In a subnet that is too small, as after a move,
+// it begins earlier rather than being short.
 func pool(lan netip.Prefix, start, limit int) (first, last netip.Addr) {
 	base := be32(lan.Masked().Addr())
-	size := uint32(1) << (32 - lan.Bits())
-	lo := min(max(uint32(start), 1), size-2)
-	hi := min(lo+uint32(max(limit, 1))-1, size-2)
+	room := uint32(1)<<(32-lan.Bits()) - 2
+	count := min(uint32(max(limit, 1)), room)
+	lo := min(max(uint32(start), 1), room-count+1)
+	hi := lo + count - 1
 	return from32(base + lo), from32(base + hi)
 }
 

@@ -97,7 +97,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.NAT = natSpec(in.Config, lan, ups)
 	d.DHCP = dhcpSpec(in, lan, ups)
 	d.DNS = dnsSpec(in.Config, lan, bearers)
-	d.Modem = modemSpec(in, &d)
+	d.Modem = modemSpec(in)
 	d.Probe = probeSpec(in.Config, d, bearers)
 	return d
 }
@@ -192,7 +192,7 @@ func upstream(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) 
 	}
 }
 
-func modemSpec(in Inputs, d *Desired) modem.Spec {
+func modemSpec(in Inputs) modem.Spec {
 	cfg := in.Config.Modem
 	s := modem.Spec{
 		Enabled: cfg.Enabled,
@@ -205,7 +205,6 @@ func modemSpec(in Inputs, d *Desired) modem.Spec {
 		return s
 	}
 	s.Bearers = map[modem.Purpose]modem.Bearer{modem.Own: b, modem.Shared: b}
-	d.Why = append(d.Why, Reason{What: "access point", Value: b.APN, Why: in.Ladder.Why()})
 	return s
 }
 

@@ -120,7 +120,10 @@ func (l *lan) serveDNS(t *testing.T) {
 		m.Answer = append(m.Answer, rr)
 		w.WriteMsg(m)
 	})}
+	started := make(chan struct{})
+	s.NotifyStartedFunc = func() { close(started) }
 	go s.ActivateAndServe()
+	<-started // a server that is shut down before it has started keeps its port
 	t.Cleanup(func() { s.Shutdown() })
 }
 

@@ -131,8 +131,24 @@ func watchConfig(ctx context.Context, path string, loop *control.Loop, level *sl
 		case <-hup:
 		case <-written:
 		}
-		if err := loop.Send(reload(path, level)); err != nil {
-			return err
+		if !hand(ctx, path, loop, level) {
+			return nil
+		}
+	}
+}
+
+// hand gives the loop the file as it is now. A loop that is too far behind gets what
+// the file holds after its next turn; false when ctx ended meanwhile.
+func hand(ctx context.Context, path string, loop *control.Loop, level *slog.LevelVar) bool {
+	for {
+		snap := loop.Snapshot()
+		if loop.Send(reload(path, level)) == nil {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-snap.Superseded():
 		}
 	}
 }

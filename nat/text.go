@@ -1,0 +1,61 @@
+package nat
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/google/nftables"
+)
+
+// String is the ruleset in nft's language, as `nft -f` reads it into a namespace
+// that has no such table.
+func (rs Ruleset) String() string {
+	if len(rs.chains) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "table inet %s {\n", Table)
+	for _, c := range rs.counters {
+		fmt.Fprintf(&b, "\tcounter %s {\n\t}\n\n", c)
+	}
+	for _, s := range rs.sets {
+		fmt.Fprintf(&b, "\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic,timeout\n\t\ttimeout %ds\n\t}\n\n",
+			s.name, s.key.Name, s.size, int64(s.timeout.Seconds()))
+	}
+	for i, c := range rs.chains {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		c.print(&b)
+	}
+	b.WriteString("}\n")
+	return b.String()
+}
+
+func (c chain) print(b *strings.Builder) {
+	fmt.Fprintf(b, "\tchain %s {\n", c.name)
+	if c.kind != "" {
+		fmt.Fprintf(b, "\t\ttype %s hook %s priority %d; policy accept;\n", c.kind, hookWord(c.hook.hook), c.priority)
+	}
+	for _, r := range c.rules {
+		b.WriteString("\t\t")
+		for _, s := range r.terms {
+			b.WriteString(s.text + " ")
+		}
+		fmt.Fprintf(b, "comment %q\n", r.comment)
+	}
+	b.WriteString("\t}\n")
+}
+
+func hookWord(h nftables.ChainHook) string {
+	switch h {
+	case *nftables.ChainHookPrerouting:
+		return "prerouting"
+	case *nftables.ChainHookInput:
+		return "input"
+	case *nftables.ChainHookForward:
+		return "forward"
+	default:
+		return "postrouting"
+	}
+}

@@ -1,0 +1,186 @@
+package plan
+
+import (
+	"flag"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
+)
+
+var update = flag.Bool("update", false, "write the golden sections anew")
+
+// TestStories compiles every story in testdata/scenario: config and observations
+// in, the whole plan out, as text.
+func TestStories(t *testing.T) {
+	paths, err := filepath.Glob("testdata/scenario/*.txtar")
+	if err != nil || len(paths) < 12 {
+		t.Fatalf("%d scenarios, %v", len(paths), err)
+	}
+	for _, path := range paths {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) { playStory(t, path) })
+	}
+}
+
+func playStory(t *testing.T, path string) {
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(archive.Files) < 2 || archive.Files[0].Name != "config" || archive.Files[1].Name != "observed" {
+		t.Fatal("a story begins with the sections config and observed")
+	}
+	in, obs := readStory(t, path, archive)
+	got := goldens(Compile(in, obs))
+	if *update {
+		archive.Files = append(archive.Files[:2:2], got...)
+		if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff(text(archive.Files[2:]), text(got)); diff != "" {
+		t.Errorf("the plan differs (-want +got):\n%s", diff)
+	}
+}
+
+func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Observed) {
+	t.Helper()
+	var in Inputs
+	var obs Observed
+	cfg, err := config.Parse(path, archive.Files[0].Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Config = cfg
+	readObserved(t, string(archive.Files[1].Data), &in, &obs)
+	in.Avoid = Avoid(in.Avoid, Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
+	return in, obs
+}
+
+// readObserved reads one fact a line:
+//
+//	bearer wwan0 100.64.0.5/30 via 100.64.0.6 dns 198.51.100.1 mtu 1430
+//	own …, shared …         the same for one purpose only
+//	former bearer …         the same, noted by the former process
+//	foreign 10.0.0.0/8      a network that others use here
+//	address br-lan 192.168.1.1/24   set by somebody else
+//	avoid 10.0.0.0/8        a network that was in use before
+//	was-online, off
+func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
+	t.Helper()
+	for line := range strings.Lines(lines) {
+		w := strings.Fields(line)
+		if len(w) == 0 {
+			continue
+		}
+		at := &obs.Modem.Bearers
+		if w[0] == "former" {
+			at, w = &in.Former, w[1:]
+		}
+		switch w[0] {
+		case "bearer":
+			readBearer(t, at, w[1:], modem.Own, modem.Shared)
+		case "own", "shared":
+			readBearer(t, at, w[1:], modem.Purpose(w[0]))
+		case "foreign":
+			obs.Link.Foreign = append(obs.Link.Foreign, netip.MustParsePrefix(w[1]))
+		case "address":
+			p := netip.MustParsePrefix(w[2])
+			obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: w[1], Addresses: []netip.Prefix{p}})
+			obs.Link.Foreign = append(obs.Link.Foreign, p.Masked())
+		case "avoid":
+			in.Avoid = append(in.Avoid, netip.MustParsePrefix(w[1]))
+		case "was-online":
+			in.WasOnline = true
+		case "off":
+			in.Off = true
+		default:
+			t.Fatalf("observed: %q", line)
+		}
+	}
+}
+
+func readBearer(t *testing.T, at *map[modem.Purpose]modem.BearerStatus, w []string, purposes ...modem.Purpose) {
+	t.Helper()
+	c := &modem.IPConfig{Addresses: []netip.Prefix{netip.MustParsePrefix(w[1])}}
+	for i := 2; i+1 < len(w); i += 2 {
+		switch key, value := w[i], w[i+1]; key {
+		case "via":
+			c.Gateway = netip.MustParseAddr(value)
+		case "dns":
+			c.DNS = append(c.DNS, netip.MustParseAddr(value))
+		case "mtu":
+			fmt.Sscan(value, &c.MTU)
+		default:
+			t.Fatalf("bearer: %q", key)
+		}
+	}
+	if *at == nil {
+		*at = map[modem.Purpose]modem.BearerStatus{}
+	}
+	for _, p := range purposes {
+		(*at)[p] = modem.BearerStatus{State: modem.BearerUp, Interface: w[0], Since: time.Unix(0, 0).UTC(), IPv4: c}
+	}
+}
+
+// goldens renders a plan as sections of text.
+func goldens(d Desired) []txtar.File {
+	var why strings.Builder
+	for _, r := range d.Why {
+		fmt.Fprintf(&why, "%s %s: %s\n", r.What, r.Value, r.Why)
+	}
+	file := func(name, text string) txtar.File { return txtar.File{Name: name, Data: []byte(text)} }
+	return []txtar.File{
+		file("link", fields(d.Link.LAN)+uplinkText(d.Link.Uplinks)),
+		file("nat", natText(d.NAT)),
+		file("dhcp", fields(d.DHCP)),
+		file("dns", fields(d.DNS)),
+		file("modem", fields(d.Modem)),
+		file("probe", fields(d.Probe)),
+		file("why", why.String()),
+	}
+}
+
+// fields prints a struct, one field a line, without those that are zero.
+func fields(s any) string {
+	var b strings.Builder
+	v := reflect.ValueOf(s)
+	for i := range v.NumField() {
+		if f := v.Field(i); !f.IsZero() && !(f.Kind() == reflect.Slice && f.Len() == 0) {
+			fmt.Fprintf(&b, "%s %+v\n", v.Type().Field(i).Name, f)
+		}
+	}
+	if b.Len() == 0 {
+		return "nothing\n"
+	}
+	return b.String()
+}
+
+func uplinkText(ups []link.Uplink) string {
+	var b strings.Builder
+	for _, u := range ups {
+		fmt.Fprintf(&b, "uplink\n%s", fields(u))
+	}
+	return b.String()
+}
+
+func natText(s nat.Spec) string {
+	if !s.Enabled {
+		return "no table\n"
+	}
+	return nat.Render(s).String()
+}
+
+func text(files []txtar.File) string { return string(txtar.Format(&txtar.Archive{Files: files})) }
