@@ -53,11 +53,17 @@ func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		Failures:   l.state.failures,
 		BadConfig:  l.state.badConfig,
 		APN:        l.state.inputs.Ladder,
-		Online:     l.state.online(obs.Probe),
+		Online:     l.state.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe),
 		Marks:      l.state.marks,
 		superseded: make(chan struct{}),
 	}
 	close(l.last.Swap(next).superseded)
+}
+
+// proves says that what was probed is what is wished now: a result for a former
+// bearer proves nothing.
+func proves(probed, want probe.Spec) bool {
+	return probed.Gateway.Key == want.Gateway.Key && probed.Client.Key == want.Client.Key
 }
 
 // mark notes what was reached for the first time.

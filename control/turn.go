@@ -55,7 +55,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config.LAN.Bridge)
 	s.mark(obs)
 	wake := l.climb(obs)
-	s.inputs.WasOnline = s.inputs.WasOnline || s.settled(obs)
+	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)
 	if s.inputs.Former = former; former == nil && !s.inputs.Off {
 		s.former.note(obs.Modem.Bearers, s.inputs.Ladder.Trace(), l.log)
@@ -83,7 +83,7 @@ func (l *Loop) climb(obs plan.Observed) time.Time {
 		t := story[len(story)-1]
 		l.log.Info("access point", "apn", t.APN, "family", t.Family, "source", t.Source, "outcome", t.Outcome, "cause", t.Cause, "note", t.Note)
 	}
-	if rung, ok := ladder.Winner(); ok {
+	if rung, ok := ladder.Winner(); ok && key != "" { // the winner is of the SIM that was, until its successor is known
 		s.memory.remember(sim.ICCID, rung, obs.Now, l.log)
 	}
 	return earliest(wake, s.memory.flushDue(obs.Now, l.log))
@@ -198,9 +198,9 @@ func (s *state) online(p probe.Status) bool {
 
 // settled says that the uplink's network is known and good, as far as anything is
 // configured to prove it: the LAN will hardly have to move any more.
-func (s *state) settled(obs plan.Observed) bool {
+func (s *state) settled() bool {
 	_, outcome := s.inputs.Ladder.Rung()
-	return outcome == provision.Held || s.online(obs.Probe)
+	return outcome == provision.Carries || outcome == provision.Held
 }
 
 // Taking everything down.

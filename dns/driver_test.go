@@ -38,11 +38,17 @@ func newOperator(t *testing.T, addr string, udp, tcp codec.HandlerFunc) *operato
 		t.Fatal(err)
 	}
 	for _, s := range []*codec.Server{{PacketConn: packets, Handler: o}, {Listener: streams, Handler: o}} {
-		started := make(chan struct{})
+		started, ended := make(chan struct{}), make(chan struct{})
 		s.NotifyStartedFunc = func() { close(started) }
-		go s.ActivateAndServe()
+		go func() {
+			defer close(ended)
+			s.ActivateAndServe()
+		}()
 		<-started
-		t.Cleanup(func() { s.Shutdown() })
+		t.Cleanup(func() {
+			s.Shutdown()
+			<-ended // only then is the port free
+		})
 	}
 	return o
 }

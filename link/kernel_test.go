@@ -46,7 +46,7 @@ func apply(t *testing.T, d *Driver, s Spec) {
 // kernelText is what iproute2 says of everything that this package touches.
 func kernelText(t *testing.T) string {
 	t.Helper()
-	s := run(t, "ip -d link show type bridge", "ip link", "ip -4 -o addr", "ip -d route show table all", "ip -d rule")
+	s := run(t, "ip -d link show type bridge", "ip link", "ip -4 -o addr", "ip -4 -d route show table all", "ip -d rule")
 	for _, c := range []string{"br-tether", "wwan0", "br-lan"} {
 		for _, k := range []string{"forwarding", "rp_filter"} {
 			b, _ := os.ReadFile("/proc/sys/net/ipv4/conf/" + c + "/" + k)
@@ -54,7 +54,8 @@ func kernelText(t *testing.T) string {
 		}
 	}
 	// Timers tick, and carriers come and go, by themselves.
-	return regexp.MustCompile(`(hello|tcn|topology_change|gc)_timer +[0-9.]+|NO-CARRIER,|,LOWER_UP|state \w+|linkdown|valid_lft.*`).ReplaceAllString(s, "")
+	s = regexp.MustCompile(`(hello|tcn|topology_change|gc)_timer +[0-9.]+|NO-CARRIER,|,LOWER_UP|state \w+| linkdown|valid_lft.*`).ReplaceAllString(s, "")
+	return regexp.MustCompile(` +\n`).ReplaceAllString(s, "\n")
 }
 
 // lines counts the lines of a text that hold all of the words.

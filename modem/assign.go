@@ -96,7 +96,7 @@ func (t *turn) find(fits func(*slot) bool) *slot {
 func (t *turn) free() *slot {
 	for id := range t.limit() {
 		if t.slot(id) == nil {
-			t.slots = append(t.slots, slot{id: id, status: BearerStatus{State: BearerDown, Since: t.at}})
+			t.slots = append(t.slots, slot{id: id, status: BearerStatus{State: BearerUnasked, Since: t.at}})
 			return &t.slots[len(t.slots)-1]
 		}
 	}

@@ -183,6 +183,7 @@ type BearerState string
 
 // The states of a bearer.
 const (
+	BearerUnasked    BearerState = "" // the modem was not asked yet: a former process's may be up
 	BearerDown       BearerState = "down"
 	BearerConnecting BearerState = "connecting"
 	BearerUp         BearerState = "up"

@@ -34,7 +34,7 @@ func apply(t testing.TB, d *Driver, s Spec) {
 func ruleset(t testing.TB) string {
 	t.Helper()
 	s := regexp.MustCompile(`packets \d+ bytes \d+|expires \w+`).ReplaceAllString(run(t, "nft list ruleset"), "")
-	block := regexp.MustCompile(`\tcounter \S+ \{\s+\}\s+`)
+	block := regexp.MustCompile(`\tcounter \S+ \{\s+\}\n+`)
 	counters := block.FindAllString(s, -1)
 	slices.Sort(counters)
 	return strings.Join(counters, "") + block.ReplaceAllString(s, "")

@@ -4,6 +4,11 @@
 // Render turns a Spec into a Ruleset, which is data: String gives its nft text for
 // people and golden files, and the driver loads the same data through netlink. The
 // kernel's table is read back, never remembered.
+//
+// render.go says which rules there are and why, term.go what rules are made of in
+// both languages, text.go prints them, fingerprint.go identifies a ruleset in either
+// form, driver.go loads it, kernel.go and counters.go read it back, conntrack.go ends
+// connections of a former address, run.go watches for changes by others.
 package nat
 
 import "net/netip"
@@ -32,9 +37,10 @@ type Spec struct {
 	APIPort uint16         // TCP port of the status page on the LAN; 0 none
 }
 
-// Counters are bytes and packets of one client or uplink.
+// Counters are bytes of one client or uplink, from the network header on, since the
+// table was first loaded or the client or uplink first seen.
 type Counters struct {
-	Up, Down uint64 // bytes from and to the client, or out of and into the uplink
+	Up, Down uint64 // from and to the client, or out of and into the uplink
 }
 
 // Status is what the kernel holds.

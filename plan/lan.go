@@ -75,7 +75,7 @@ func avoidConfig(c *modem.IPConfig, add func(netip.Prefix)) {
 // else the first choice that is.
 func chooseLAN(in Inputs, d *Desired) netip.Prefix {
 	named := in.Config.LAN.Address
-	why := "the first choice that is clear of every uplink"
+	why := "the first choice that is clear of every other network"
 	if named.IsValid() {
 		at := collision(named, in.Avoid)
 		if !at.IsValid() {
@@ -107,7 +107,7 @@ func collision(p netip.Prefix, avoid []netip.Prefix) netip.Prefix {
 	return netip.Prefix{}
 }
 
-// firstLease is the lease time until a client has had Internet once: the LAN may
+// firstLease is the lease time until the uplink has carried traffic: the LAN may
 // have to move when the uplink's network becomes known.
 const firstLease = 2 * time.Minute
 
@@ -124,7 +124,7 @@ func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
 		Last:      last,
 		LeaseTime: cfg.DHCP.LeaseTime,
 		Domain:    cfg.DHCP.Domain,
-		MTU:       sharedMTU(ups),
+		MTU:       clientMTU(cfg, ups),
 		Hosts:     hosts(cfg.Hosts, lan),
 		// Also when our own forwarder is off: then another one answers here.
 		DNS: []netip.Addr{lan.Addr()},
@@ -135,15 +135,25 @@ func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
 	return s
 }
 
-// sharedMTU is the MTU clients should use: that of the bearer which carries their
-// traffic, when it is told and below Ethernet's.
-func sharedMTU(ups []link.Uplink) int {
+// ethernetMTU is what clients use untold.
+const ethernetMTU = 1500
+
+// clientMTU is the MTU clients should use: the smaller one of the LAN and of the
+// bearer which carries their traffic; 0 when they need not be told.
+func clientMTU(cfg *config.Config, ups []link.Uplink) int {
+	mtu := ethernetMTU
+	if cfg.LAN.MTU > 0 {
+		mtu = min(mtu, cfg.LAN.MTU)
+	}
 	for _, u := range ups {
-		if u.Shared && u.MTU > 0 && u.MTU < 1500 {
-			return u.MTU
+		if u.Shared && u.MTU > 0 {
+			mtu = min(mtu, u.MTU)
 		}
 	}
-	return 0
+	if mtu == ethernetMTU {
+		return 0
+	}
+	return mtu
 }
 
 // pool places limit addresses from host number start into the subnet, leaving out

@@ -5,6 +5,8 @@ package plan
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tetherd/tetherd/config"
@@ -25,8 +27,8 @@ type Inputs struct {
 	// Former are bearers that the former process left up and of which the modem has
 	// not yet told what became, see StillFormer.
 	Former map[modem.Purpose]modem.BearerStatus
-	// WasOnline says that a client has had Internet since the process started,
-	// so that the LAN's subnet may be trusted to stay.
+	// WasOnline says that the uplink has carried traffic since the process started, as
+	// far as that is proved, so that the LAN's subnet may be trusted to stay.
 	WasOnline bool
 	Off       bool // everything of ours is to go
 }
@@ -124,6 +126,7 @@ func uplinks(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) [
 		ups[i].Own = ups[i].Own || p == modem.Own
 		ups[i].Shared = ups[i].Shared || p == modem.Shared
 	}
+	slices.SortFunc(ups, func(a, b link.Uplink) int { return strings.Compare(a.Interface, b.Interface) })
 	return ups
 }
 
@@ -153,7 +156,7 @@ func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink) nat.Spec {
 		APIPort: cfg.API.Port,
 	}
 	for _, u := range ups {
-		n := nat.Uplink{Interface: u.Interface, Shared: u.Shared}
+		n := nat.Uplink{Interface: u.Interface, Shared: u.Shared, MTU: u.MTU}
 		for _, a := range u.Addresses {
 			n.Addresses = append(n.Addresses, a.Addr())
 		}

@@ -120,11 +120,17 @@ func (l *lan) serveDNS(t *testing.T) {
 		m.Answer = append(m.Answer, rr)
 		w.WriteMsg(m)
 	})}
-	started := make(chan struct{})
+	started, ended := make(chan struct{}), make(chan struct{})
 	s.NotifyStartedFunc = func() { close(started) }
-	go s.ActivateAndServe()
-	<-started // a server that is shut down before it has started keeps its port
-	t.Cleanup(func() { s.Shutdown() })
+	go func() {
+		defer close(ended)
+		s.ActivateAndServe()
+	}()
+	<-started // before that it cannot be shut down
+	t.Cleanup(func() {
+		s.Shutdown()
+		<-ended // only then is the port free
+	})
 }
 
 func (l *lan) serveWeb(t *testing.T) {

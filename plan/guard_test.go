@@ -1,0 +1,227 @@
+package plan
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// fullConfig sets every option that reaches a Spec.
+const fullConfig = `
+config modem
+	option device '1-1.2'
+	option pin '1234'
+	option roaming '1'
+config apn
+	option apn 'internet.example'
+	option user 'web'
+	option password 'secret'
+	option auth 'chap'
+config lan
+	option address '192.168.1.1/24'
+	option mtu '1400'
+	list port 'eth0'
+config host
+	option name 'printer'
+	option mac '02:00:00:00:00:01'
+	option ip '192.168.1.77'
+config dns
+	list rebind_ok 'corp.example'
+config target
+	option url 'http://check.example/page'
+	option status '200'
+	option body 'yes'
+`
+
+// full gives Inputs for which Compile sets every field that it ever sets, made anew
+// with each call.
+func full(t *testing.T) (Inputs, Observed) {
+	t.Helper()
+	cfg, err := config.Parse("full", []byte(fullConfig))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, obs := Inputs{Config: cfg, WasOnline: true}, Observed{Now: time.Unix(1000, 0)}
+	readObserved(t, "bearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430", &in, &obs)
+	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
+	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
+	in.Ladder, _ = in.Ladder.Climb(provision.Key(cfg.APNs, sim), rungs, provision.Seen{Now: obs.Now})
+	return in, obs
+}
+
+// notPlanned are the fields that Compile has no reason to set yet.
+func notPlanned() []string {
+	return []string{
+		"Modem.PINByPerson",     // no face takes a PIN yet
+		"Modem.Bearers.Attempt", // counted by the ladder, after failures only
+	}
+}
+
+// leaf is one settable value inside a Spec.
+type leaf struct {
+	path   string
+	value  reflect.Value
+	change func()
+}
+
+// leaves walks everything below v. It looks into the first element of lists and into
+// every entry of maps; a list is also a leaf that can become empty.
+func leaves(t *testing.T, path string, v reflect.Value) []leaf {
+	t.Helper()
+	if change := changer(v); change != nil {
+		return []leaf{{path, v, change}}
+	}
+	var out []leaf
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			out = append(out, leaves(t, path+"."+v.Type().Field(i).Name, v.Field(i))...)
+		}
+	case reflect.Slice:
+		if v.Len() == 0 {
+			return []leaf{{path, v, func() { t.Fatalf("%s is empty", path) }}}
+		}
+		v.Set(reflect.AppendSlice(reflect.Zero(v.Type()), v)) // shared with nobody
+		out = append(out, leaves(t, path, v.Index(0))...)
+		out = append(out, leaf{path + "[]", v, func() { v.SetLen(0) }})
+	case reflect.Map:
+		out = append(out, mapLeaves(t, path, v)...)
+	default:
+		t.Fatalf("%s is a %v, which this test cannot change: teach it", path, v.Type())
+	}
+	return out
+}
+
+// mapLeaves are the leaves of a map's entries, which are not settable in place.
+func mapLeaves(t *testing.T, path string, v reflect.Value) []leaf {
+	t.Helper()
+	if v.Len() == 0 {
+		return []leaf{{path, v, func() { t.Fatalf("%s is empty", path) }}}
+	}
+	key := v.MapKeys()[0]
+	entry := reflect.New(v.Type().Elem()).Elem()
+	entry.Set(v.MapIndex(key))
+	var out []leaf
+	for _, l := range leaves(t, path, entry) {
+		change := l.change
+		l.change = func() { change(); v.SetMapIndex(key, entry) }
+		out = append(out, l)
+	}
+	return append(out, leaf{path + "[]", v, func() { v.SetMapIndex(key, reflect.Value{}) }})
+}
+
+// changer returns what gives a single value another one; nil for a composite.
+func changer(v reflect.Value) func() {
+	set := func(x any) func() {
+		return func() { v.Set(reflect.ValueOf(x).Convert(v.Type())) }
+	}
+	switch x := v.Interface().(type) {
+	case netip.Addr:
+		return set(x.Next())
+	case netip.Prefix:
+		return set(netip.PrefixFrom(from32(be32(addr4(x.Addr()))+1<<(32-max(x.Bits(), 0))), x.Bits()))
+	case netip.AddrPort:
+		return set(netip.AddrPortFrom(x.Addr(), x.Port()+1))
+	case net.HardwareAddr:
+		return func() { v.Set(reflect.ValueOf(append(slices.Clone(x[:len(x)-1]), x[len(x)-1]^1))) }
+	}
+	switch v.Kind() {
+	case reflect.Bool:
+		return func() { v.SetBool(!v.Bool()) }
+	case reflect.String:
+		return func() { v.SetString(v.String() + "x") }
+	case reflect.Int, reflect.Int64:
+		return func() { v.SetInt(v.Int() + int64(time.Second)) }
+	case reflect.Uint16, reflect.Uint32:
+		return func() { v.SetUint(v.Uint() + 1) }
+	}
+	return nil
+}
+
+func addr4(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return a
+	}
+	return netip.IPv4Unspecified()
+}
+
+// specs walks every leaf of a plan's Specs.
+func specs(t *testing.T, d *Desired) []leaf {
+	t.Helper()
+	var out []leaf
+	v := reflect.ValueOf(d).Elem()
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Name; name != "Why" {
+			out = append(out, leaves(t, name, v.Field(i))...)
+		}
+	}
+	return out
+}
+
+// TestCompileSetsEveryField: a field that is added to a part's Spec is set by Compile
+// or named above with the reason why not.
+func TestCompileSetsEveryField(t *testing.T) {
+	d := Compile(full(t))
+	all := specs(t, &d)
+	if len(all) < 40 {
+		t.Fatalf("only %d fields were found: the walk is broken", len(all))
+	}
+	for _, l := range all {
+		zero := l.value.IsZero() || l.value.Kind() == reflect.Slice && l.value.Len() == 0
+		if named := slices.Contains(notPlanned(), l.path); zero != named {
+			t.Errorf("%s: set is %v, named as not planned is %v", l.path, !zero, named)
+		}
+	}
+}
+
+// TestDriftSeesEveryField: when a wish changes in any field, the part that carried the
+// former wish out is applied again.
+func TestDriftSeesEveryField(t *testing.T) {
+	d := Compile(full(t))
+	for i, l := range specs(t, &d) {
+		t.Run(l.path, func(t *testing.T) {
+			before, changed := Compile(full(t)), Compile(full(t))
+			obs := perfect(before)
+			if steps := Diff(changed, obs, false); len(steps) > 0 {
+				t.Fatalf("drifts unchanged: %+v", steps)
+			}
+			specs(t, &changed)[i].change()
+			if reflect.DeepEqual(before, changed) {
+				t.Fatal("the change changed nothing")
+			}
+			part, _, _ := strings.Cut(strings.ToLower(l.path), ".")
+			steps := Diff(changed, obs, false)
+			if len(steps) != 1 || string(steps[0].Part) != part {
+				t.Errorf("the change is not seen by %s: %+v", part, steps)
+			}
+			for _, s := range steps {
+				if strings.Contains(fmt.Sprint(s.Why), "1234") || strings.Contains(fmt.Sprint(s.Why), "secret") {
+					t.Errorf("tells a secret: %s", s.Why)
+				}
+			}
+		})
+	}
+}
+
+// TestDriftSeesAttempt: a repair is a counter in the Spec.
+func TestDriftSeesAttempt(t *testing.T) {
+	before := Compile(full(t))
+	after := Compile(full(t))
+	for p, b := range after.Modem.Bearers {
+		b.Attempt++
+		after.Modem.Bearers[p] = b
+	}
+	steps := Diff(after, perfect(before), false)
+	if len(steps) != 1 || steps[0].Part != Modem || len(steps[0].Why) != len([]modem.Purpose{modem.Own, modem.Shared}) {
+		t.Errorf("steps are %+v", steps)
+	}
+}
