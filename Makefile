@@ -8,7 +8,8 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 BUILD    := go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
 CACHE    := .cache
 TOTAL    := $(CACHE)/tests
-SUM      := $(CACHE)/testsum -total $(TOTAL)
+SUM      := go run ./tools/testsum -total $(TOTAL)
+$(shell mkdir -p $(CACHE))
 FUZZTIME ?= 5s
 
 # Debian packages that the lab and the tests call, by the command that proves them.
@@ -37,7 +38,7 @@ deps: ## install the Debian packages that lab and tests need
 		>$(CACHE).apt.log 2>&1 || { tail -20 $(CACHE).apt.log; exit 1; }; rm -f $(CACHE).apt.log; fi
 
 test: deps lint build ## run the whole suite
-	@mkdir -p $(CACHE) && rm -f $(TOTAL) && go build -o $(CACHE)/testsum ./tools/testsum
+	@rm -f $(TOTAL)
 	@$(MAKE) --no-print-directory unit unit-386 codecs-mips scenarios fuzz-short size
 	@$(SUM) -close
 

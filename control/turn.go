@@ -57,7 +57,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	wake := l.climb(obs)
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)
-	if s.inputs.Former = former; former == nil && !s.inputs.Off {
+	if s.inputs.Former = former; former == nil {
 		s.former.note(obs.Modem.Bearers, s.inputs.Ladder.Trace(), l.log)
 	}
 	return earliest(wake, until)

@@ -455,16 +455,11 @@ func TestForwardingWithoutTheGlobalSwitch(t *testing.T) {
 
 func TestRunTellsOfChangesOnly(t *testing.T) {
 	gateway(t)
-	self, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer self.Close()
 	d := New(Options{})
 	apply(t, d, Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}})
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := make(chan struct{}, 1000)
-	done := (&space{self}).start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })
+	done := here(t).start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })
 	wait := func(why string) {
 		t.Helper()
 		select {

@@ -98,3 +98,14 @@ func run(t testing.TB, lines ...string) string {
 	}
 	return all.String()
 }
+
+// here is the namespace that the test is in.
+func here(t testing.TB) *space {
+	t.Helper()
+	f, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return &space{f}
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"syscall"
@@ -182,7 +183,11 @@ func TestNobodyComesInByTheUplink(t *testing.T) {
 			t.Errorf("%s from outside: %v", addr, err)
 		}
 	}
-	w.operator.run(t, "ping -q -c2 -i0.1 -W2 10.64.0.2")
+	w.operator.do(t, func() {
+		if out, err := exec.Command("ping", "-q", "-c2", "-i0.1", "-W1", "10.64.0.2").CombinedOutput(); err == nil {
+			t.Errorf("a ping from outside is answered: %s", out)
+		}
+	})
 }
 
 func TestWhatClientsReachOnTheGateway(t *testing.T) {

@@ -73,10 +73,6 @@ func TestTextOfTheClosedGateway(t *testing.T) {
 	}
 
 	chain input_uplink {
-		icmp type echo-request limit rate 5/second accept comment "the operator may ping"
-		icmp type echo-request drop comment "not flood"
-		icmpv6 type echo-request limit rate 5/second accept comment "the operator may ping"
-		icmpv6 type echo-request drop comment "not flood"
 		ct state established,related accept comment "answers to the gateway, and errors about its packets, path MTU among them"
 		ct state invalid drop comment "part of no connection"
 		icmpv6 type 133-136 accept comment "router and neighbour discovery: IPv6 does not work without"

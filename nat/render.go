@@ -216,11 +216,6 @@ func fromLAN(api uint16) []rule {
 
 func fromUplink() []rule {
 	return []rule{
-		// Before known: the second ping of a sender is part of a connection.
-		why("the operator may ping", ping4(), sparingly(), accept()),
-		why("not flood", ping4(), drop()),
-		why("the operator may ping", ping6(), sparingly(), accept()),
-		why("not flood", ping6(), drop()),
 		why("answers to the gateway, and errors about its packets, path MTU among them", known(), accept()),
 		why("part of no connection", invalid(), drop()),
 		why("router and neighbour discovery: IPv6 does not work without", discovery(), accept()),

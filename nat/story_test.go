@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,19 +112,9 @@ func TestIPv6StaysOnItsLink(t *testing.T) {
 			t.Errorf("IPv6 is forwarded, or refused: %v", err)
 		}
 		run(t, "ping -6 -q -c1 -W2 2001:db8:2::1", "ping -6 -q -c1 -W2 2001:db8:1::5")
-		w.operator.run(t, "ip -6 neigh flush all", "ping -6 -q -c1 -W2 2001:db8:2::2")
+		w.operator.run(t, "ip -6 neigh flush all")
+		run(t, "ping -6 -q -c1 -W2 2001:db8:2::1") // whose sender must find the gateway anew
 		w.client.run(t, "ip -6 neigh flush all", "ping -6 -q -c1 -W2 2001:db8:1::1")
-	}
-}
-
-// TestPingsAreLimited floods the gateway from outside.
-func TestPingsAreLimited(t *testing.T) {
-	w := newWorld(t)
-	apply(t, New(Options{}), sharing())
-	out := w.operator.run(t, "ping -q -c40 -i0.002 -W1 10.64.0.2") // fails when none is answered
-	m := regexp.MustCompile(`(\d+) packets transmitted, (\d+) received`).FindStringSubmatch(out)
-	if m == nil || m[1] != "40" || len(m[2]) != 1 {
-		t.Errorf("more pings answered than allowed, or less: %s", out)
 	}
 }
 

@@ -120,13 +120,6 @@ func known() term {
 
 func invalid() term { return state("invalid", expr.CtStateBitINVALID) }
 
-// sparingly matches five packets a second, in bursts of as many.
-func sparingly() term {
-	return term{"limit rate 5/second", []expr.Any{
-		&expr.Limit{Type: expr.LimitTypePkts, Rate: 5, Unit: expr.LimitTimeSecond, Burst: 5},
-	}}
-}
-
 // clamp lowers the segment size announced in a SYN to what fits the routes of both
 // directions, as far as the main table knows them. The kernel never raises it.
 func clamp() term {

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tetherd/tetherd/lab/vm"
+)
+
+var errVMUsage = fmt.Errorf("%w", errors.New("usage: tetherd-lab vm build|exec [-arch ARCH] [-cache DIR] …; -h lists the flags"))
+
+// Limits of a machine's life.
+const (
+	vmLimit    = 5 * time.Minute
+	bootMargin = 90 * time.Second // what a test's own limit does not cover
+)
+
+// jobStatus is the exit status of a job that failed in the machine.
+type jobStatus int
+
+func (s jobStatus) Error() string { return fmt.Sprintf("the job ended with status %d", int(s)) }
+
+// vmFlags are what the vm verbs are told.
+type vmFlags struct {
+	arch, cache string
+	memory      int
+	limit       time.Duration
+	with        []vm.File
+	env         []string
+	times       bool
+}
+
+// vmCommand boots machines: build prepares an image, exec runs a test binary in it
+// for go test -exec.
+func vmCommand(ctx context.Context, args []string) error {
+	if len(args) == 0 {
+		return errVMUsage
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	f, rest, err := parseVM(root, args)
+	if err != nil {
+		return err
+	}
+	arch, err := vm.FindArch(f.arch)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errVMUsage, err)
+	}
+	image, err := vm.Prepare(arch, f.cache, os.Stderr)
+	if err != nil {
+		return err
+	}
+	switch args[0] {
+	case "build":
+		fmt.Printf("%s: kernel %s, initramfs %s\n", arch.Name, image.Release, image.Base)
+		return nil
+	case "exec":
+		return vmExec(ctx, image, root, f, rest)
+	}
+	return errVMUsage
+}
+
+// parseVM reads the flags behind a verb.
+func parseVM(root string, args []string) (vmFlags, []string, error) {
+	var f vmFlags
+	fs := flag.NewFlagSet("vm "+args[0], flag.ContinueOnError)
+	fs.StringVar(&f.arch, "arch", "amd64", "machine: "+strings.Join(vm.Names(), ", "))
+	fs.StringVar(&f.cache, "cache", filepath.Join(root, ".cache", "vm"), "`folder` for packages and images")
+	fs.IntVar(&f.memory, "m", 0, "memory in `MiB` (exec)")
+	fs.DurationVar(&f.limit, "limit", vmLimit, "longest life of the machine (exec)")
+	fs.BoolVar(&f.times, "times", false, "tell how long booting and the job took (exec)")
+	fs.Func("env", "set a variable in the machine, `KEY=VALUE` (exec)", func(s string) error {
+		f.env = append(f.env, s)
+		return nil
+	})
+	fs.Func("with", "copy into the machine, `FILE:PLACE`; FILE is below the module's folder (exec)", func(s string) error {
+		host, guest, ok := strings.Cut(s, ":")
+		if !ok {
+			return errors.New("want FILE:PLACE")
+		}
+		if !filepath.IsAbs(host) {
+			host = filepath.Join(root, host)
+		}
+		f.with = append(f.with, vm.File{Host: host, Guest: guest})
+		return nil
+	})
+	if err := fs.Parse(args[1:]); err != nil {
+		return f, nil, fmt.Errorf("%w: %w", errVMUsage, err)
+	}
+	return f, fs.Args(), nil
+}
+
+// vmExec runs a test binary as go test would, in the folder of its package.
+func vmExec(ctx context.Context, image *vm.Image, root string, f vmFlags, args []string) error {
+	if len(args) == 0 {
+		return errVMUsage
+	}
+	pkg, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	files, dir, err := vm.TestFiles(root, pkg)
+	if err != nil {
+		return err
+	}
+	const program = "/job/test"
+	files = append(append(files, vm.File{Host: args[0], Guest: program}), f.with...)
+	result, err := image.Run(ctx, vm.Job{
+		Args: append([]string{program}, args[1:]...), Dir: dir, Env: f.env, Files: files,
+		Output: os.Stdout, Memory: f.memory, Limit: lifeLimit(f.limit, args),
+	})
+	if err != nil {
+		return err
+	}
+	if f.times {
+		fmt.Fprintf(os.Stderr, "vm: %s booted in %v, lived %v\n", image.Arch.Name, result.Boot, result.Total.Round(10*time.Millisecond))
+	}
+	if result.Code != 0 {
+		return jobStatus(result.Code)
+	}
+	return nil
+}
+
+// lifeLimit makes the machine's limit fit the test's own, which go test passes on:
+// the test shall end itself first and tell where it hangs.
+func lifeLimit(limit time.Duration, args []string) time.Duration {
+	for _, a := range args {
+		if text, ok := strings.CutPrefix(a, "-test.timeout="); ok {
+			if d, err := time.ParseDuration(text); err == nil && d > 0 {
+				return min(cmp.Or(limit, d+bootMargin), d+bootMargin)
+			}
+		}
+	}
+	return limit
+}
+
+// moduleRoot is the folder of go.mod above the working folder.
+func moduleRoot() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", errors.New("no go.mod in this folder or above it")
+		}
+		dir = parent
+	}
+}

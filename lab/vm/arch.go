@@ -1,0 +1,74 @@
+package vm
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+)
+
+// Arch is a machine to boot, named as Debian names its architecture.
+type Arch struct {
+	Name   string   // "amd64", "armhf", "mipsel"
+	GoEnv  []string // environment that makes go build for it
+	kernel string   // package that depends on the newest kernel
+	qemu   []string // program, machine and processor
+	serial string   // virtio-serial controller
+	bus    string   // module of the bus that it sits on
+	tty    string   // console, as the kernel calls it
+	most   int      // MiB that the machine can have; 0: no bound that matters
+}
+
+// arches are the machines, the fastest first.
+var arches = []Arch{
+	{
+		Name: "amd64", GoEnv: []string{"GOARCH=amd64"}, kernel: "linux-image-amd64",
+		qemu:   []string{"qemu-system-x86_64", "-M", "pc", "-cpu", "max"},
+		serial: "virtio-serial-pci", bus: "virtio_pci", tty: "ttyS0",
+	},
+	{
+		Name: "armhf", GoEnv: []string{"GOARCH=arm", "GOARM=7"}, kernel: "linux-image-armmp",
+		qemu:   []string{"qemu-system-arm", "-M", "virt", "-cpu", "max"},
+		serial: "virtio-serial-device", bus: "virtio_mmio", tty: "ttyAMA0",
+	},
+	{
+		Name: "mipsel", GoEnv: []string{"GOARCH=mipsle", "GOMIPS=softfloat"}, kernel: "linux-image-4kc-malta",
+		qemu:   []string{"qemu-system-mipsel", "-M", "malta", "-cpu", "24Kf"},
+		serial: "virtio-serial-pci", bus: "virtio_pci", tty: "ttyS0", most: 256,
+	},
+}
+
+// FindArch finds a machine by its Debian name.
+func FindArch(name string) (Arch, error) {
+	i := slices.IndexFunc(arches, func(a Arch) bool { return a.Name == name })
+	if i < 0 {
+		return Arch{}, fmt.Errorf("vm: there is no architecture %q, only %s", name, strings.Join(Names(), ", "))
+	}
+	return arches[i], nil
+}
+
+// Names are the Debian names of all machines.
+func Names() []string {
+	var names []string
+	for _, a := range arches {
+		names = append(names, a.Name)
+	}
+	return names
+}
+
+// accelerators are the ways to run it on this host, the best first; QEMU takes the
+// first that works.
+func (a Arch) accelerators() []string {
+	if a.Name == runtime.GOARCH {
+		return []string{"-accel", "kvm", "-accel", "tcg,thread=multi"}
+	}
+	return []string{"-accel", "tcg,thread=multi"}
+}
+
+// processors is how many the machine gets: malta has one, and is given no more.
+func (a Arch) processors() int {
+	if a.Name == "mipsel" {
+		return 1
+	}
+	return min(2, runtime.NumCPU())
+}

@@ -1,0 +1,31 @@
+#!/bin/sh
+# The first process of the guest: mounts, the port to the runner, the job, its status.
+export PATH=/usr/sbin:/usr/bin:/applets HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs run /run
+busybox --install -s /applets
+hostname gateway
+ip link set lo up
+
+modprobe -a @BUS@ virtio_console
+port=
+until [ "$port" ]; do
+	for p in /sys/class/virtio-ports/*; do
+		[ "$(cat "$p/name" 2>/dev/null)" = lab.job ] && [ -c "/dev/${p##*/}" ] && port=/dev/${p##*/}
+	done
+	[ "$port" ] || sleep 0.05
+done
+exec 3<>"$port"
+read -r up rest </proc/uptime
+
+# The job does not hold the port open for reading, and an end by signal is told as a
+# shell does.
+/job/run </dev/null >&3 2>&3
+printf '\000exit %d up %s\n' $? "$up" >&3
+# The runner ends the machine once it has read this. Were it to power off by itself,
+# the last words might not have left yet.
+exec sleep 3600

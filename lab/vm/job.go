@@ -1,0 +1,102 @@
+package vm
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Job is what one machine is booted for.
+type Job struct {
+	Args   []string // command line in the guest
+	Dir    string   // working folder in the guest; "" is /
+	Env    []string // further environment, KEY=value
+	Files  []File
+	Output io.Writer     // gets what the job prints
+	Memory int           // MiB; 0 is 512, at most what the machine can have
+	Limit  time.Duration // of the whole life of the machine; required
+}
+
+// File is a file or folder of this machine that the guest gets a copy of.
+type File struct {
+	Host  string
+	Guest string // absolute path
+}
+
+// script is what the guest runs.
+func (j Job) script() string {
+	var b strings.Builder
+	b.WriteString("#!/bin/sh\n")
+	for _, e := range j.Env {
+		key, value, _ := strings.Cut(e, "=")
+		fmt.Fprintf(&b, "export %s=%s\n", key, quote(value))
+	}
+	fmt.Fprintf(&b, "cd %s || exit 125\nexec", quote("/"+strings.TrimPrefix(j.Dir, "/")))
+	for _, a := range j.Args {
+		b.WriteString(" " + quote(a))
+	}
+	return b.String() + "\n"
+}
+
+// quote makes one word of a text for a shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
+
+// writeInitramfs writes the base image followed by the job's own archive.
+func (j Job) writeInitramfs(base, file string) error {
+	if err := copyFile(base, file); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := errors.Join(j.writeFiles(w), w.Flush(), f.Close()); err != nil {
+		return fmt.Errorf("vm: write the job: %w", err)
+	}
+	return nil
+}
+
+// writeFiles writes the job's archive.
+func (j Job) writeFiles(w io.Writer) error {
+	a := newArchive(w)
+	addText(a, "job/run", 0o755, j.script())
+	a.folder(strings.Trim(path.Join("/", j.Dir), "/") + "/.")
+	for _, f := range j.Files {
+		if err := addTree(a, canonical(f.Guest), f.Host); err != nil {
+			return err
+		}
+	}
+	return a.close()
+}
+
+// addTree puts a file, or a folder with all that is in it, into an archive.
+func addTree(a *archive, name, host string) error {
+	return filepath.WalkDir(host, func(p string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		place := name
+		if below, _ := filepath.Rel(host, p); below != "." { // p is below host
+			place = path.Join(name, filepath.ToSlash(below))
+		}
+		switch {
+		case e.IsDir():
+			a.folder(place)
+			return a.err
+		case e.Type() == fs.ModeSymlink && p != host:
+			target, err := os.Readlink(p)
+			a.link(place, target)
+			return errors.Join(err, a.err)
+		}
+		return addFile(a, place, p)
+	})
+}
