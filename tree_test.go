@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"control"},
 	{"plan"},
 	{"provision"},
-	{"config", "link", "modem", "nat", "dhcp", "dns", "probe"},
+	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd"},
 	{"modem/mbim"},
 }
 

@@ -180,8 +180,8 @@ func Render(s *control.Snapshot) Document {
 		},
 		Clients:  clientsDoc(obs),
 		DNS:      dnsDoc(obs),
-		Gateway:  probeDoc(obs.Probe.Gateway),
-		Client:   probeDoc(obs.Probe.Client),
+		Gateway:  probeDoc(current(obs.Probe.Gateway, obs.Probe.InForce.Gateway.Key)),
+		Client:   probeDoc(current(obs.Probe.Client, obs.Probe.InForce.Client.Key)),
 		Reasons:  reasonsDoc(s.Desired.Why),
 		Problems: problems(s),
 	}

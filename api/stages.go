@@ -6,6 +6,7 @@ import (
 
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision"
 )
@@ -58,11 +59,12 @@ func sentence(s *control.Snapshot) string {
 		return "Sharing is switched off in the configuration."
 	}
 	for _, st := range stages(s) {
-		if st.State != Done {
+		unproved := st.State == Off && (st.Name == StageGateway || st.Name == StageClient)
+		if st.State != Done && !unproved {
 			return "Clients have no Internet: " + st.Text + "."
 		}
 	}
-	return "Clients have no Internet, and no stage says why."
+	return "Clients should have Internet through " + through(s) + ", but nothing here proves it."
 }
 
 func through(s *control.Snapshot) string {
@@ -86,9 +88,12 @@ func firstOf(texts ...string) string {
 func modemStage(s *control.Snapshot) Stage {
 	m := s.Observed.Modem
 	switch m.Phase {
-	case modem.PhaseOff:
+	case modem.PhaseOff, "":
+		if s.Config.Modem.Enabled { // the part has just begun
+			return Stage{StageModem, Waiting, "the modem is being looked for"}
+		}
 		return Stage{StageModem, Off, "the modem is switched off in the configuration"}
-	case modem.PhaseNoModem, "":
+	case modem.PhaseNoModem:
 		return Stage{StageModem, Waiting, "no modem is found"}
 	case modem.PhaseOpening, modem.PhaseReading:
 		return Stage{StageModem, Waiting, "the modem is being opened"}
@@ -139,10 +144,10 @@ func triesNote(sim modem.SIM) string {
 func networkStage(s *control.Snapshot) Stage {
 	m := s.Observed.Modem
 	r := m.Registration
-	name := strings.TrimSpace(r.Name + " " + r.PLMN)
+	name := firstOf(strings.TrimSpace(r.Name+" "+r.PLMN), "an unnamed network")
 	switch {
 	case m.Phase == modem.PhaseDenied:
-		return Stage{StageNetwork, Failed, fmt.Sprintf("the network %s refuses this SIM (cause %d: %s)", name, r.Cause, provision.MobilityCause(r.Cause))}
+		return Stage{StageNetwork, Failed, refusal(r)}
 	case m.Phase == modem.PhaseRoaming:
 		return Stage{StageNetwork, Failed, "the SIM is abroad on " + name + " and roaming is not allowed in the configuration"}
 	case r.State == "home" || r.State == "roaming" || r.State == "partner":
@@ -155,22 +160,39 @@ func networkStage(s *control.Snapshot) Stage {
 	return Stage{StageNetwork, Waiting, "the modem is searching for the network"}
 }
 
+// refusal puts a denied registration into words.
+func refusal(r modem.Registration) string {
+	text := "the network"
+	if name := strings.TrimSpace(r.Name + " " + r.PLMN); name != "" {
+		text += " " + name
+	}
+	text += " refuses this SIM"
+	if r.Cause == 0 {
+		return text + " and does not say why"
+	}
+	return fmt.Sprintf("%s (cause %d: %s)", text, r.Cause, provision.MobilityCause(r.Cause))
+}
+
 func apnStage(s *control.Snapshot) Stage {
 	_, outcome := s.APN.Rung()
+	_, wished := s.APN.Bearer()
+	up := s.Observed.Modem.Bearers[modem.Shared].State == modem.BearerUp
+	good := outcome == provision.Carries || outcome == provision.Held
 	switch {
-	case s.Observed.Modem.Bearers[modem.Shared].State != modem.BearerUp:
-		return Stage{StageAPN, Waiting, s.APN.Why()}
-	case outcome == provision.Carries || outcome == provision.Held:
+	case up && good:
 		return Stage{StageAPN, Done, s.APN.Why()}
-	case outcome == provision.Trying:
+	case good || outcome == provision.Trying || outcome == "" || !up && wished:
 		return Stage{StageAPN, Waiting, s.APN.Why()}
 	}
-	return Stage{StageAPN, Failed, s.APN.Why()}
+	return Stage{StageAPN, Failed, s.APN.Why()} // kept for want of a better one, or none is left
 }
 
 func addressStage(s *control.Snapshot) Stage {
 	b := s.Observed.Modem.Bearers[modem.Shared]
-	if b.State != modem.BearerUp || b.IPv4 == nil || len(b.IPv4.Addresses) == 0 {
+	if b.State == modem.BearerUp && b.IPv4 == nil {
+		return Stage{StageAddress, Failed, "the network gave IPv6 addresses alone, which cannot be shared yet"}
+	}
+	if b.State != modem.BearerUp || len(b.IPv4.Addresses) == 0 {
 		return Stage{StageAddress, Waiting, "the network gave no address yet"}
 	}
 	text := fmt.Sprintf("%s on %s", b.IPv4.Addresses[0], b.Interface)
@@ -181,27 +203,63 @@ func addressStage(s *control.Snapshot) Stage {
 }
 
 func firewallStage(s *control.Snapshot) Stage {
-	if !s.Observed.NAT.Loaded {
-		return Stage{StageFirewall, Failed, "the ruleset is not in force"}
+	switch st := s.Observed.NAT; {
+	case st.Loaded:
+		return Stage{StageFirewall, Done, "ruleset in force"}
+	case st.Error != "":
+		return Stage{StageFirewall, Failed, "the ruleset is not in force: " + st.Error}
 	}
-	return Stage{StageFirewall, Done, "ruleset in force"}
+	for _, line := range s.Failures {
+		if strings.HasPrefix(line, string(plan.NAT)+":") {
+			return Stage{StageFirewall, Failed, "the ruleset is not in force: " + line}
+		}
+	}
+	return Stage{StageFirewall, Waiting, "the ruleset is not in force yet"}
 }
 
 func lanStage(s *control.Snapshot) Stage {
-	n := len(clientsDoc(s.Observed))
-	text := fmt.Sprintf("%s on %s", prefixText(s.Desired.Link.LAN.Address), s.Config.LAN.Bridge)
-	if s.Config.DHCP.Enabled && !s.Observed.DHCP.Serving {
+	lan := s.Desired.Link.LAN
+	if !lan.Address.IsValid() {
+		return Stage{StageLAN, Waiting, "the clients' network is not there"}
+	}
+	text := fmt.Sprintf("%s on %s", lan.Address, lan.Bridge)
+	switch {
+	case !s.Config.DHCP.Enabled:
+		return Stage{StageLAN, Done, text + ", addresses come from another server"}
+	case !s.Observed.DHCP.Serving:
 		return Stage{StageLAN, Waiting, "no addresses are leased on " + text}
 	}
-	return Stage{StageLAN, Done, fmt.Sprintf("%s, %d client(s)", text, n)}
+	return Stage{StageLAN, Done, text + ", " + many(len(clientsDoc(s.Observed)), "client")}
+}
+
+// many counts things of one kind.
+func many(n int, thing string) string {
+	switch n {
+	case 0:
+		return "no " + thing
+	case 1:
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func gatewayStage(s *control.Snapshot) Stage {
-	return probeStage(StageGateway, s.Observed.Probe.Gateway, s.Config.Probe.Enabled)
+	p := s.Observed.Probe
+	return probeStage(StageGateway, current(p.Gateway, p.InForce.Gateway.Key), s.Config.Probe.Enabled)
 }
 
 func clientStage(s *control.Snapshot) Stage {
-	return probeStage(StageClient, s.Observed.Probe.Client, s.Config.Probe.Enabled && s.Config.Probe.Client)
+	p := s.Observed.Probe
+	return probeStage(StageClient, current(p.Client, p.InForce.Client.Key), s.Config.Probe.Enabled && s.Config.Probe.Client)
+}
+
+// current is a probe's result as far as it is about what is wished now: one about a
+// former bearer proves nothing.
+func current(r probe.Result, key string) probe.Result {
+	if key == "" || r.Key != key {
+		return probe.Result{Bytes: r.Bytes}
+	}
+	return r
 }
 
 func probeStage(name string, r probe.Result, wanted bool) Stage {

@@ -70,6 +70,28 @@ func TestWinnerIsRemembered(t *testing.T) {
 	})
 }
 
+// TestSwappedSIM: what worked for one SIM is not remembered for the next, of which only
+// the number is known yet.
+func TestSwappedSIM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, twoAPNs)
+		r.pass(flushDelay)
+		w.change(plan.Modem, func() {
+			w.phase, w.sim.ICCID, w.sim.IMSI = modem.PhaseSIM, "8949020000099999999", "262020000099999"
+			w.causes["old.example"], w.causes["new.example"] = 27, 27
+		})
+		r.pass(2 * flushDelay)
+		w.change(plan.Modem, func() { w.phase = modem.PhaseReady })
+		r.settle()
+		r.end()
+		text, err := os.ReadFile(w.memoryFile())
+		if n := strings.Count(string(text), "old.example"); n != 1 || err != nil {
+			t.Errorf("the old SIM's name is remembered for %d SIMs, %v", n, err)
+		}
+	})
+}
+
 // TestMemoryIsWrittenAtTheEnd: a winner found just before the end is not lost.
 func TestMemoryIsWrittenAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -202,8 +224,9 @@ func TestRestartGivesUpTheBearer(t *testing.T) {
 		crashed(t, w, "")
 		w.phase = modem.PhaseNoModem
 		r := w.start(t, "")
-		r.pass(59 * time.Second)
-		if s := r.Snapshot(); s.uplink() == "" {
+		r.pass(50 * time.Second)
+		w.change(plan.Link, func() {}) // the idle turn is a minute from now
+		if s := r.pass(9 * time.Second); s.uplink() == "" {
 			t.Fatal("given up too early")
 		}
 		if s := r.pass(2 * time.Second); s.uplink() != "" {

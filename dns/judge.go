@@ -62,7 +62,7 @@ func judge(b []byte, key []byte, id uint16, edns, private bool) verdict {
 	}
 	life := trim(&m, key[len(key)-1]&flagDO != 0)
 	wire, err := m.Pack()
-	if err != nil {
+	if err != nil || new(codec.Msg).Unpack(wire) != nil { // the parser lets cut records pass and packs them cut
 		return verdict{kind: bad, rcode: codec.RcodeServerFailure}
 	}
 	return verdict{kind: good, wire: wire, life: life}

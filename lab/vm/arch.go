@@ -23,7 +23,7 @@ type Arch struct {
 var arches = []Arch{
 	{
 		Name: "amd64", GoEnv: []string{"GOARCH=amd64"}, kernel: "linux-image-amd64",
-		qemu:   []string{"qemu-system-x86_64", "-M", "pc", "-cpu", "max"},
+		qemu:   []string{"qemu-system-x86_64", "-M", "pc", "-cpu", "max,arch-capabilities=off"},
 		serial: "virtio-serial-pci", bus: "virtio_pci", tty: "ttyS0",
 	},
 	{

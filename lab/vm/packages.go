@@ -16,7 +16,6 @@ import (
 type deb struct {
 	file string // name that apt keeps it under
 	size int64
-	sum  string // as apt prints it
 }
 
 // store is the cache of one architecture's packages, with an apt state of its own:
@@ -151,7 +150,7 @@ func (s store) unpack(debs []deb, root string) error {
 }
 
 // parseURIs reads what apt-get --print-uris prints: a quoted address, a file name, a
-// size and a sum a line.
+// size and sometimes a sum a line.
 func parseURIs(text string) ([]deb, error) {
 	var debs []deb
 	for line := range strings.Lines(text) {
@@ -170,20 +169,21 @@ func parseURIs(text string) ([]deb, error) {
 	return debs, nil
 }
 
-// parseDeb reads name, size and sum.
+// parseDeb reads name and size. A sum that may follow is not needed: apt-get verifies
+// what it downloads against the signed lists.
 func parseDeb(f []string) (deb, error) {
-	if len(f) != 3 || strings.ContainsRune(f[0], '/') {
-		return deb{}, errors.New("want a file name, a size and a sum")
+	if len(f) < 2 || strings.ContainsRune(f[0], '/') {
+		return deb{}, errors.New("want a file name and a size")
 	}
 	size, err := strconv.ParseInt(f[1], 10, 64)
-	return deb{f[0], size, f[2]}, err
+	return deb{f[0], size}, err
 }
 
 // format writes the list that known reads.
 func format(debs []deb) string {
 	var b strings.Builder
 	for _, d := range debs {
-		fmt.Fprintln(&b, d.file, d.size, d.sum)
+		fmt.Fprintln(&b, d.file, d.size)
 	}
 	return b.String()
 }

@@ -1,0 +1,181 @@
+package hostapd
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bounds of a wish. hostapd's own are IEEE 802.11's; the others are ours.
+const (
+	maxRadios    = 8
+	maxNetworks  = 8
+	maxStations  = 2007 // association identifiers, IEEE 802.11-2020 section 9.4.1.8
+	maxSSID      = 32   // octets
+	maxBlocked   = 512
+	maxActs      = 64
+	maxActID     = 64
+	maxInterface = 15 // octets, IFNAMSIZ without its NUL
+	maxBan       = 30 * 24 * time.Hour
+)
+
+// check refuses a Spec that no radio could carry out or that would not be what it
+// says in hostapd's file. It tells every fault.
+func (s Spec) check() error {
+	var faults []error
+	add := func(err error) {
+		if err != nil {
+			faults = append(faults, err)
+		}
+	}
+	add(checkCountry(s.Country))
+	if len(s.Radios) > maxRadios {
+		add(fmt.Errorf("more than %d radios", maxRadios))
+	}
+	for i, r := range s.Radios {
+		if slices.ContainsFunc(s.Radios[:i], func(o Radio) bool { return o.Interface == r.Interface }) {
+			add(fmt.Errorf("radio %s is named twice", r.Interface))
+		}
+		if err := r.check(); err != nil {
+			add(fmt.Errorf("radio %q: %w", r.Interface, err))
+		}
+	}
+	add(checkLists(s))
+	return errors.Join(faults...)
+}
+
+func checkCountry(c string) error {
+	if c == "" || len(c) == 2 && upper(c[0]) && upper(c[1]) {
+		return nil
+	}
+	return fmt.Errorf("country %q is not two upper-case letters", c)
+}
+
+func upper(b byte) bool { return 'A' <= b && b <= 'Z' }
+
+func checkLists(s Spec) error {
+	if len(s.Blocked) > maxBlocked || len(s.Kicks) > maxActs {
+		return fmt.Errorf("more than %d blocked stations or %d acts", maxBlocked, maxActs)
+	}
+	for _, m := range s.Blocked {
+		if len(m) != 6 {
+			return fmt.Errorf("blocked station %v is not a 48-bit address", m)
+		}
+	}
+	for _, k := range s.Kicks {
+		if len(k.MAC) != 6 || k.Ban < 0 || k.Ban > maxBan || !actID(k.ID) {
+			return fmt.Errorf("act %q is malformed", k.ID)
+		}
+	}
+	if s.Cost.Level != CostUnknown && s.Cost.Level.octet() == 0 {
+		return fmt.Errorf("cost level %q is unknown", s.Cost.Level)
+	}
+	return nil
+}
+
+func actID(id string) bool {
+	return id != "" && len(id) <= maxActID && strings.Trim(id, alnum+"-_.:") == ""
+}
+
+const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+// checkInterface refuses what is no interface name, or one that would reach out of
+// its folder or line.
+func checkInterface(name string) error {
+	if name == "" || len(name) > maxInterface || strings.Trim(name, alnum+"-_.@") != "" || strings.Trim(name, ".") == "" {
+		return fmt.Errorf("interface name %q is not usable", name)
+	}
+	return nil
+}
+
+func (r Radio) check() error {
+	if err := checkInterface(r.Interface); err != nil {
+		return err
+	}
+	switch {
+	case r.Band != "" && r.Band != Band2 && r.Band != Band5:
+		return fmt.Errorf("band %q is unknown", r.Band)
+	case r.Channel != 0 && frequency(r.bandOfChannel(), r.Channel) == 0:
+		return fmt.Errorf("channel %d is not in the %s GHz band", r.Channel, r.bandOfChannel())
+	case !slices.Contains([]int{0, 20, 40, 80, 160}, r.Width):
+		return fmt.Errorf("width of %d MHz is not 20, 40, 80 or 160", r.Width)
+	case len(r.Networks) == 0 || len(r.Networks) > maxNetworks:
+		return fmt.Errorf("has %d networks, possible are 1 to %d", len(r.Networks), maxNetworks)
+	}
+	for _, n := range r.Networks {
+		if err := n.check(); err != nil {
+			return fmt.Errorf("network %q: %w", n.SSID, err)
+		}
+	}
+	return nil
+}
+
+// bandOfChannel is the wished band or, when none is named, the one that the channel
+// number belongs to.
+func (r Radio) bandOfChannel() Band {
+	switch {
+	case r.Band != "":
+		return r.Band
+	case r.Channel > 14:
+		return Band5
+	default:
+		return Band2
+	}
+}
+
+func (n Network) check() error {
+	if err := CheckSSID(n.SSID); err != nil {
+		return err
+	}
+	if n.Bridge != "" {
+		if err := checkInterface(n.Bridge); err != nil {
+			return fmt.Errorf("bridge: %w", err)
+		}
+	}
+	if n.MaxStations < 0 || n.MaxStations > maxStations {
+		return fmt.Errorf("station limit %d is not 1 to %d", n.MaxStations, maxStations)
+	}
+	return CheckPassphrase(n.Passphrase, n.Security)
+}
+
+// CheckSSID refuses a name that is no SSID: it must have 1 to 32 octets, be UTF-8 and
+// hold no control characters, which would break hostapd's file and clients' lists.
+func CheckSSID(ssid string) error {
+	switch {
+	case ssid == "":
+		return errors.New("the name is empty")
+	case len(ssid) > maxSSID:
+		return fmt.Errorf("the name has %d octets, at most %d are possible", len(ssid), maxSSID)
+	case !utf8.ValidString(ssid):
+		return errors.New("the name is not UTF-8")
+	case strings.ContainsFunc(ssid, unicode.IsControl):
+		return errors.New("the name has a control character")
+	}
+	return nil
+}
+
+// CheckPassphrase refuses a passphrase that hostapd would refuse or clients could not
+// type, without repeating it: 8 to 63 printable ASCII characters (IEEE 802.11-2020
+// annex J.4.1) or, with WPA2 alone, 64 hex digits.
+func CheckPassphrase(p Secret, s Security) error {
+	if !slices.Contains([]Security{"", WPA2, WPA2WPA3, WPA3}, s) {
+		return fmt.Errorf("security %q is unknown", s)
+	}
+	if strings.ContainsFunc(string(p), func(c rune) bool { return c < ' ' || c > '~' }) {
+		return errors.New("the passphrase has a character that is not printable ASCII")
+	}
+	switch {
+	case len(p) == 64 && strings.Trim(string(p), "0123456789abcdefABCDEF") == "":
+		if s != WPA2 {
+			return errors.New("64 hex digits are a key, which WPA3 cannot use: name a passphrase")
+		}
+	case len(p) < 8 || len(p) > 63:
+		return fmt.Errorf("the passphrase has %d characters, 8 to 63 are possible", len(p))
+	}
+	return nil
+}
+
