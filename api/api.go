@@ -20,141 +20,141 @@ import (
 const Version = 1
 
 // Document is the state of one tetherd. Durations are milliseconds, sizes bytes,
-// times RFC 3339.
+// times RFC 3339. What is unknown is absent.
 type Document struct {
-	Version  int      `json:"version"`
-	Seq      uint64   `json:"seq"` // counts turns; grows with every document
-	Process  Process  `json:"process"`
-	Online   bool     `json:"online"`   // clients have Internet
-	Sentence string   `json:"sentence"` // the state in one sentence
-	Stages   []Stage  `json:"stages"`   // from the modem to a client's page
-	Modem    Modem    `json:"modem"`
-	APN      APN      `json:"access_point"`
-	Uplinks  []Uplink `json:"uplinks"`
-	LAN      LAN      `json:"lan"`
-	Clients  []Client `json:"clients,omitempty"`
-	DNS      DNS      `json:"dns"`
-	Gateway  Probe    `json:"probe_gateway"`
-	Client   Probe    `json:"probe_client"`
-	Reasons  []Reason `json:"reasons,omitempty"`
+	Version  int      `json:"version"`            // of this shape
+	Seq      uint64   `json:"seq"`                // counts turns; grows with every document
+	Process  Process  `json:"process"`            // the program itself
+	Online   bool     `json:"online"`             // clients have Internet
+	Sentence string   `json:"sentence"`           // the state in one sentence
+	Stages   []Stage  `json:"stages"`             // from the modem to a client's page
+	Modem    Modem    `json:"modem"`              // device, SIM and network
+	APN      APN      `json:"access_point"`       // in use, and how it was found
+	Uplinks  []Uplink `json:"uplinks"`            // ways to the Internet that are up
+	LAN      LAN      `json:"lan"`                // the clients' network
+	Clients  []Client `json:"clients,omitempty"`  // with a lease; never in the public document
+	DNS      DNS      `json:"dns"`                // what the forwarder did
+	Gateway  Probe    `json:"probe_gateway"`      // the Internet as the gateway sees it
+	Client   Probe    `json:"probe_client"`       // and as a client of the LAN sees it
+	Reasons  []Reason `json:"reasons,omitempty"`  // why values are as they are
 	Problems []string `json:"problems,omitempty"` // what parts complain of, one line each
 }
 
-// Process is about the program itself.
+// Process is about the program itself. The milliseconds are from its start until
+// something was reached for the first time; absent means not yet.
 type Process struct {
-	Version string    `json:"version"`
-	PID     int       `json:"pid"`
-	Started time.Time `json:"started"`
-	// Milliseconds from the process's start to the first time; 0 not yet.
-	RulesetMS int64 `json:"ruleset_ms,omitempty"`
-	BearerMS  int64 `json:"bearer_ms,omitempty"`
-	LeaseMS   int64 `json:"lease_ms,omitempty"`
-	OnlineMS  int64 `json:"online_ms,omitempty"`
+	Version   string    `json:"version"`              // of the program
+	PID       int       `json:"pid"`                  // process number
+	Started   time.Time `json:"started"`              // when it was started
+	RulesetMS int64     `json:"ruleset_ms,omitempty"` // the firewall was in force
+	BearerMS  int64     `json:"bearer_ms,omitempty"`  // a bearer was up
+	LeaseMS   int64     `json:"lease_ms,omitempty"`   // a client had a lease
+	OnlineMS  int64     `json:"online_ms,omitempty"`  // a client had Internet
 }
 
 // Modem is the device, the SIM and the network.
 type Modem struct {
-	Phase        string  `json:"phase"`
-	Model        string  `json:"model,omitempty"`
-	Control      string  `json:"control,omitempty"`
-	Interface    string  `json:"interface,omitempty"`
-	SIM          string  `json:"sim,omitempty"`
-	Home         string  `json:"home,omitempty"` // MCC and MNC of the SIM
-	HomeName     string  `json:"home_name,omitempty"`
-	TriesLeft    int     `json:"pin_tries_left,omitempty"`
-	Registration string  `json:"registration,omitempty"`
-	Network      string  `json:"network,omitempty"` // serving PLMN
-	NetworkName  string  `json:"network_name,omitempty"`
-	Cause        uint32  `json:"reject_cause,omitempty"` // 3GPP TS 24.301
-	Technology   string  `json:"technology,omitempty"`
-	RSSI         int     `json:"rssi_dbm,omitempty"`
-	Drops        uint32  `json:"drops,omitempty"`
-	Events       []Event `json:"events,omitempty"`
+	Phase        string  `json:"phase"`                    // where the session stands, such as "registering" or "ready"
+	Model        string  `json:"model,omitempty"`          // as the modem tells it
+	Control      string  `json:"control,omitempty"`        // control node, such as "/dev/cdc-wdm0"
+	Interface    string  `json:"interface,omitempty"`      // network interface, such as "wwan0"
+	SIM          string  `json:"sim,omitempty"`            // "ready", "absent", "bad", "pin", "puk" or "locked"
+	Home         string  `json:"home,omitempty"`           // MCC and MNC of the SIM
+	HomeName     string  `json:"home_name,omitempty"`      // home provider as the modem tells it
+	TriesLeft    *int    `json:"pin_tries_left,omitempty"` // while a PIN or PUK is needed and the number is known
+	Registration string  `json:"registration,omitempty"`   // "searching", "home", "roaming", "partner", "denied" or "deregistered"
+	Network      string  `json:"network,omitempty"`        // MCC and MNC of the serving network
+	NetworkName  string  `json:"network_name,omitempty"`   // its name
+	Cause        uint32  `json:"reject_cause,omitempty"`   // 3GPP TS 24.301, of the last rejected registration
+	Technology   string  `json:"technology,omitempty"`     // such as "lte" or "5g-nsa"
+	RSSI         int     `json:"rssi_dbm,omitempty"`       // signal strength, negative
+	Drops        uint32  `json:"drops,omitempty"`          // times the network took the bearer down since the start
+	Events       []Event `json:"events,omitempty"`         // last transitions, oldest first
 }
 
 // Event is one transition of the modem session.
 type Event struct {
-	At   time.Time `json:"at"`
-	From string    `json:"from"`
-	To   string    `json:"to"`
-	Why  string    `json:"why"`
+	At   time.Time `json:"at"`   // when
+	From string    `json:"from"` // phase before
+	To   string    `json:"to"`   // phase after
+	Why  string    `json:"why"`  // what brought it about
 }
 
 // APN is the access point in use and how it was found.
 type APN struct {
-	APN   string `json:"apn"`
-	Why   string `json:"why,omitempty"`
-	Story []Try  `json:"story,omitempty"`
+	APN   string `json:"apn"`             // name; empty is the network's own choice, or none while Story is absent
+	Why   string `json:"why,omitempty"`   // in one sentence
+	Story []Try  `json:"story,omitempty"` // tries, oldest first
 }
 
 // Try is one rung of the ladder that was tried.
 type Try struct {
-	At      time.Time `json:"at"`
-	APN     string    `json:"apn"`
-	Family  string    `json:"family"`
-	Auth    string    `json:"auth,omitempty"`
-	Source  string    `json:"source"`
-	Outcome string    `json:"outcome"`
-	Cause   uint32    `json:"cause,omitempty"` // 3GPP TS 24.008
-	Note    string    `json:"note,omitempty"`
+	At      time.Time `json:"at"`              // when it began
+	APN     string    `json:"apn"`             // name; empty is the network's own choice
+	Family  string    `json:"family"`          // "ipv4v6", "ipv4" or "ipv6"
+	Auth    string    `json:"auth,omitempty"`  // "none", "pap" or "chap"
+	Source  string    `json:"source"`          // "config", "memory", "network" or "table"
+	Outcome string    `json:"outcome"`         // "trying", "carries", "held", "refused", "mute", "walled" or "ipv6-only"
+	Cause   uint32    `json:"cause,omitempty"` // of a refusal, 3GPP TS 24.008
+	Note    string    `json:"note,omitempty"`  // more about the outcome
 }
 
 // Uplink is one way to the Internet.
 type Uplink struct {
-	Interface string         `json:"interface"`
-	Addresses []netip.Prefix `json:"addresses"`
-	Gateway   string         `json:"gateway,omitempty"`
-	DNS       []netip.Addr   `json:"dns,omitempty"`
-	MTU       int            `json:"mtu,omitempty"`
-	Up        uint64         `json:"up_bytes"`
-	Down      uint64         `json:"down_bytes"`
-	Adopted   bool           `json:"adopted,omitempty"`
+	Interface string         `json:"interface"`         // such as "wwan0"
+	Addresses []netip.Prefix `json:"addresses"`         // of the gateway there
+	Gateway   string         `json:"gateway,omitempty"` // next hop; absent on point-to-point links
+	DNS       []netip.Addr   `json:"dns,omitempty"`     // the network's servers
+	MTU       int            `json:"mtu,omitempty"`     // bytes
+	Up        uint64         `json:"up_bytes"`          // sent since the ruleset was loaded
+	Down      uint64         `json:"down_bytes"`        // received since the ruleset was loaded
+	Adopted   bool           `json:"adopted,omitempty"` // taken over from a former process
 }
 
 // LAN is the clients' network.
 type LAN struct {
-	Bridge  string `json:"bridge"`
-	Address string `json:"address"`
+	Bridge  string `json:"bridge"`                // interface on which clients live
+	Address string `json:"address"`               // the gateway's, with prefix length; empty before the first turn
 	Port    uint16 `json:"status_port,omitempty"` // TCP port of this document on the LAN
-	Sharing bool   `json:"sharing"`
-	Free    int    `json:"free_addresses"`
+	Sharing bool   `json:"sharing"`               // clients may leave by the uplink
+	Free    int    `json:"free_addresses"`        // left for clients that are not known yet
 }
 
 // Client is one device on the LAN.
 type Client struct {
-	MAC     string    `json:"mac"`
-	Address string    `json:"address"`
-	Name    string    `json:"name,omitempty"`
-	Since   time.Time `json:"since"`
-	Expires time.Time `json:"expires"`
-	Up      uint64    `json:"up_bytes"`
-	Down    uint64    `json:"down_bytes"`
+	MAC     string    `json:"mac"`            // hardware address
+	Address string    `json:"address"`        // leased
+	Name    string    `json:"name,omitempty"` // as a DNS label
+	Since   time.Time `json:"since"`          // of the first lease
+	Expires time.Time `json:"expires"`        // end of the lease
+	Up      uint64    `json:"up_bytes"`       // from the client to the Internet
+	Down    uint64    `json:"down_bytes"`     // from the Internet to the client
 }
 
 // DNS is what the forwarder did since the start.
 type DNS struct {
-	Serving  bool   `json:"serving"`
-	Queries  uint64 `json:"queries"`
-	Hits     uint64 `json:"hits"`
-	Upstream uint64 `json:"upstream"`
-	Failed   uint64 `json:"failed"`
-	Rebind   uint64 `json:"rebind_refused"`
+	Serving  bool   `json:"serving"`        // it answers
+	Queries  uint64 `json:"queries"`        // of clients
+	Hits     uint64 `json:"hits"`           // answered from the cache
+	Upstream uint64 `json:"upstream"`       // packets to servers
+	Failed   uint64 `json:"failed"`         // questions that nobody could answer
+	Rebind   uint64 `json:"rebind_refused"` // answers refused for a private address
 }
 
-// Probe is one vantage point's last look.
+// Probe is one vantage point's last look under the present bearer.
 type Probe struct {
-	Verdict string `json:"verdict,omitempty"`
-	Detail  string `json:"detail,omitempty"`
-	Cannot  string `json:"cannot,omitempty"` // what this probe cannot prove
-	TookMS  int64  `json:"took_ms,omitempty"`
-	Bytes   uint64 `json:"bytes"` // spent since the start
+	Verdict string `json:"verdict,omitempty"` // "online", "portal", "no-lease", "no-dns", "dead" or "unproven"
+	Detail  string `json:"detail,omitempty"`  // what was tried and what came back
+	Cannot  string `json:"cannot,omitempty"`  // what this probe cannot prove
+	TookMS  int64  `json:"took_ms,omitempty"` // duration of the look
+	Bytes   uint64 `json:"bytes"`             // spent since the start
 }
 
 // Reason explains a chosen value.
 type Reason struct {
-	What  string `json:"what"`
-	Value string `json:"value"`
-	Why   string `json:"why"`
+	What  string `json:"what"`  // such as "lan address"
+	Value string `json:"value"` // that was chosen
+	Why   string `json:"why"`   // in one clause
 }
 
 // Render turns a Snapshot into the document. Process.Version and Process.PID are
@@ -226,8 +226,8 @@ func modemDoc(m modem.Status) Modem {
 		RSSI:         m.Signal.RSSI,
 		Drops:        m.Bearers[modem.Shared].Drops,
 	}
-	if m.SIM.State == modem.SIMPIN || m.SIM.State == modem.SIMPUK {
-		d.TriesLeft = m.SIM.TriesLeft
+	if locked := m.SIM.State == modem.SIMPIN || m.SIM.State == modem.SIMPUK; locked && m.SIM.TriesLeft >= 0 {
+		d.TriesLeft = &m.SIM.TriesLeft
 	}
 	for _, t := range m.Log {
 		d.Events = append(d.Events, Event{At: t.At, From: string(t.From), To: string(t.To), Why: t.Why})
@@ -248,7 +248,7 @@ func apnDoc(s *control.Snapshot) APN {
 }
 
 func uplinksDoc(obs plan.Observed, want plan.Desired) []Uplink {
-	var out []Uplink
+	out := []Uplink{} // never null
 	for _, u := range want.Link.Uplinks {
 		c := obs.NAT.Uplinks[u.Interface]
 		d := Uplink{Interface: u.Interface, Addresses: u.Addresses, MTU: u.MTU, Up: c.Up, Down: c.Down}

@@ -34,26 +34,27 @@ func Follow(ctx context.Context, socket string, once bool, f func(Document) bool
 	if err != nil {
 		return fmt.Errorf("api: read the answer: %w", err)
 	}
-	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("api: the socket answers with status %s", resp.Status)
 	}
-	return read(resp.Body, f)
+	// The body ends with the connection: closing it would wait for the rest of it.
+	if err := read(resp.Body, f); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("api: read the document: %w", err)
+	}
+	return nil
 }
 
+// read hands on documents until f returns false or, after at least one, they end.
 func read(body io.Reader, f func(Document) bool) error {
 	dec := json.NewDecoder(body)
-	for {
+	for got := false; ; got = true {
 		var d Document
 		err := dec.Decode(&d)
-		if errors.Is(err, io.EOF) {
+		if got && (errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 			return nil
 		}
-		if err != nil {
-			return fmt.Errorf("api: read the document: %w", err)
-		}
-		if !f(d) {
-			return nil
+		if err != nil || !f(d) {
+			return err
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/control"
@@ -40,7 +41,7 @@ func (s *Server) Local() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		if r.URL.Query().Get("follow") != "" {
+		if r.URL.Query().Get("follow") == "1" {
 			s.follow(w, r)
 			return
 		}
@@ -72,7 +73,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 func (s *Server) LAN() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		if _, err := netip.ParseAddrPort(r.Host); err != nil {
+		if !literal(r.Host) {
 			http.Error(w, "use the gateway's address, not a name", http.StatusMisdirectedRequest)
 			return
 		}
@@ -80,6 +81,15 @@ func (s *Server) LAN() http.Handler {
 		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot()).Public()) // the client went away
 	})
 	return mux
+}
+
+// literal says that a Host header is an address, with a port or without.
+func literal(host string) bool {
+	if _, err := netip.ParseAddrPort(host); err == nil {
+		return true
+	}
+	_, err := netip.ParseAddr(host)
+	return err == nil
 }
 
 // ListenLocal listens on a socket that only its owner may open, replacing one
@@ -117,25 +127,38 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return nil
 }
 
+const (
+	lanPeers = 32          // connections at a time; the others wait
+	lanRetry = time.Minute // when an address cannot be served
+)
+
 // ServeLAN serves the public part on the gateway's LAN address, wherever that
 // moves, until ctx ends.
 func (s *Server) ServeLAN(ctx context.Context) error {
 	for ctx.Err() == nil {
-		snap := s.Loop.Snapshot()
-		at := lanAddr(snap)
+		at := lanAddr(s.Loop.Snapshot())
 		serving, stop := context.WithCancel(ctx)
-		if at.IsValid() {
-			s.serveAt(serving, at)
+		var again <-chan time.Time // never, unless it failed
+		if at.IsValid() && !s.serveAt(serving, at) {
+			again = time.After(lanRetry)
 		}
-		for snap := snap; lanAddr(snap) == at && ctx.Err() == nil; snap = s.Loop.Snapshot() {
-			select {
-			case <-snap.Superseded():
-			case <-ctx.Done():
-			}
-		}
+		s.stay(ctx, at, again)
 		stop()
 	}
 	return nil
+}
+
+// stay waits until the LAN is elsewhere or again fires.
+func (s *Server) stay(ctx context.Context, at netip.AddrPort, again <-chan time.Time) {
+	for snap := s.Loop.Snapshot(); lanAddr(snap) == at; snap = s.Loop.Snapshot() {
+		select {
+		case <-snap.Superseded():
+		case <-again:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func lanAddr(s *control.Snapshot) netip.AddrPort {
@@ -146,19 +169,29 @@ func lanAddr(s *control.Snapshot) netip.AddrPort {
 }
 
 // serveAt begins to serve on one address until ctx ends. The address need not be
-// there yet.
-func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) {
+// there yet. It returns false when the port is taken.
+func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
 	lc := net.ListenConfig{Control: freebind}
 	l, err := lc.Listen(ctx, "tcp4", at.String())
 	if err != nil {
 		s.Log.Error("status is not served on the LAN", "address", at, "err", err)
-		return
+		return false
 	}
 	go func() {
-		if err := Serve(ctx, l, s.LAN()); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(l, lanPeers), hurry(s.LAN())); err != nil {
 			s.Log.Error("status on the LAN ended", "err", err)
 		}
 	}()
+	return true
+}
+
+// hurry cuts off peers that send or take their bytes too slowly.
+func hurry(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, limit := http.NewResponseController(w), time.Now().Add(5*time.Second)
+		_ = errors.Join(c.SetReadDeadline(limit), c.SetWriteDeadline(limit)) // the connection is gone
+		h.ServeHTTP(w, r)
+	})
 }
 
 // freebind lets a socket listen on an address that the bridge gets later.

@@ -24,9 +24,9 @@ const (
 
 // Stage is one step on the way from the modem to a client's page.
 type Stage struct {
-	Name  string     `json:"name"`
-	State StageState `json:"state"`
-	Text  string     `json:"text"`
+	Name  string     `json:"name"`  // one of the names below
+	State StageState `json:"state"` // how far it is
+	Text  string     `json:"text"`  // what is, or what stands in the way
 }
 
 // The names of the stages, in order.

@@ -3,6 +3,8 @@ package api
 import (
 	"fmt"
 	"strings"
+
+	"github.com/tetherd/tetherd/provision"
 )
 
 // Text renders the document for a person at a terminal.
@@ -13,7 +15,10 @@ func (d Document) Text() string {
 		fmt.Fprintf(&b, "  %s %-17s %s\n", mark(s.State), s.Name, s.Text)
 	}
 	for _, t := range d.APN.Story {
-		fmt.Fprintf(&b, "  tried %q %s %s: %s%s\n", t.APN, t.Family, t.Auth, t.Outcome, note(t))
+		fmt.Fprintf(&b, "  tried %s\n", t.text())
+	}
+	for _, u := range d.Uplinks {
+		fmt.Fprintf(&b, "  uplink %-15s up %s, down %s\n", u.Interface, Bytes(u.Up), Bytes(u.Down))
 	}
 	for _, r := range d.Reasons {
 		fmt.Fprintf(&b, "  %s %s: %s\n", r.What, r.Value, r.Why)
@@ -39,10 +44,15 @@ func mark(s StageState) string {
 	return "wait"
 }
 
-func note(t Try) string {
-	text := ""
+// text is the try in one line.
+func (t Try) text() string {
+	name := "'" + t.APN + "'"
+	if t.APN == "" {
+		name = "the network's own choice"
+	}
+	text := fmt.Sprintf("%s (%s, auth %s): %s", name, t.Family, t.Auth, t.Outcome)
 	if t.Cause != 0 {
-		text = fmt.Sprintf(" (cause %d)", t.Cause)
+		text += fmt.Sprintf(", cause %d: %s", t.Cause, provision.SessionCause(t.Cause))
 	}
 	if t.Note != "" {
 		text += ", " + t.Note

@@ -11,14 +11,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/tetherd/tetherd/lab/netns"
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 // The tests of this file run in namespaces of their own: the bridge in one for the
@@ -35,47 +34,25 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// alone reports whether the test runs in namespaces of its own. If not it runs the
-// test there and passes its verdict on.
+// alone reports whether the test runs in namespaces of its own, see nstest.Alone.
+// There it hides every place where a DHCP client's script would leave something.
 func alone(t *testing.T) bool {
 	t.Helper()
-	const mark = "DHCP_TEST_ALONE"
-	if os.Getenv(mark) == t.Name() {
-		prepare(t)
-		return true
+	if !nstest.Alone(t) {
+		return false
 	}
-	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
-	cmd.Env = append(os.Environ(), mark+"="+t.Name())
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID,
-		Pdeathsig:  syscall.SIGKILL,
-	}
-	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
-		t.Errorf("%v\n%s", err, out)
-	}
-	return false
-}
-
-// prepare hides every place where a DHCP client's script would leave something.
-func prepare(t *testing.T) {
-	t.Helper()
 	etc := filepath.Join(t.TempDir(), "etc")
 	if err := os.Mkdir(etc, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	sh(t, `mount --make-rprivate /
-mount -t proc proc /proc
-for f in passwd group hosts nsswitch.conf dhcp dhcpcd.conf udhcpc services protocols alternatives iproute2; do
+	sh(t, `for f in passwd group hosts nsswitch.conf dhcp dhcpcd.conf udhcpc services protocols alternatives iproute2; do
 	if test -e /etc/$f; then cp -a /etc/$f `+etc+`; fi
 done
 : >`+etc+`/resolv.conf; : >`+etc+`/fstab
 mount --bind `+etc+` /etc
 mount -t tmpfs tmpfs /run
-for d in /var/lib/dhcp /var/lib/dhcpcd; do if test -d $d; then mount -t tmpfs tmpfs $d; fi; done
-ip link set lo up`)
+for d in /var/lib/dhcp /var/lib/dhcpcd; do if test -d $d; then mount -t tmpfs tmpfs $d; fi; done`)
+	return true
 }
 
 // sh runs a script that must succeed.
@@ -103,20 +80,12 @@ ip -n `+name+` link set eth0 up`)
 // within runs f on a thread in a client's namespace.
 func within(t *testing.T, name string, f func()) {
 	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and never unlock: the thread ends with the goroutine
-		fd, err := unix.Open("/run/netns/"+name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-			unix.Close(fd)
-		}
-		if err == nil {
-			f()
-		}
-		done <- err
-	}()
-	if err := <-done; err != nil {
+	ns, err := netns.Open("/run/netns/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	if err := ns.Do(func() error { f(); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -137,10 +137,16 @@ func (p *picker) refusal(ch *Channel, radarOK bool) string {
 	return ""
 }
 
+// japan is a channel for 802.11b alone, taken only when named.
+const japan = 14
+
 // candidates lists the channels that may transmit with the width.
 func (p *picker) candidates(width int) []Channel {
 	var out []Channel
 	for _, ch := range p.band.Channels {
+		if ch.Number == japan {
+			continue
+		}
 		if p.refusal(&ch, p.radio.DFS) == "" && p.fits(ch, width, p.radio.DFS) {
 			out = append(out, ch)
 		}
@@ -266,7 +272,7 @@ func blockStart(channel, width int) int {
 // frequency returns the centre of a channel in MHz; 0 when there is no such channel.
 func frequency(b Band, channel int) int {
 	switch {
-	case b == Band2 && channel == 14:
+	case b == Band2 && channel == japan:
 		return 2484
 	case b == Band2 && channel >= 1 && channel <= 13:
 		return 2407 + 5*channel

@@ -16,20 +16,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/netlink"
+	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
 )
 
 // gateway enters a namespace with two LAN ports and an uplink to a peer.
-func gateway(t *testing.T) (peer *space) {
+func gateway(t *testing.T) (peer *nstest.Space) {
 	t.Helper()
-	enter(t)
-	peer = newSpace(t)
-	run(t,
+	nstest.Enter(t)
+	peer = nstest.New(t)
+	nstest.Run(t,
 		"ip tuntap add lan1 mode tap",
 		"ip tuntap add lan2 mode tap",
-		"ip link add wwan0 type veth peer name net0 netns "+peer.path())
-	peer.run(t, "ip addr add 10.64.0.1/30 dev net0", "ip link set net0 up",
-		"ip addr add 203.0.113.5/32 dev lo", "ip link set lo up")
+		"ip link add wwan0 type veth peer name net0 netns "+peer.Path())
+	peer.Run(t, "ip addr add 10.64.0.1/30 dev net0", "ip link set net0 up",
+		"ip addr add 203.0.113.5/32 dev lo")
 	return peer
 }
 
@@ -46,7 +47,7 @@ func apply(t *testing.T, d *Driver, s Spec) {
 // kernelText is what iproute2 says of everything that this package touches.
 func kernelText(t *testing.T) string {
 	t.Helper()
-	s := run(t, "ip -d link show type bridge", "ip link", "ip -4 -o addr", "ip -4 -d route show table all", "ip -d rule")
+	s := nstest.Run(t, "ip -d link show type bridge", "ip link", "ip -4 -o addr", "ip -4 -d route show table all", "ip -d rule")
 	for _, c := range []string{"br-tether", "wwan0", "br-lan"} {
 		for _, k := range []string{"forwarding", "rp_filter"} {
 			b, _ := os.ReadFile("/proc/sys/net/ipv4/conf/" + c + "/" + k)
@@ -74,7 +75,7 @@ func TestApplyMakesWhatIprouteSees(t *testing.T) {
 	s := Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}}
 	d := New(Options{})
 	apply(t, d, s)
-	got := run(t, "ip -4 -o addr show up", "ip rule", "ip route show table 100", "ip route")
+	got := nstest.Run(t, "ip -4 -o addr show up", "ip rule", "ip route show table 100", "ip route")
 	want := `inet 127.0.0.1/8 scope host lo
 inet 192.168.8.1/24 scope global br-tether:t
 inet 10.64.0.2/30 scope global wwan0:t
@@ -95,19 +96,19 @@ default via 10.64.0.1 dev wwan0 proto 97 metric 700 onlink
 	if d := cmp.Diff(sorted(want), sorted(got)); d != "" {
 		t.Error(d)
 	}
-	br := run(t, "ip -d link show br-tether")
+	br := nstest.Run(t, "ip -d link show br-tether")
 	for _, w := range []string{"alias tetherd", "forward_delay 0 ", "stp_state 0 ", "link/ether " + bridgeMAC("br-tether", nil).String()} {
 		if !strings.Contains(br, w) {
 			t.Errorf("the bridge lacks %q:\n%s", w, br)
 		}
 	}
-	if got := run(t, "ip -br link show master br-tether"); lines(got, "lan1", "UP") != 1 || lines(got, "lan2", "UP") != 1 {
+	if got := nstest.Run(t, "ip -br link show master br-tether"); lines(got, "lan1", "UP") != 1 || lines(got, "lan2", "UP") != 1 {
 		t.Errorf("ports: %s", got)
 	}
-	if got := run(t, "ip link show wwan0"); lines(got, "mtu 1400") != 1 {
+	if got := nstest.Run(t, "ip link show wwan0"); lines(got, "mtu 1400") != 1 {
 		t.Errorf("uplink: %s", got)
 	}
-	if got := run(t, "sysctl -n net.ipv4.ip_forward net.ipv4.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.lan1.forwarding net.ipv4.conf.br-tether.forwarding net.ipv4.conf.wwan0.forwarding net.ipv4.conf.wwan0.rp_filter"); got != "0\n0\n0\n0\n1\n1\n2\n" {
+	if got := nstest.Run(t, "sysctl -n net.ipv4.ip_forward net.ipv4.conf.all.forwarding net.ipv4.conf.all.rp_filter net.ipv4.conf.lan1.forwarding net.ipv4.conf.br-tether.forwarding net.ipv4.conf.wwan0.forwarding net.ipv4.conf.wwan0.rp_filter"); got != "0\n0\n0\n0\n1\n1\n2\n" {
 		t.Errorf("sysctls: %q", got)
 	}
 }
@@ -123,7 +124,7 @@ func silent(t *testing.T, f func()) {
 	defer c.Close()
 	_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
 	f()
-	run(t, "ip tuntap add sentinel mode tap")
+	nstest.Run(t, "ip tuntap add sentinel mode tap")
 	for {
 		msgs, err := c.Receive()
 		if err != nil {
@@ -131,7 +132,7 @@ func silent(t *testing.T, f func()) {
 		}
 		for _, m := range msgs {
 			if n, _ := decodeLink(m.Data); n.name == "sentinel" {
-				run(t, "ip link del sentinel")
+				nstest.Run(t, "ip link del sentinel")
 				return
 			}
 			if m.Header.PID != 0 {
@@ -154,7 +155,7 @@ func TestApplyTwiceTouchesNothing(t *testing.T) {
 
 func TestZeroSpecRemovesAllOfOurs(t *testing.T) {
 	gateway(t)
-	run(t, "ip link set lan1 up", "ip link set lan2 up", "ip link set wwan0 up mtu 1400")
+	nstest.Run(t, "ip link set lan1 up", "ip link set lan2 up", "ip link set wwan0 up mtu 1400")
 	d := New(Options{})
 	if got := d.Observe(); len(got.InForce) > 0 || got.Error != "" {
 		t.Fatalf("before anything: %q %s", got.InForce, got.Error)
@@ -196,7 +197,7 @@ func ruleOfTheFuture(t *testing.T) {
 
 func TestForeignThingsStay(t *testing.T) {
 	gateway(t)
-	run(t,
+	nstest.Run(t,
 		"ip link add br-lan type bridge stp_state 1 forward_delay 1500", "ip link set lan2 master br-lan", "ip link set br-lan up",
 		"ip addr add 192.168.1.1/24 dev br-lan", "ip link set lan2 up", "ip link set wwan0 up", "ip link set lan1 up",
 		"ip addr add 172.20.0.9/24 dev wwan0", "ip route add 10.99.0.0/16 dev wwan0", "ip route add default dev br-lan metric 700 table 7",
@@ -207,10 +208,10 @@ func TestForeignThingsStay(t *testing.T) {
 	s.Uplinks[0].MTU = 0
 	d := New(Options{})
 	apply(t, d, s)
-	if got := run(t, "ip -o -4 addr show br-lan"); lines(got, "192.168.1.1/24") != 1 || lines(got, LabelSuffix) != 0 {
+	if got := nstest.Run(t, "ip -o -4 addr show br-lan"); lines(got, "192.168.1.1/24") != 1 || lines(got, LabelSuffix) != 0 {
 		t.Errorf("a foreign address of the same value was not adopted as it is: %s", got)
 	}
-	if got := run(t, "ip -br link show master br-lan"); lines(got, "lan1") != 1 || lines(got, "lan2") != 1 {
+	if got := nstest.Run(t, "ip -br link show master br-lan"); lines(got, "lan1") != 1 || lines(got, "lan2") != 1 {
 		t.Errorf("ports: %s", got)
 	}
 	want := []netip.Prefix{pfx("10.99.0.0/16"), pfx("172.20.0.0/24"), pfx("192.168.1.0/24")}
@@ -218,7 +219,7 @@ func TestForeignThingsStay(t *testing.T) {
 		t.Error(d)
 	}
 	apply(t, d, Spec{})
-	run(t, "ip link set lan1 nomaster") // joined a bridge that is not ours: only added, never removed
+	nstest.Run(t, "ip link set lan1 nomaster") // joined a bridge that is not ours: only added, never removed
 	if d := cmp.Diff(before, kernelText(t)); d != "" {
 		t.Error(d)
 	}
@@ -227,12 +228,12 @@ func TestForeignThingsStay(t *testing.T) {
 func TestSameAddressOfTwoOwners(t *testing.T) {
 	gateway(t)
 	s := Spec{LAN: LAN{Bridge: "br-lan", Address: pfx("192.168.8.1/24")}}
-	run(t, "ip link add br-lan type bridge")
+	nstest.Run(t, "ip link add br-lan type bridge")
 	apply(t, New(Options{}), s)
-	run(t, "ip addr add 192.168.1.1/24 dev br-lan")
+	nstest.Run(t, "ip addr add 192.168.1.1/24 dev br-lan")
 	s.LAN.Address = pfx("192.168.9.1/24")
 	apply(t, New(Options{}), s)
-	got := run(t, "ip -o -4 addr show br-lan")
+	got := nstest.Run(t, "ip -o -4 addr show br-lan")
 	if lines(got, "192.168.1.1/24") != 1 || lines(got, "192.168.9.1/24", "br-lan:t") != 1 || lines(got, "192.168.8.1") != 0 {
 		t.Errorf("addresses: %s", got)
 	}
@@ -246,7 +247,7 @@ func TestPortsComeAndGo(t *testing.T) {
 	apply(t, d, s)
 	bridge := func() string { f, _ := find(d.Observe().Interfaces, "br-tether"); return f.MAC.String() }
 	mac := bridge()
-	run(t, "ip tuntap add tprobe0 mode tap", "ip link set tprobe0 master br-tether", "ip link set lan2 master br-tether",
+	nstest.Run(t, "ip tuntap add tprobe0 mode tap", "ip link set tprobe0 master br-tether", "ip link set lan2 master br-tether",
 		"ip tuntap add lan3 mode tap", "ip link set lan3 address 00:00:00:00:00:01")
 	want := []string{"missing: link lan3 up mtu 1500", "missing: port lan3 in br-tether",
 		"not wanted: link lan2 down mtu 1500", "not wanted: port lan2 in br-tether"}
@@ -254,7 +255,7 @@ func TestPortsComeAndGo(t *testing.T) {
 		t.Error(d)
 	}
 	apply(t, d, s)
-	got := run(t, "ip -br link show master br-tether")
+	got := nstest.Run(t, "ip -br link show master br-tether")
 	if lines(got, "lan1") != 1 || lines(got, "lan2") != 0 || lines(got, "lan3") != 1 || lines(got, "tprobe0") != 1 {
 		t.Errorf("ports: %s", got)
 	}
@@ -267,18 +268,18 @@ func TestBridgeCutShortIsFinished(t *testing.T) {
 	gateway(t)
 	d := New(Options{})
 	s := Spec{LAN: lanSpec}
-	run(t, "ip link add br-tether group 97 type bridge stp_state 1")
+	nstest.Run(t, "ip link add br-tether group 97 type bridge stp_state 1")
 	if got := d.Observe().InForce; !slices.Contains(got, "bridge br-tether without alias") {
 		t.Errorf("in force: %q", got)
 	}
 	apply(t, d, s)
-	run(t, "ip link set br-tether type bridge stp_state 1")
+	nstest.Run(t, "ip link set br-tether type bridge stp_state 1")
 	if drift := Drift(s, d.Observe()); len(drift) != 2 {
 		t.Errorf("drift: %q", drift)
 	}
 	apply(t, d, s)
 	apply(t, d, Spec{})
-	if got := run(t, "ip -br link show type bridge"); got != "" {
+	if got := nstest.Run(t, "ip -br link show type bridge"); got != "" {
 		t.Errorf("left: %s", got)
 	}
 }
@@ -292,22 +293,22 @@ func TestANameThatIsNoBridge(t *testing.T) {
 }
 
 func TestLongNamesAndTunnels(t *testing.T) {
-	enter(t)
-	run(t, "ip tuntap add tun0 mode tun", "ip tuntap add enx021122334455 mode tap")
+	nstest.Enter(t)
+	nstest.Run(t, "ip tuntap add tun0 mode tun", "ip tuntap add enx021122334455 mode tap")
 	s := Spec{Uplinks: []Uplink{
 		{Interface: "enx021122334455", Addresses: []netip.Prefix{pfx("10.1.2.3/29")}, Table: 1000, Own: true},
 		{Interface: "tun0", Addresses: []netip.Prefix{pfx("100.70.3.4/32")}, Gateway: adr("100.70.3.5"), MTU: 1280, Table: 101, Mark: 9, Shared: true},
 	}}
 	d := New(Options{})
 	apply(t, d, s)
-	if got := run(t, "ip route show table 1000"); lines(got, "default dev enx021122334455 proto 97 scope link") != 1 {
+	if got := nstest.Run(t, "ip route show table 1000"); lines(got, "default dev enx021122334455 proto 97 scope link") != 1 {
 		t.Errorf("device route: %s", got)
 	}
-	if got := run(t, "ip route show table 101"); lines(got, "default via 100.70.3.5 dev tun0 proto 97 ") != 1 {
+	if got := nstest.Run(t, "ip route show table 101"); lines(got, "default via 100.70.3.5 dev tun0 proto 97 ") != 1 {
 		t.Errorf("gateway outside of the prefix: %s", got)
 	}
 	apply(t, d, Spec{})
-	if got := run(t, "ip -4 -br addr"); lines(got, "enx") != 0 || lines(got, "tun0") != 0 {
+	if got := nstest.Run(t, "ip -4 -br addr"); lines(got, "enx") != 0 || lines(got, "tun0") != 0 {
 		t.Errorf("left: %s", got)
 	}
 }
@@ -353,7 +354,7 @@ func TestGatewayChangeLeavesNoGap(t *testing.T) {
 	s.Uplinks = slices.Clone(s.Uplinks)
 	s.Uplinks[0].Gateway = adr("10.64.0.5")
 	apply(t, d, s)
-	run(t, "ip tuntap add sentinel mode tap")
+	nstest.Run(t, "ip tuntap add sentinel mode tap")
 	for {
 		msgs, err := c.Receive()
 		if err != nil {
@@ -376,16 +377,16 @@ func TestUplinkUnpluggedAndBack(t *testing.T) {
 	d := New(Options{})
 	s := Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}}
 	apply(t, d, s)
-	run(t, "ip link del wwan0")
+	nstest.Run(t, "ip link del wwan0")
 	want := []string{"not wanted: rule 9700 fwmark 0x61 table 100", "not wanted: rule 9740 iif br-tether table 100"}
 	if d := cmp.Diff(want, Drift(s, d.Observe())); d != "" {
 		t.Error(d)
 	}
 	apply(t, d, s)
-	if got := run(t, "ip rule"); lines(got, "iif br-tether unreachable") != 1 {
+	if got := nstest.Run(t, "ip rule"); lines(got, "iif br-tether unreachable") != 1 {
 		t.Errorf("the LAN is not closed: %s", got)
 	}
-	run(t, "ip link add wwan0 type veth peer name net0 netns "+peer.path())
+	nstest.Run(t, "ip link add wwan0 type veth peer name net0 netns "+peer.Path())
 	apply(t, d, s)
 }
 
@@ -396,7 +397,7 @@ func TestConnectionSurvivesANewProcess(t *testing.T) {
 	s := Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}}
 	apply(t, New(Options{}), s)
 	var ln net.Listener
-	peer.do(t, func() {
+	peer.Do(t, func() {
 		var err error
 		if ln, err = net.Listen("tcp4", "203.0.113.5:80"); err != nil {
 			t.Error(err)
@@ -434,19 +435,19 @@ func TestConnectionSurvivesANewProcess(t *testing.T) {
 // uplink that main has no route to, with a strict filter wished for globally.
 func TestForwardingWithoutTheGlobalSwitch(t *testing.T) {
 	peer := gateway(t)
-	client := newSpace(t)
-	run(t, "ip link del lan1", "ip link add lan1 type veth peer name eth0 netns "+client.path(),
+	client := nstest.New(t)
+	nstest.Run(t, "ip link del lan1", "ip link add lan1 type veth peer name eth0 netns "+client.Path(),
 		"sysctl -q -w net.ipv4.conf.all.rp_filter=1")
-	client.run(t, "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up", "ip route add default via 192.168.8.1")
-	peer.run(t, "ip route add 192.168.8.0/24 via 10.64.0.2")
+	client.Run(t, "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up", "ip route add default via 192.168.8.1")
+	peer.Run(t, "ip route add 192.168.8.0/24 via 10.64.0.2")
 	u := wwan
 	u.Own = false
 	apply(t, New(Options{}), Spec{LAN: lanSpec, Uplinks: []Uplink{u}})
-	client.run(t, "ping -c1 -W2 203.0.113.5", "ping -c1 -W2 10.64.0.2")
-	run(t, "ping -I wwan0 -c1 -W2 203.0.113.5", "ping -m 97 -c1 -W2 203.0.113.5")
+	client.Run(t, "ping -c1 -W2 203.0.113.5", "ping -c1 -W2 10.64.0.2")
+	nstest.Run(t, "ping -I wwan0 -c1 -W2 203.0.113.5", "ping -m 97 -c1 -W2 203.0.113.5")
 	u.Shared = false
 	apply(t, New(Options{}), Spec{LAN: lanSpec, Uplinks: []Uplink{u}})
-	client.do(t, func() {
+	client.Do(t, func() {
 		if _, err := net.DialTimeout("tcp4", "203.0.113.5:80", 2*time.Second); err == nil || !strings.Contains(err.Error(), "unreachable") {
 			t.Errorf("a client without a way out must be told at once: %v", err)
 		}
@@ -459,7 +460,7 @@ func TestRunTellsOfChangesOnly(t *testing.T) {
 	apply(t, d, Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}})
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := make(chan struct{}, 1000)
-	done := here(t).start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })
+	done := nstest.Here(t).Start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })
 	wait := func(why string) {
 		t.Helper()
 		select {
@@ -476,7 +477,7 @@ func TestRunTellsOfChangesOnly(t *testing.T) {
 		for len(calls) > 0 {
 			<-calls
 		}
-		run(t, change)
+		nstest.Run(t, change)
 		wait(change)
 	}
 	cancel()
@@ -495,7 +496,7 @@ func TestObserveCounts(t *testing.T) {
 	d := New(Options{})
 	apply(t, d, Spec{Uplinks: []Uplink{wwan}})
 	before, _ := find(d.Observe().Interfaces, "wwan0")
-	peer.run(t, "ping -q -c3 -i0.01 -s 972 10.64.0.2")
+	peer.Run(t, "ping -q -c3 -i0.01 -s 972 10.64.0.2")
 	after, _ := find(d.Observe().Interfaces, "wwan0")
 	// 3 x (972 data + 8 ICMP + 20 IP + 14 Ethernet), and perhaps ARP
 	if rx := after.RxBytes - before.RxBytes; rx < 3042 || rx > 3600 {
@@ -523,7 +524,7 @@ func TestSysctlsThatCannotBeWritten(t *testing.T) {
 }
 
 func BenchmarkObserve(b *testing.B) {
-	enter(b)
+	nstest.Enter(b)
 	d := New(Options{})
 	for b.Loop() {
 		if s := d.Observe(); s.Error != "" {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 // TestWhatSomebodyElseBreaksIsMended undoes one thing after the other behind our
@@ -16,7 +17,7 @@ func TestWhatSomebodyElseBreaksIsMended(t *testing.T) {
 	only := wwan
 	only.Own = false
 	only.Interface, only.Addresses, only.Gateway, only.Table, only.Mark = "tun0", []netip.Prefix{pfx("100.70.3.4/32")}, netip.Addr{}, 101, 0x62
-	run(t, "ip tuntap add tun0 mode tun")
+	nstest.Run(t, "ip tuntap add tun0 mode tun")
 	s := Spec{LAN: lanSpec, Uplinks: []Uplink{only, wwan}}
 	d := New(Options{})
 	apply(t, d, s)
@@ -42,7 +43,7 @@ func TestWhatSomebodyElseBreaksIsMended(t *testing.T) {
 		{"sysctl -q -w net.ipv4.conf.wwan0.rp_filter=1", "not wanted: sysctl net.ipv4.conf.wwan0.rp_filter = 1"},
 		{"sysctl -q -w net.ipv4.conf.br-tether.forwarding=0", "missing: sysctl net.ipv4.conf.br-tether.forwarding = 1"},
 	} {
-		run(t, tc.breaks)
+		nstest.Run(t, tc.breaks)
 		if drift := text(Drift(s, d.Observe())); !strings.Contains(drift, tc.shows+"\n") {
 			t.Errorf("%s: lacks %q:\n%s", tc.breaks, tc.shows, drift)
 		}
@@ -57,7 +58,7 @@ func TestWhatSomebodyElseBreaksIsMended(t *testing.T) {
 // then must depend on the wish alone.
 func TestHistoryDoesNotLeak(t *testing.T) {
 	gateway(t)
-	run(t, "ip tuntap add tun0 mode tun", "ip link set wwan0 up mtu 1400", "ip link set tun0 up mtu 1400",
+	nstest.Run(t, "ip tuntap add tun0 mode tun", "ip link set wwan0 up mtu 1400", "ip link set tun0 up mtu 1400",
 		"ip link set lan1 up", "ip link set lan2 up")
 	second := wwan
 	second.Interface, second.Addresses, second.Gateway = "tun0", []netip.Prefix{pfx("100.70.3.4/32")}, netip.Addr{}
@@ -97,7 +98,7 @@ func TestHistoryDoesNotLeak(t *testing.T) {
 func stable(t *testing.T) []string {
 	t.Helper()
 	var out []string
-	for l := range strings.Lines(run(t, "ip -o -4 addr", "ip rule", "ip -4 route show table all", "ip -br link show type bridge",
+	for l := range strings.Lines(nstest.Run(t, "ip -o -4 addr", "ip rule", "ip -4 route show table all", "ip -br link show type bridge",
 		"ip -br link show type tun", "sysctl -a -r net.ipv4.conf.*.(forwarding|rp_filter)")) {
 		_, rest, numbered := strings.Cut(l, ": ")
 		if numbered && !strings.HasPrefix(rest, "\t") {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/mdlayher/netlink"
+	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
 )
 
@@ -96,7 +97,7 @@ func TestErrorsNameWhatWasAttempted(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "link: set link br-tether up mtu 1048576: ") {
 		t.Errorf("error: %v", err)
 	}
-	if got := run(t, "ip -4 -o addr show br-tether"); lines(got, "192.168.8.1/24") != 1 {
+	if got := nstest.Run(t, "ip -4 -o addr show br-tether"); lines(got, "192.168.8.1/24") != 1 {
 		t.Errorf("the rest was not done: %s", got)
 	}
 }
@@ -104,14 +105,14 @@ func TestErrorsNameWhatWasAttempted(t *testing.T) {
 // TestObserveBesideApply has both at work at once.
 func TestObserveBesideApply(t *testing.T) {
 	gateway(t)
-	self := here(t)
+	self := nstest.Here(t)
 	var log bytes.Buffer
 	d := New(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	apply(t, d, Spec{})
 	var wg sync.WaitGroup
 	for range 2 {
 		wg.Add(1)
-		done := self.start(func() error {
+		done := self.Start(func() error {
 			defer wg.Done()
 			for range 20 {
 				if st := d.Observe(); st.Error != "" {

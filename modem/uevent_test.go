@@ -3,12 +3,12 @@ package modem
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/mdlayher/netlink"
+	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
 )
 
@@ -71,10 +71,7 @@ func FuzzParseUevent(f *testing.F) {
 // message sent to the kernel is broadcast by it; one sent to the group is not the
 // kernel's.
 func TestUeventsAreHeardFromTheKernelAlone(t *testing.T) {
-	runtime.LockOSThread() // never unlocked: the thread dies with its namespace
-	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Fatal(err)
-	}
+	nstest.Enter(t)
 	u, err := listenUevents()
 	if err != nil {
 		t.Fatal(err)

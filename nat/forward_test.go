@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tetherd/tetherd/lab/nstest"
 	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
 )
@@ -22,32 +22,32 @@ import (
 const server = "203.0.113.5"
 
 // world is a gateway (the test's own namespace) between a client and an operator.
-type world struct{ client, operator *space }
+type world struct{ client, operator *nstest.Space }
 
 func newWorld(t *testing.T) world {
 	t.Helper()
-	enter(t)
-	w := world{newSpace(t), newSpace(t)}
-	run(t,
-		"ip link add lan0 type veth peer name eth0 netns "+w.client.path(),
-		"ip link add wan0 type veth peer name net0 netns "+w.operator.path(),
+	nstest.Enter(t)
+	w := world{nstest.New(t), nstest.New(t)}
+	nstest.Run(t,
+		"ip link add lan0 type veth peer name eth0 netns "+w.client.Path(),
+		"ip link add wan0 type veth peer name net0 netns "+w.operator.Path(),
 		"ip addr add 192.168.8.1/24 dev lan0", "ip link set lan0 up",
 		"ip addr add 10.64.0.2/24 dev wan0", "ip link set wan0 up mtu 1400",
 		"ip route add default via 10.64.0.1",
 		"sysctl -q -w net.ipv4.conf.lan0.forwarding=1 net.ipv4.conf.wan0.forwarding=1")
-	w.client.run(t, "ip link set lo up", "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up", "ip route add default via 192.168.8.1")
+	w.client.Run(t, "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up", "ip route add default via 192.168.8.1")
 	// The operator knows a way to the LAN: only the firewall keeps it from going there.
-	w.operator.run(t, "ip link set lo up", "ip addr add 10.64.0.1/24 dev net0", "ip addr add "+server+"/32 dev lo",
+	w.operator.Run(t, "ip addr add 10.64.0.1/24 dev net0", "ip addr add "+server+"/32 dev lo",
 		"ip link set net0 up", "ip route add 192.168.8.0/24 via 10.64.0.2")
 	return w
 }
 
 // echo serves TCP in a namespace, and tells who connects.
-func echo(t *testing.T, s *space, addr string) <-chan net.Conn {
+func echo(t *testing.T, s *nstest.Space, addr string) <-chan net.Conn {
 	t.Helper()
 	var ln net.Listener
 	var err error
-	s.do(t, func() { ln, err = net.Listen("tcp4", addr) })
+	s.Do(t, func() { ln, err = net.Listen("tcp4", addr) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,16 +69,16 @@ func echo(t *testing.T, s *space, addr string) <-chan net.Conn {
 	return who
 }
 
-func dial(t *testing.T, s *space, addr string, patience time.Duration) (c net.Conn, err error) {
+func dial(t *testing.T, s *nstest.Space, addr string, patience time.Duration) (c net.Conn, err error) {
 	t.Helper()
-	s.do(t, func() { c, err = net.DialTimeout("tcp4", addr, patience) })
+	s.Do(t, func() { c, err = net.DialTimeout("tcp4", addr, patience) })
 	if err == nil {
 		t.Cleanup(func() { c.Close() })
 	}
 	return c, err
 }
 
-func mustDial(t *testing.T, s *space, addr string) net.Conn {
+func mustDial(t *testing.T, s *nstest.Space, addr string) net.Conn {
 	t.Helper()
 	c, err := dial(t, s, addr, 5*time.Second)
 	if err != nil {
@@ -101,17 +101,6 @@ func say(t *testing.T, c net.Conn, n int) {
 func silence(err error) bool {
 	var timeout net.Error
 	return errors.As(err, &timeout) && timeout.Timeout()
-}
-
-// own is the test's own namespace.
-func own(t *testing.T) *os.File {
-	t.Helper()
-	f, err := os.Open("/proc/thread-self/ns/net")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { f.Close() })
-	return f
 }
 
 func TestClientReachesTheWorldAndIsCounted(t *testing.T) {
@@ -183,7 +172,7 @@ func TestNobodyComesInByTheUplink(t *testing.T) {
 			t.Errorf("%s from outside: %v", addr, err)
 		}
 	}
-	w.operator.do(t, func() {
+	w.operator.Do(t, func() {
 		if out, err := exec.Command("ping", "-q", "-c2", "-i0.1", "-W1", "10.64.0.2").CombinedOutput(); err == nil {
 			t.Errorf("a ping from outside is answered: %s", out)
 		}
@@ -208,7 +197,7 @@ func TestWhatClientsReachOnTheGateway(t *testing.T) {
 	if _, err := dial(t, w.client, "192.168.8.1:22", 3*time.Second); err == nil || silence(err) {
 		t.Errorf("port 22 must be refused at once: %v", err)
 	}
-	w.client.run(t, "ping -q -c1 -W2 192.168.8.1", "ping -q -c1 -W2 10.64.0.2")
+	w.client.Run(t, "ping -q -c1 -W2 192.168.8.1", "ping -q -c1 -W2 10.64.0.2")
 }
 
 // segments is the largest segment that this side may send.
@@ -233,7 +222,7 @@ func TestSegmentsFitBothWays(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			run(t, routing...)
+			nstest.Run(t, routing...)
 			s := sharing()
 			if routing != nil {
 				s.Uplinks[0].MTU = 1400
@@ -258,16 +247,16 @@ func TestForgedSourcesAreDropped(t *testing.T) {
 	d := New(Options{})
 	apply(t, d, sharing())
 	var in net.PacketConn
-	w.operator.do(t, func() {
+	w.operator.Do(t, func() {
 		var err error
 		if in, err = net.ListenPacket("udp4", server+":5000"); err != nil {
 			t.Error(err)
 		}
 	})
 	defer in.Close()
-	w.client.run(t, "ip addr add 10.9.9.9/32 dev lo")
+	w.client.Run(t, "ip addr add 10.9.9.9/32 dev lo")
 	send := func(from, what string) {
-		w.client.do(t, func() {
+		w.client.Do(t, func() {
 			c, err := net.DialUDP("udp4", &net.UDPAddr{IP: net.ParseIP(from)}, &net.UDPAddr{IP: net.ParseIP(server), Port: 5000})
 			if err == nil {
 				_, err = c.Write([]byte(what))
@@ -294,15 +283,15 @@ func TestForgedSourcesAreDropped(t *testing.T) {
 // TestOthersForwardAsTheyLike sends packets of somebody else's interfaces through.
 func TestOthersForwardAsTheyLike(t *testing.T) {
 	newWorld(t)
-	a, b := newSpace(t), newSpace(t)
-	run(t, "ip link add x0 type veth peer name eth0 netns "+a.path(), "ip link add x1 type veth peer name eth0 netns "+b.path(),
+	a, b := nstest.New(t), nstest.New(t)
+	nstest.Run(t, "ip link add x0 type veth peer name eth0 netns "+a.Path(), "ip link add x1 type veth peer name eth0 netns "+b.Path(),
 		"ip addr add 172.20.0.1/24 dev x0", "ip addr add 172.21.0.1/24 dev x1", "ip link set x0 up", "ip link set x1 up",
 		"sysctl -q -w net.ipv4.conf.x0.forwarding=1 net.ipv4.conf.x1.forwarding=1")
-	a.run(t, "ip addr add 172.20.0.2/24 dev eth0", "ip link set eth0 up", "ip route add default via 172.20.0.1")
-	b.run(t, "ip addr add 172.21.0.2/24 dev eth0", "ip link set eth0 up", "ip route add default via 172.21.0.1")
+	a.Run(t, "ip addr add 172.20.0.2/24 dev eth0", "ip link set eth0 up", "ip route add default via 172.20.0.1")
+	b.Run(t, "ip addr add 172.21.0.2/24 dev eth0", "ip link set eth0 up", "ip route add default via 172.21.0.1")
 	for _, s := range []Spec{closed(), sharing()} {
 		apply(t, New(Options{}), s)
-		a.run(t, "ping -q -c1 -W2 172.21.0.2", "ping -q -c1 -W2 172.20.0.1")
+		a.Run(t, "ping -q -c1 -W2 172.21.0.2", "ping -q -c1 -W2 172.20.0.1")
 	}
 	// but not by our uplink, nor to our clients
 	if _, err := dial(t, a, "192.168.8.5:80", 200*time.Millisecond); !silence(err) {
@@ -315,16 +304,16 @@ func TestOthersForwardAsTheyLike(t *testing.T) {
 
 // TestClientsAmongEachOther has the kernel show bridged frames to the firewall.
 func TestClientsAmongEachOther(t *testing.T) {
-	enter(t)
-	a, b := newSpace(t), newSpace(t)
-	run(t, "ip link add br-tether type bridge forward_delay 0", "ip link set br-tether up",
-		"ip link add p0 type veth peer name eth0 netns "+a.path(), "ip link add p1 type veth peer name eth0 netns "+b.path(),
+	nstest.Enter(t)
+	a, b := nstest.New(t), nstest.New(t)
+	nstest.Run(t, "ip link add br-tether type bridge forward_delay 0", "ip link set br-tether up",
+		"ip link add p0 type veth peer name eth0 netns "+a.Path(), "ip link add p1 type veth peer name eth0 netns "+b.Path(),
 		"ip link set p0 master br-tether up", "ip link set p1 master br-tether up",
 		"sysctl -q -w net.bridge.bridge-nf-call-iptables=1")
-	a.run(t, "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up")
-	b.run(t, "ip addr add 192.168.8.6/24 dev eth0", "ip link set eth0 up")
+	a.Run(t, "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up")
+	b.Run(t, "ip addr add 192.168.8.6/24 dev eth0", "ip link set eth0 up")
 	apply(t, New(Options{}), closed())
-	a.run(t, "ping -q -c1 -W3 192.168.8.6")
+	a.Run(t, "ping -q -c1 -W3 192.168.8.6")
 }
 
 func flows(t *testing.T) map[string]int {
@@ -347,15 +336,15 @@ func flows(t *testing.T) map[string]int {
 
 func TestConnectionsOfAFormerAddressAreDropped(t *testing.T) {
 	w := newWorld(t)
-	run(t, "ip addr add 10.64.0.9/24 dev wan0")
+	nstest.Run(t, "ip addr add 10.64.0.9/24 dev wan0")
 	s := sharing()
 	s.Uplinks[0].Addresses = []netip.Addr{adr("10.64.0.2"), adr("10.64.0.9")}
 	apply(t, New(Options{}), s)
 	echo(t, w.operator, server+":80")
 	say(t, mustDial(t, w.client, server+":80"), 10) // masqueraded: 10.64.0.2
-	say(t, mustDial(t, &space{own(t)}, server+":80"), 10)
-	w.client.run(t, "ping -q -c1 -W2 192.168.8.1")
-	run(t, "ping -q -c1 -W2 -I 10.64.0.9 10.64.0.1")
+	say(t, mustDial(t, nstest.Here(t), server+":80"), 10)
+	w.client.Run(t, "ping -q -c1 -W2 192.168.8.1")
+	nstest.Run(t, "ping -q -c1 -W2 -I 10.64.0.9 10.64.0.1")
 	if f := flows(t); f["10.64.0.2"] != 2 || f["10.64.0.9"] != 1 || f["192.168.8.5"] != 1 {
 		t.Fatalf("connections before: %v", f)
 	}
@@ -376,7 +365,7 @@ func TestConnectionsOfAFormerAddressAreDropped(t *testing.T) {
 }
 
 func TestAConnectionThatEndedMeanwhileIsNoFailure(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	c, err := conntrack.Dial(nil)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 func apply(t testing.TB, d *Driver, s Spec) {
@@ -33,7 +34,7 @@ func apply(t testing.TB, d *Driver, s Spec) {
 // the counters in alphabetic order: nft lists them as they came.
 func ruleset(t testing.TB) string {
 	t.Helper()
-	s := regexp.MustCompile(`packets \d+ bytes \d+|expires \w+`).ReplaceAllString(run(t, "nft list ruleset"), "")
+	s := regexp.MustCompile(`packets \d+ bytes \d+|expires \w+`).ReplaceAllString(nstest.Run(t, "nft list ruleset"), "")
 	block := regexp.MustCompile(`\tcounter \S+ \{\s+\}\n+`)
 	counters := block.FindAllString(s, -1)
 	slices.Sort(counters)
@@ -47,17 +48,17 @@ func nftLoad(t testing.TB, text string) {
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "nft -c -f "+file, "nft -f "+file)
+	nstest.Run(t, "nft -c -f "+file, "nft -f "+file)
 }
 
 // TestTextEqualsNetlink has nft judge whether our two forms of every rule are one.
 func TestTextEqualsNetlink(t *testing.T) {
 	for name, s := range stories() {
 		t.Run(name, func(t *testing.T) {
-			enter(t)
+			nstest.Enter(t)
 			nftLoad(t, Render(s).String())
 			byText := ruleset(t)
-			run(t, "nft delete table inet tetherd")
+			nstest.Run(t, "nft delete table inet tetherd")
 			apply(t, New(Options{}), s)
 			if d := cmp.Diff(byText, ruleset(t)); d != "" {
 				t.Error(d)
@@ -70,7 +71,7 @@ func TestTextEqualsNetlink(t *testing.T) {
 }
 
 func TestApplyTwiceIsTheSame(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	apply(t, New(Options{}), sharing())
 	before := ruleset(t)
 	apply(t, New(Options{}), sharing())
@@ -85,7 +86,7 @@ func TestApplyTwiceIsTheSame(t *testing.T) {
 // TestHistoryDoesNotLeak walks through all states in changing order with one lasting
 // driver: the same wish must give the same kernel text whatever was before.
 func TestHistoryDoesNotLeak(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	d := New(Options{})
 	texts := map[string]string{}
 	for range 6 { // maps are walked in random order
@@ -106,7 +107,7 @@ func TestHistoryDoesNotLeak(t *testing.T) {
 }
 
 func TestForeignTablesStay(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	nftLoad(t, `table inet fw4 {
 	chain forward { type filter hook forward priority filter; policy drop; iifname "eth9" counter accept; }
 }
@@ -114,11 +115,11 @@ table ip tetherd {
 	chain mine { type nat hook postrouting priority srcnat; oifname "eth9" masquerade; }
 }
 `)
-	before := run(t, "nft -a list table inet fw4", "nft -a list table ip tetherd")
+	before := nstest.Run(t, "nft -a list table inet fw4", "nft -a list table ip tetherd")
 	d := New(Options{})
 	for _, s := range []Spec{closed(), sharing(), sharing(), {}} {
 		apply(t, d, s)
-		if diff := cmp.Diff(before, run(t, "nft -a list table inet fw4", "nft -a list table ip tetherd")); diff != "" {
+		if diff := cmp.Diff(before, nstest.Run(t, "nft -a list table inet fw4", "nft -a list table ip tetherd")); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -129,7 +130,7 @@ var trimmed = cmp.Comparer(func(a, b string) bool { return strings.Trim(a, "\n\t
 
 // TestTamperingShows has somebody else change the table in every way.
 func TestTamperingShows(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	d := New(Options{})
 	apply(t, d, sharing())
 	// A chain that was made anew is listed last, which means nothing.
@@ -138,20 +139,20 @@ func TestTamperingShows(t *testing.T) {
 	}
 	clean := chains()
 	handle := func(chain, rule string) string {
-		m := regexp.MustCompile(`(?m)` + rule + `.*# handle (\d+)$`).FindStringSubmatch(run(t, "nft -a list chain inet tetherd "+chain))
+		m := regexp.MustCompile(`(?m)` + rule + `.*# handle (\d+)$`).FindStringSubmatch(nstest.Run(t, "nft -a list chain inet tetherd "+chain))
 		if m == nil {
 			t.Fatalf("no rule %q in %s", rule, chain)
 		}
 		return m[1]
 	}
 	for name, do := range map[string]func(){
-		"rule added":           func() { run(t, "nft add rule inet tetherd input accept") },
-		"rule with a set":      func() { run(t, "nft insert rule inet tetherd input tcp dport { 22, 80 } accept") },
-		"rule without comment": func() { run(t, "nft insert rule inet tetherd forward_in accept") },
+		"rule added":           func() { nstest.Run(t, "nft add rule inet tetherd input accept") },
+		"rule with a set":      func() { nstest.Run(t, "nft insert rule inet tetherd input tcp dport { 22, 80 } accept") },
+		"rule without comment": func() { nstest.Run(t, "nft insert rule inet tetherd forward_in accept") },
 		"rule deleted": func() {
-			run(t, "nft delete rule inet tetherd forward_in handle "+handle("forward_in", "drop comment .nobody"))
+			nstest.Run(t, "nft delete rule inet tetherd forward_in handle "+handle("forward_in", "drop comment .nobody"))
 		},
-		"chain flushed": func() { run(t, "nft flush chain inet tetherd postrouting") },
+		"chain flushed": func() { nstest.Run(t, "nft flush chain inet tetherd postrouting") },
 		"verdict edited": func() {
 			nftLoad(t, `replace rule inet tetherd forward_in handle `+handle("forward_in", "drop comment .nobody")+` accept comment "nobody reaches clients from outside"`)
 		},
@@ -181,7 +182,7 @@ add rule inet tetherd input ip saddr vmap @kennel
 add rule inet tetherd input ether saddr @pets drop`)
 		},
 		"objects":       func() { nftLoad(t, `add quota inet tetherd plan { over 5 mbytes }`) },
-		"table deleted": func() { run(t, "nft delete table inet tetherd") },
+		"table deleted": func() { nstest.Run(t, "nft delete table inet tetherd") },
 	} {
 		do()
 		if len(Drift(sharing(), d.Observe())) == 0 {
@@ -196,7 +197,7 @@ add rule inet tetherd input ether saddr @pets drop`)
 
 // TestAnUnreadableTableIsReplaced loads over an object that the library cannot read.
 func TestAnUnreadableTableIsReplaced(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	d := New(Options{})
 	apply(t, d, sharing())
 	nftLoad(t, `add limit inet tetherd slow { rate 1/second; }
@@ -214,7 +215,7 @@ add rule inet tetherd input limit name slow drop`)
 }
 
 func TestSetOfAnotherDefinitionIsReplaced(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	nftLoad(t, `table inet tetherd {
 	set client_up { type ipv4_addr; size 8; flags dynamic; }
 	set client_down { type ipv4_addr; size 1024; flags dynamic,timeout; timeout 1d; elements = { 192.168.8.7 counter packets 1 bytes 99 } }
@@ -235,12 +236,12 @@ func TestSetOfAnotherDefinitionIsReplaced(t *testing.T) {
 }
 
 func TestRunTellsOfOurTableOnly(t *testing.T) {
-	s := enter(t)
+	s := nstest.Enter(t)
 	d := New(Options{})
 	apply(t, d, closed())
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := make(chan struct{}, 1000)
-	done := s.start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })
+	done := s.Start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })
 	wait := func(why string) {
 		t.Helper()
 		select {
@@ -250,14 +251,14 @@ func TestRunTellsOfOurTableOnly(t *testing.T) {
 		}
 	}
 	wait("start")
-	run(t, "nft add table inet other", "nft add chain inet other c", "nft add rule inet other c drop", "nft add table ip tetherd")
-	run(t, "nft add element inet tetherd client_up { 10.0.0.1 }")
-	run(t, "nft add rule inet tetherd input accept")
+	nstest.Run(t, "nft add table inet other", "nft add chain inet other c", "nft add rule inet other c drop", "nft add table ip tetherd")
+	nstest.Run(t, "nft add element inet tetherd client_up { 10.0.0.1 }")
+	nstest.Run(t, "nft add rule inet tetherd input accept")
 	wait("rule")
 	if n := len(calls); n > 0 {
 		t.Errorf("told %d times of other tables", n)
 	}
-	run(t, "nft delete table inet tetherd")
+	nstest.Run(t, "nft delete table inet tetherd")
 	wait("table")
 	cancel()
 	select {
@@ -282,7 +283,7 @@ func fill(t testing.TB, n int) {
 }
 
 func TestElementsOutliveReloads(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	d := New(Options{})
 	apply(t, d, sharing())
 	fill(t, 250)
@@ -299,7 +300,7 @@ func TestElementsOutliveReloads(t *testing.T) {
 func BenchmarkApply(b *testing.B) {
 	for _, n := range []int{0, 250} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			enter(b)
+			nstest.Enter(b)
 			d := New(Options{})
 			apply(b, d, sharing())
 			fill(b, n)
@@ -315,7 +316,7 @@ func BenchmarkApply(b *testing.B) {
 func BenchmarkObserve(b *testing.B) {
 	for _, n := range []int{0, 250} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			enter(b)
+			nstest.Enter(b)
 			d := New(Options{})
 			apply(b, d, sharing())
 			fill(b, n)

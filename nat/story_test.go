@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
+	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
 )
 
@@ -60,7 +61,7 @@ func TestReloadsUnderTraffic(t *testing.T) {
 // TestAnUplinkThatWentTakesItsCountersAlong keeps the table from growing with every
 // name that a modem ever had.
 func TestAnUplinkThatWentTakesItsCountersAlong(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	d := New(Options{})
 	for _, name := range []string{"wwan0", "wwan1", "wwan2"} {
 		s := sharing()
@@ -81,11 +82,11 @@ func TestAnUplinkThatWentTakesItsCountersAlong(t *testing.T) {
 func TestIPv6StaysOnItsLink(t *testing.T) {
 	w := newWorld(t)
 	v6 := func(dev, addr string) string { return "ip -6 addr add " + addr + "/64 dev " + dev + " nodad" }
-	run(t, v6("lan0", "2001:db8:1::1"), v6("wan0", "2001:db8:2::2"), "sysctl -q -w net.ipv6.conf.all.forwarding=1")
-	w.client.run(t, v6("eth0", "2001:db8:1::5"), "ip -6 route add default via 2001:db8:1::1")
-	w.operator.run(t, v6("net0", "2001:db8:2::1"), "ip -6 route add default via 2001:db8:2::2")
+	nstest.Run(t, v6("lan0", "2001:db8:1::1"), v6("wan0", "2001:db8:2::2"), "sysctl -q -w net.ipv6.conf.all.forwarding=1")
+	w.client.Run(t, v6("eth0", "2001:db8:1::5"), "ip -6 route add default via 2001:db8:1::1")
+	w.operator.Run(t, v6("net0", "2001:db8:2::1"), "ip -6 route add default via 2001:db8:2::2")
 	var ln net.Listener
-	w.operator.do(t, func() {
+	w.operator.Do(t, func() {
 		var err error
 		if ln, err = net.Listen("tcp6", "[2001:db8:2::1]:80"); err != nil {
 			t.Error(err)
@@ -93,7 +94,7 @@ func TestIPv6StaysOnItsLink(t *testing.T) {
 	})
 	defer ln.Close()
 	reach := func(patience time.Duration) (err error) {
-		w.client.do(t, func() {
+		w.client.Do(t, func() {
 			var c net.Conn
 			if c, err = net.DialTimeout("tcp6", "[2001:db8:2::1]:80", patience); err == nil {
 				c.Close()
@@ -107,24 +108,24 @@ func TestIPv6StaysOnItsLink(t *testing.T) {
 	for _, s := range []Spec{closed(), sharing()} {
 		s.LAN = "lan0"
 		apply(t, New(Options{}), s)
-		run(t, "ip -6 neigh flush all")
+		nstest.Run(t, "ip -6 neigh flush all")
 		if err := reach(300 * time.Millisecond); !silence(err) {
 			t.Errorf("IPv6 is forwarded, or refused: %v", err)
 		}
-		run(t, "ping -6 -q -c1 -W2 2001:db8:2::1", "ping -6 -q -c1 -W2 2001:db8:1::5")
-		w.operator.run(t, "ip -6 neigh flush all")
-		run(t, "ping -6 -q -c1 -W2 2001:db8:2::1") // whose sender must find the gateway anew
-		w.client.run(t, "ip -6 neigh flush all", "ping -6 -q -c1 -W2 2001:db8:1::1")
+		nstest.Run(t, "ping -6 -q -c1 -W2 2001:db8:2::1", "ping -6 -q -c1 -W2 2001:db8:1::5")
+		w.operator.Run(t, "ip -6 neigh flush all")
+		nstest.Run(t, "ping -6 -q -c1 -W2 2001:db8:2::1") // whose sender must find the gateway anew
+		w.client.Run(t, "ip -6 neigh flush all", "ping -6 -q -c1 -W2 2001:db8:1::1")
 	}
 }
 
 func TestClosedBeforeForwarding(t *testing.T) {
 	w := newWorld(t)
-	run(t, "sysctl -q -w net.ipv4.conf.lan0.forwarding=0 net.ipv4.conf.wan0.forwarding=0")
+	nstest.Run(t, "sysctl -q -w net.ipv4.conf.lan0.forwarding=0 net.ipv4.conf.wan0.forwarding=0")
 	s := closed()
 	s.LAN = "lan0"
 	apply(t, New(Options{}), s)
-	run(t, "sysctl -q -w net.ipv4.conf.lan0.forwarding=1 net.ipv4.conf.wan0.forwarding=1")
+	nstest.Run(t, "sysctl -q -w net.ipv4.conf.lan0.forwarding=1 net.ipv4.conf.wan0.forwarding=1")
 	echo(t, w.operator, server+":80")
 	echo(t, w.client, "192.168.8.5:80")
 	if _, err := dial(t, w.client, server+":80", 200*time.Millisecond); err == nil {
@@ -136,7 +137,7 @@ func TestClosedBeforeForwarding(t *testing.T) {
 }
 
 func TestRunEndsAtOnce(t *testing.T) {
-	enter(t)
+	nstest.Enter(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if err := New(Options{}).Run(ctx, func() {}); err != nil {

@@ -1,0 +1,164 @@
+package hostapd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"time"
+)
+
+// askLimit is how long an answer may take: hostapd has one thread, which a driver can
+// hold up.
+const askLimit = 3 * time.Second
+
+// conn is one datagram socket to one network's control interface. Its own end has a
+// name that the kernel chose (unix(7), autobind), so nothing is left behind in a
+// folder; what does not come from hostapd's end is not listened to.
+type conn struct {
+	sock *net.UnixConn
+	peer net.UnixAddr
+}
+
+// dialCtrl opens a socket to path. It does not find out whether somebody is there.
+func dialCtrl(path string) (*conn, error) {
+	sock, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Net: "unixgram"})
+	if err != nil {
+		return nil, err
+	}
+	return &conn{sock: sock, peer: net.UnixAddr{Name: path, Net: "unixgram"}}, nil
+}
+
+func (c *conn) close() { c.sock.Close() }
+
+// ask sends one command and returns its reply. After an error the socket must not be
+// used again, because a late reply would be taken for the next one.
+func (c *conn) ask(command string, limit time.Duration) (string, error) {
+	if err := c.sock.SetDeadline(time.Now().Add(limit)); err != nil {
+		return "", err
+	}
+	if _, err := c.sock.WriteToUnix([]byte(command), &c.peer); err != nil {
+		return "", err
+	}
+	return c.receive()
+}
+
+// receive returns the next datagram that came from hostapd.
+func (c *conn) receive() (string, error) {
+	b := make([]byte, maxReply)
+	for {
+		n, from, err := c.sock.ReadFromUnix(b)
+		if err != nil {
+			return "", err
+		}
+		if from != nil && from.Name == c.peer.Name {
+			return string(b[:n]), nil
+		}
+	}
+}
+
+// ctrl is the control interface of one network: a socket for commands, and one for
+// events, which would come between the replies.
+type ctrl struct {
+	path   string
+	ask1   *conn // nil until used, and after an error
+	events *conn // nil until attached
+}
+
+func newCtrl(dir, bss string) *ctrl { return &ctrl{path: filepath.Join(dir, bss)} }
+
+// ask sends one command on a socket that has no reply outstanding.
+func (c *ctrl) ask(command string) (string, error) {
+	if c.ask1 == nil {
+		var err error
+		if c.ask1, err = dialCtrl(c.path); err != nil {
+			return "", err
+		}
+	}
+	reply, err := c.ask1.ask(command, askLimit)
+	if err != nil {
+		c.ask1.close()
+		c.ask1 = nil
+	}
+	return reply, err
+}
+
+// tell sends a command that is answered by OK.
+func (c *ctrl) tell(command string) error {
+	reply, err := c.ask(command)
+	if err == nil && reply != "OK\n" {
+		err = errors.New("refused")
+	}
+	return err
+}
+
+// attach begins to receive events; f gets them on a goroutine of its own until the
+// socket is closed or fails, and ended is called after the last.
+func (c *ctrl) attach(ctx context.Context, f func(event), ended func()) error {
+	c.detach()
+	n, err := dialCtrl(c.path)
+	if err != nil {
+		return err
+	}
+	reply, err := n.ask("ATTACH", askLimit)
+	if err == nil && reply != "OK\n" {
+		err = fmt.Errorf("ATTACH: %.20q", reply)
+	}
+	if err == nil {
+		err = n.sock.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		n.close()
+		return err
+	}
+	c.events = n
+	go func() {
+		defer ended()
+		for ctx.Err() == nil {
+			text, err := n.receive()
+			if err != nil {
+				return
+			}
+			if e, ok := parseEvent(text); ok {
+				f(e)
+			}
+		}
+	}()
+	return nil
+}
+
+// detach ends the reception of events. hostapd forgets a socket that is closed.
+func (c *ctrl) detach() {
+	if c.events != nil {
+		c.events.close()
+		c.events = nil
+	}
+}
+
+func (c *ctrl) close() {
+	c.detach()
+	if c.ask1 != nil {
+		c.ask1.close()
+		c.ask1 = nil
+	}
+}
+
+// stations reads the station table of one network, at most maxStations entries.
+func (c *ctrl) stations() ([]Station, error) {
+	var list []Station
+	command := "STA-FIRST"
+	for range maxStations {
+		reply, err := c.ask(command)
+		if err != nil {
+			return nil, err
+		}
+		s, ok := parseStation(reply)
+		if !ok {
+			break
+		}
+		list = append(list, s)
+		command = "STA-NEXT " + s.MAC.String()
+	}
+	return list, nil
+}
