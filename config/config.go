@@ -71,6 +71,9 @@ type LAN struct {
 	// is clear of every uplink.
 	Address netip.Prefix
 	MTU     int // bytes; 0 leaves it alone, else 576 to 9000
+	// Open are TCP ports of the gateway that clients may reach besides names, leases
+	// and the status.
+	Open []uint16
 }
 
 // DHCP is section "dhcp".

@@ -70,6 +70,8 @@ config lan 'lan'
 	list port 'eth1.5'
 	option address '10.1.2.3/16'
 	option mtu '1500'
+	list open '22'
+	list open '8443'
 config dhcp 'dhcp'
 	option enabled 'disabled'
 	option start '256'
@@ -113,7 +115,7 @@ func full() *Config {
 			{Section: "first", APN: "Internet.Example_1", User: "us er", Password: `it's "secret"`, Auth: "chap", Family: "ipv4v6"},
 			{APN: "b", Auth: "auto", Family: "auto"},
 		},
-		LAN:  LAN{Bridge: "br0", Ports: []string{"eth0", "eth1.5"}, Address: netip.MustParsePrefix("10.1.2.3/16"), MTU: 1500},
+		LAN:  LAN{Bridge: "br0", Ports: []string{"eth0", "eth1.5"}, Address: netip.MustParsePrefix("10.1.2.3/16"), MTU: 1500, Open: []uint16{22, 8443}},
 		DHCP: DHCP{Start: 256, Limit: 4096, LeaseTime: time.Hour, Domain: "home.example"},
 		Hosts: []Host{
 			{Name: "printer", MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 1}, Addr: netip.MustParseAddr("10.1.9.9")},

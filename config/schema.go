@@ -67,6 +67,7 @@ func kinds() []kind {
 				list("port", &c.LAN.Ports, 32, ifname()),
 				one("address", &c.LAN.Address, lanAddress()),
 				one("mtu", &c.LAN.MTU, number[int](576, 9000, 0)),
+				list("open", &c.LAN.Open, 16, number[uint16](1, 65535)),
 			}
 		}),
 		once("dhcp", "dhcp", func(c *Config) []field {

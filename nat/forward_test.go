@@ -181,15 +181,17 @@ func TestNobodyComesInByTheUplink(t *testing.T) {
 
 func TestWhatClientsReachOnTheGateway(t *testing.T) {
 	w := newWorld(t)
-	apply(t, New(Options{}), sharing())
-	for _, p := range []int{53, 8080, 22} {
+	s := sharing()
+	s.Open = []uint16{2222}
+	apply(t, New(Options{}), s)
+	for _, p := range []int{53, 8080, 22, 2222} {
 		ln, err := net.Listen("tcp4", fmt.Sprint("192.168.8.1:", p))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer ln.Close()
 	}
-	for _, addr := range []string{"192.168.8.1:53", "192.168.8.1:8080"} {
+	for _, addr := range []string{"192.168.8.1:53", "192.168.8.1:8080", "192.168.8.1:2222"} {
 		if _, err := dial(t, w.client, addr, 3*time.Second); err != nil {
 			t.Errorf("%s: %v", addr, err)
 		}

@@ -297,7 +297,8 @@ func TestElementsOutliveReloads(t *testing.T) {
 	}
 }
 
-func BenchmarkApply(b *testing.B) {
+// eachSize measures a driver that shares with no clients, and with many.
+func eachSize(b *testing.B, step func(b *testing.B, d *Driver, clients int)) {
 	for _, n := range []int{0, 250} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			nstest.Enter(b)
@@ -305,26 +306,24 @@ func BenchmarkApply(b *testing.B) {
 			apply(b, d, sharing())
 			fill(b, n)
 			for b.Loop() {
-				if err := d.Apply(sharing()); err != nil {
-					b.Fatal(err)
-				}
+				step(b, d, n)
 			}
 		})
 	}
 }
 
+func BenchmarkApply(b *testing.B) {
+	eachSize(b, func(b *testing.B, d *Driver, _ int) {
+		if err := d.Apply(sharing()); err != nil {
+			b.Fatal(err)
+		}
+	})
+}
+
 func BenchmarkObserve(b *testing.B) {
-	for _, n := range []int{0, 250} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			nstest.Enter(b)
-			d := New(Options{})
-			apply(b, d, sharing())
-			fill(b, n)
-			for b.Loop() {
-				if st := d.Observe(); st.Error != "" || len(st.Clients) != n {
-					b.Fatal(st.Error)
-				}
-			}
-		})
-	}
+	eachSize(b, func(b *testing.B, d *Driver, clients int) {
+		if st := d.Observe(); st.Error != "" || len(st.Clients) != clients {
+			b.Fatal(st.Error)
+		}
+	})
 }

@@ -35,6 +35,7 @@ type Spec struct {
 	Uplinks []Uplink       // sorted by Interface
 	Sharing bool           // false: clients reach the gateway and nothing else
 	APIPort uint16         // TCP port of the status page on the LAN; 0 none
+	Open    []uint16       // further TCP ports of the gateway that clients may reach
 }
 
 // Counters are bytes of one client or uplink, from the network header on, since the

@@ -212,6 +212,7 @@ func TestEveryFieldOfSpecCounts(t *testing.T) {
 		"MTU":       func(s *Spec) { s.Uplinks[0].MTU = 1400 },
 		"MTU less":  func(s *Spec) { s.Uplinks[0].MTU = 1280 },
 		"APIPort":   func(s *Spec) { s.APIPort = 8081 },
+		"Open":      func(s *Spec) { s.Open = []uint16{22} },
 	} {
 		s := sharing()
 		change(&s)

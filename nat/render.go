@@ -94,7 +94,7 @@ func Render(s Spec) Ruleset {
 		chains: []chain{
 			{base("count_in", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityMangle), in},
 			{base("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter), input(s)},
-			{hook{name: inputLAN}, fromLAN(s.APIPort)},
+			{hook{name: inputLAN}, fromLAN(s)},
 			{hook{name: inputUplink}, fromUplink()},
 			{base("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter), forward(s)},
 			{hook{name: forwardOut}, leave(s)},
@@ -197,7 +197,7 @@ func input(s Spec) []rule {
 	return r
 }
 
-func fromLAN(api uint16) []rule {
+func fromLAN(s Spec) []rule {
 	r := []rule{
 		why("answers to the gateway, and errors about its packets", known(), accept()),
 		why("part of no connection", invalid(), drop()),
@@ -208,8 +208,11 @@ func fromLAN(api uint16) []rule {
 		why("clients may see that the gateway lives", ping6(), accept()),
 		why("router and neighbour discovery: IPv6 does not work without", discovery(), accept()),
 	}
-	if api != 0 {
-		r = append(r, why("status page", tcp(api), accept()))
+	if s.APIPort != 0 {
+		r = append(r, why("status page", tcp(s.APIPort), accept()))
+	}
+	for _, port := range s.Open {
+		r = append(r, why("opened by the owner", tcp(port), accept()))
 	}
 	return append(r, why("nothing else on the gateway is for clients; they are told at once", refuse()))
 }

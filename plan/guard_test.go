@@ -30,6 +30,7 @@ config lan
 	option address '192.168.1.1/24'
 	option mtu '1400'
 	list port 'eth0'
+	list open '22'
 config host
 	option name 'printer'
 	option mac '02:00:00:00:00:01'

@@ -154,6 +154,7 @@ func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink) nat.Spec {
 		Subnets: []netip.Prefix{lan.Masked()},
 		Sharing: cfg.Sharing.Enabled,
 		APIPort: cfg.API.Port,
+		Open:    cfg.LAN.Open,
 	}
 	for _, u := range ups {
 		n := nat.Uplink{Interface: u.Interface, Shared: u.Shared, MTU: u.MTU}
