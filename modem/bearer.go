@@ -100,10 +100,10 @@ func (t *turn) release(s *slot) {
 	case s.dialing():
 		t.hangUp(s)
 	case s.lane.busy():
-	case s.context == contextUnasked && t.phase == PhaseRoaming && s.wished && !s.lane.hold.After(t.at):
-		t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
 	case s.context == contextUnasked && t.phase == PhaseRoaming: // a former process's must not go on
-		t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
+		if !s.lane.hold.After(t.at) {
+			t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
+		}
 	case s.context == contextUnasked: // whatever is up there is not ours to judge
 	case s.context == contextDown:
 		s.become(BearerDown, t.at)

@@ -21,8 +21,7 @@ func TestActivatedWithCause50IsSingleStackSuccess(t *testing.T) {
 	w := newWorld(t)
 	w.refuse["internet"] = bearerState{state: contextActivated, family: IPv4, cause: 50}
 	w.ip.ipv6 = nil
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	b := w.bearer(Shared, BearerUp)
 	if b.IPv4 == nil || b.IPv6 != nil || b.Cause != 0 {
 		t.Fatalf("bearer %+v", b)
@@ -44,8 +43,7 @@ func TestRefusedBearerIsNotRedialledBeforeItsTimeButAnotherWishIsAtOnce(t *testi
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			w.refuse["internet"] = bearerState{state: contextDeactivated, cause: c.cause}
-			w.event(specChanged{wish(internet)})
-			w.event(devicesSeen{[]node{testNode("0")}})
+			w.begin(wish(internet))
 			for i, wait := range c.waits {
 				b := w.bearer(Shared, BearerFailed)
 				if b.Cause != c.cause || b.InForce != internet {
@@ -90,8 +88,7 @@ func TestChangedBearerIsHungUpAndTheNewOneDialledAtOnce(t *testing.T) {
 func TestWishThatChangesWhileDiallingDoesNotWaitForTheDial(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opDial] = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.bearer(Shared, BearerConnecting)
 	stale := w.open[0]
 	w.event(specChanged{wish(tether)})
@@ -146,8 +143,7 @@ func TestDropWithoutIndicationIsFoundByAsking(t *testing.T) {
 func TestDialWithoutAnswerIsCleanedUpAfterThreeMinutes(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opDial] = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.pass(timeoutDial - time.Second)
 	w.bearer(Shared, BearerConnecting)
 	w.never(opHangUp)
@@ -184,8 +180,7 @@ func TestActivatingIsAnsweredLaterByANotice(t *testing.T) {
 	} {
 		w := newWorld(t)
 		w.refuse["internet"] = bearerState{state: contextActivating}
-		w.event(specChanged{wish(internet)})
-		w.event(devicesSeen{[]node{testNode("0")}})
+		w.begin(wish(internet))
 		w.bearer(Shared, BearerConnecting)
 		w.event(c.end)
 		if b := w.bearer(Shared, c.want); b.Cause != c.end.cause {
@@ -198,8 +193,7 @@ func TestAddressesThatComeLateAreWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	full := w.ip
 	w.ip = ipConfiguration{ipv6: full.ipv6}
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.bearer(Shared, BearerConnecting) // IPv6 alone is not all that was granted
 	w.pass(2 * time.Second)
 	w.event(full)
@@ -211,8 +205,7 @@ func TestAddressesThatComeLateAreWaitedFor(t *testing.T) {
 func TestMissingFamilyIsGivenUpAfterTwentySeconds(t *testing.T) {
 	w := newWorld(t)
 	w.ip.ipv4 = nil
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.pass(waitIP - time.Second)
 	w.bearer(Shared, BearerConnecting)
 	w.pass(time.Second)
@@ -225,8 +218,7 @@ func TestIPv4AloneIsUpAtOnceAndIPv6FollowsInPlace(t *testing.T) {
 	w := newWorld(t)
 	full := w.ip
 	w.ip.ipv6 = nil
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	since := w.bearer(Shared, BearerUp).Since
 	w.pass(time.Second)
 	w.event(full)
@@ -239,8 +231,7 @@ func TestIPv4AloneIsUpAtOnceAndIPv6FollowsInPlace(t *testing.T) {
 func TestBearerWithoutAnyAddressIsGivenUp(t *testing.T) {
 	w := newWorld(t)
 	w.ip = ipConfiguration{}
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.pass(waitIP)
 	if b := w.bearer(Shared, BearerFailed); b.Error == "" {
 		t.Fatalf("bearer %+v", b)
@@ -272,8 +263,7 @@ func TestAddressChangedByTheNetworkIsFollowedInPlace(t *testing.T) {
 func TestLiveBearerIsAdoptedAfterRestart(t *testing.T) {
 	w := newWorld(t)
 	w.up[0], w.run[0] = internet, internet
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	if b := w.bearer(Shared, BearerUp); !b.Adopted || b.InForce != internet || b.IPv4 == nil {
 		t.Fatalf("bearer %+v", b)
 	}
@@ -286,8 +276,7 @@ func TestLiveBearerThatIsNotTheWishIsReplaced(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.up[0], w.run = tether, record
-			w.event(specChanged{wish(internet)})
-			w.event(devicesSeen{[]node{testNode("0")}})
+			w.begin(wish(internet))
 			w.times(opHangUp, 1)
 			w.times(opDial, 1)
 			if b := w.bearer(Shared, BearerUp); b.Adopted {
@@ -301,8 +290,7 @@ func TestWishThatChangesDuringAdoptionIsComparedAnew(t *testing.T) {
 	w := newWorld(t)
 	w.up[0], w.run[0] = internet, internet
 	w.mute[opRecallRun] = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.event(specChanged{wish(tether)})
 	w.mute[opRecallRun] = false
 	w.release(opRecallRun, runRecord{true}, nil)
@@ -314,8 +302,7 @@ func TestWishThatChangesDuringAdoptionIsComparedAnew(t *testing.T) {
 
 func TestDistinctBearersGetSessionsOfTheirOwn(t *testing.T) {
 	w := newWorld(t)
-	w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}})
 	own, shared := w.bearer(Own, BearerUp), w.bearer(Shared, BearerUp)
 	if shared.Session != 0 || shared.Interface != "wwan0" || own.Session != 1 || own.Interface != "wwan0.1" {
 		t.Fatalf("own %+v, shared %+v", own, shared)
@@ -332,8 +319,7 @@ func TestDistinctBearersGetSessionsOfTheirOwn(t *testing.T) {
 func TestMoreBearersThanSessionsFailWithAReason(t *testing.T) {
 	w := newWorld(t)
 	w.answer[opReadCapabilities] = func(Command) (fact, *failure) { return capabilities{sessions: 1}, nil }
-	w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}})
 	w.bearer(Shared, BearerUp)
 	if b := w.bearer(Own, BearerFailed); b.InForce != internet || b.Error == "" {
 		t.Fatalf("bearer %+v", b)
@@ -354,8 +340,7 @@ func TestBearerOutsideTheWishIsHungUp(t *testing.T) {
 func TestBearerThatComesUpUnaskedIsHungUp(t *testing.T) {
 	w := newWorld(t)
 	w.refuse["internet"] = bearerState{state: contextDeactivated, cause: 26}
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.event(bearerState{state: contextActivated})
 	w.times(opHangUp, 1)
 }
@@ -370,8 +355,7 @@ func TestBearerThatIsNotWishedAnyMoreIsNotWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			w.mute[opDial] = true
-			w.event(specChanged{wish(internet)})
-			w.event(devicesSeen{[]node{testNode("0")}})
+			w.begin(wish(internet))
 			end(w)
 			w.times(opHangUp, 1)
 			if b, ok := w.state.snapshot().Bearers[Shared]; ok && b.State != BearerDown {
@@ -398,8 +382,7 @@ func TestSessionThatIsInBetweenIsHungUpFirst(t *testing.T) {
 	for _, state := range []contextState{contextActivating, contextDeactivating} {
 		w := newWorld(t)
 		w.answer[opReadBearer] = func(c Command) (fact, *failure) { return bearerState{state: state}, nil }
-		w.event(specChanged{wish(internet)})
-		w.event(devicesSeen{[]node{testNode("0")}})
+		w.begin(wish(internet))
 		w.times(opHangUp, 1)
 		w.bearer(Shared, BearerUp)
 	}
@@ -408,16 +391,14 @@ func TestSessionThatIsInBetweenIsHungUpFirst(t *testing.T) {
 func TestModemThatCannotTellOfItsSessionsIsDialled(t *testing.T) {
 	w := newWorld(t)
 	w.answer[opReadBearer] = func(Command) (fact, *failure) { return nil, &failure{reason: reasonUnsupported, text: "no"} }
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.bearer(Shared, BearerUp)
 }
 
 func TestRefusalWithoutCauseSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.refuse["internet"] = bearerState{state: contextDeactivated}
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	if b := w.bearer(Shared, BearerFailed); b.Cause != 0 || b.Error == "" {
 		t.Errorf("bearer %+v", b)
 	}
@@ -446,8 +427,7 @@ func TestNoticesThatMeanNothingHereChangeNothing(t *testing.T) {
 func TestDeactivationDuringTheDialIsJudgedByTheAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opDial] = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.event(bearerState{state: contextDeactivated}) // of the former life
 	w.bearer(Shared, BearerConnecting)
 	w.release(opDial, bearerState{state: contextActivated, family: IPv4v6}, nil)
@@ -460,8 +440,7 @@ func TestBearerOfOneFamilyWaitsForThatFamilyAlone(t *testing.T) {
 	} {
 		w := newWorld(t)
 		w.ip = ip
-		w.event(specChanged{wish(Bearer{APN: "internet", Family: family})})
-		w.event(devicesSeen{[]node{testNode("0")}})
+		w.begin(wish(Bearer{APN: "internet", Family: family}))
 		w.bearer(Shared, BearerUp)
 	}
 }
@@ -471,8 +450,7 @@ func TestSessionsKeepTheirPlacesWhenWishesMove(t *testing.T) {
 	two := func(own, shared Bearer) Spec {
 		return Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: own, Shared: shared}}
 	}
-	w.event(specChanged{two(internet, tether)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(two(internet, tether))
 	w.forget()
 	w.event(specChanged{two(tether, internet)}) // exchanged: nothing has to be dialled
 	w.never(opDial)
@@ -502,8 +480,7 @@ func TestBackOffDoublesUpToItsBound(t *testing.T) {
 
 func TestPurposeThatMovedIsToldWithItsNewBearerWhileTheOldOneEnds(t *testing.T) {
 	w := newWorld(t)
-	w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}})
 	w.mute[opHangUp] = true
 	w.event(specChanged{wish(tether)})
 	if own := w.bearer(Own, BearerUp); own.InForce != tether {

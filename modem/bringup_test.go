@@ -10,8 +10,7 @@ func TestBringUpTakesTheStepsInOrder(t *testing.T) {
 	w := newWorld(t)
 	w.radio.software = false
 	w.packet.state = packetDetached
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	want := []op{opOpen, opReadCapabilities, opReadRadio, opRadioOn, opReadSIM, opReadIdentity,
 		opReadRegistration, opReadPacket, opAttach}
 	if got := w.ops(); len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
@@ -36,8 +35,7 @@ func TestBringUpTakesTheStepsInOrder(t *testing.T) {
 // stuck brings up a session that must come to rest in a phase.
 func stuck(t *testing.T, w *world, want Phase) {
 	t.Helper()
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.phase(want)
 	w.never(opDial)
 }
@@ -191,8 +189,7 @@ func TestDeniedRegistrationKeepsItsCauseAsANumber(t *testing.T) {
 func TestManualRegistrationIsSetToAutomaticOnce(t *testing.T) {
 	w := newWorld(t)
 	w.reg.manual = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.times(opSetAutomatic, 1)
 	w.bearer(Shared, BearerUp)
 }
@@ -213,8 +210,7 @@ func TestModemThatAttachesByItselfNeedsNoCommandForIt(t *testing.T) {
 	w := newWorld(t)
 	w.packet.state = packetDetached
 	w.answer[opAttach] = func(Command) (fact, *failure) { return nil, &failure{reason: reasonUnsupported} }
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.bearer(Shared, BearerUp)
 }
 
@@ -242,8 +238,7 @@ func TestModemThatAgreesToEverythingAndTellsNothingIsNotAskedInALoop(t *testing.
 		w.answer[o] = func(Command) (fact, *failure) { return nil, nil }
 		spec := wish(internet)
 		spec.PIN = "1234"
-		w.event(specChanged{spec})
-		w.event(devicesSeen{[]node{testNode("0")}})
+		w.begin(spec)
 		w.pass(time.Minute)
 		if n := w.count(o); n > 40 {
 			t.Errorf("%s: asked %d times in a minute", o, n)
@@ -322,8 +317,7 @@ func TestChannelThatEndsIsOpenedAgainWithBackOff(t *testing.T) {
 func TestModemThatCrashesOnAQuestionIsNotOpenedInALoop(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opReadRegistration] = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	for range 3600 {
 		if w.phaseIs(PhaseRegister) {
 			w.event(channelLost{"EOF"})
@@ -401,8 +395,7 @@ func TestModemThatLosesItsChannelNowAndThenIsOpenedAtOnceEachTime(t *testing.T) 
 func TestModemThatDoesNotOpenIsUnanswered(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opOpen] = true
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.phase(PhaseOpening)
 	w.pass(timeoutOpen + time.Second)
 	w.phase(PhaseUnanswered)

@@ -67,6 +67,16 @@ func (b *bench) end() {
 	}
 }
 
+// onBench tells a story of a driver that runs from its beginning to its end.
+func onBench(t *testing.T, p *peer, story func(*testing.T, *bench)) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, p)
+		b.run()
+		story(t, b)
+		b.end()
+	})
+}
+
 // after lets time pass and everything come to rest.
 func (b *bench) after(d time.Duration) Status {
 	time.Sleep(d)
@@ -76,9 +86,7 @@ func (b *bench) after(d time.Duration) Status {
 
 func TestDriverBringsAModemIntoService(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		spec := wish(Bearer{APN: "internet", User: "u", Password: "p", Auth: AuthCHAP, Family: IPv4})
 		if err := b.Apply(spec); err != nil {
 			t.Fatal(err)
@@ -116,15 +124,12 @@ func TestDriverBringsAModemIntoService(t *testing.T) {
 		if got := p.list(); got[len(got)-1] != "CLOSE" || got[len(got)-2] != connect {
 			t.Errorf("ended with %v", got[len(got)-2:])
 		}
-		b.end()
 	})
 }
 
 func TestKilledProcessLeavesTheBearerAndTheNextAdoptsIt(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		b.after(time.Second)
 		b.end()
@@ -143,15 +148,12 @@ func TestKilledProcessLeavesTheBearerAndTheNextAdoptsIt(t *testing.T) {
 		if slices.Contains(p.list(), "OPEN") {
 			t.Error("OPEN on an open channel, which may end its bearers")
 		}
-		b.end()
 	})
 }
 
 func TestAnotherWishAfterARestartIsDialled(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		b.after(time.Second)
 		b.end()
@@ -160,15 +162,12 @@ func TestAnotherWishAfterARestartIsDialled(t *testing.T) {
 		if got := b.after(time.Second).Bearers[Shared]; got.State != BearerUp || got.Adopted || p.apn != "tether" {
 			t.Fatalf("bearer %+v with %q", got, p.apn)
 		}
-		b.end()
 	})
 }
 
 func TestIndicationsAreFollowed(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		b.after(time.Second)
 		p.mu.Lock()
@@ -189,15 +188,12 @@ func TestIndicationsAreFollowed(t *testing.T) {
 		if s := b.after(0); s.Phase != PhaseRoaming || s.Bearers[Shared].State != BearerDown {
 			t.Errorf("phase %s, bearer %+v", s.Phase, s.Bearers[Shared])
 		}
-		b.end()
 	})
 }
 
 func TestModemThatGoesAwayAndComesBackIsServedAgain(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		b.after(time.Second)
 		removeModem(t, b.root, "1-1", "cdc-wdm0")
@@ -210,7 +206,6 @@ func TestModemThatGoesAwayAndComesBackIsServedAgain(t *testing.T) {
 		if s := b.after(lookHeard + time.Second); s.Bearers[Shared].State != BearerUp || s.Bearers[Shared].Interface != "wwan1" {
 			t.Fatalf("phase %s, bearer %+v", s.Phase, s.Bearers[Shared])
 		}
-		b.end()
 	})
 }
 
@@ -248,23 +243,18 @@ func TestWrongPINIsSentOnceInALifetimeOfTheDisk(t *testing.T) {
 func TestRefusedDialTellsItsCause(t *testing.T) {
 	p := newPeer(t)
 	p.reject = 33
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		if got := b.after(time.Second).Bearers[Shared]; got.State != BearerFailed || got.Cause != 33 || got.InForce != internet {
 			t.Errorf("bearer %+v", got)
 		}
-		b.end()
 	})
 }
 
 func TestDialWithoutAnswerIsHungUpOnTheWire(t *testing.T) {
 	p := newPeer(t)
 	p.deaf = true
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		if got := b.after(timeoutDial - time.Second).Bearers[Shared]; got.State != BearerConnecting {
 			t.Errorf("bearer %+v", got)
@@ -282,16 +272,13 @@ func TestDialWithoutAnswerIsHungUpOnTheWire(t *testing.T) {
 		if got := b.after(redialFirst).Bearers[Shared]; got.State != BearerUp {
 			t.Errorf("bearer %+v", got)
 		}
-		b.end()
 	})
 }
 
 func TestWishThatChangesDuringASilentDialIsDialledAtOnce(t *testing.T) {
 	p := newPeer(t)
 	p.deaf = true
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		b.after(time.Second)
 		p.mu.Lock()
@@ -301,16 +288,13 @@ func TestWishThatChangesDuringASilentDialIsDialledAtOnce(t *testing.T) {
 		if got := b.after(time.Second).Bearers[Shared]; got.State != BearerUp || p.apn != "tether" {
 			t.Errorf("bearer %+v with %q", got, p.apn)
 		}
-		b.end()
 	})
 }
 
 func TestWishesThatChangeAllTheTimeDoNotChokeTheChannel(t *testing.T) {
 	p := newPeer(t)
 	p.deaf = true
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		for n := range uint32(4 * maxSlots) { // more than may be under way at once
 			b.Apply(wish(Bearer{APN: "internet", Family: IPv4, Attempt: n}))
 			b.after(time.Second)
@@ -320,7 +304,6 @@ func TestWishesThatChangeAllTheTimeDoNotChokeTheChannel(t *testing.T) {
 		p.mu.Unlock()
 		b.Apply(wish(tether))
 		b.shared(BearerUp)
-		b.end()
 	})
 }
 
@@ -344,9 +327,7 @@ func TestRunEndsAtOnceWhateverIsUnderWay(t *testing.T) {
 
 func TestApplyOfTheSameWishChangesNothing(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		b.Apply(wish(internet))
 		b.after(time.Second)
 		n, did := b.changes.Load(), len(p.list())
@@ -355,7 +336,6 @@ func TestApplyOfTheSameWishChangesNothing(t *testing.T) {
 		if b.changes.Load() != n || len(p.list()) != did {
 			t.Errorf("changes %d to %d, commands %v", n, b.changes.Load(), p.list()[did:])
 		}
-		b.end()
 	})
 }
 
@@ -470,9 +450,7 @@ func TestBurstsOfDeviceEventsAreOneLook(t *testing.T) {
 
 func TestNodeThatCannotBeOpenedIsTriedAgain(t *testing.T) {
 	p := newPeer(t)
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, p)
-		b.run()
+	onBench(t, p, func(t *testing.T, b *bench) {
 		works := b.dial
 		var broken atomic.Bool
 		broken.Store(true)
@@ -490,7 +468,6 @@ func TestNodeThatCannotBeOpenedIsTriedAgain(t *testing.T) {
 		if s := b.after(2 * time.Minute); s.Phase != PhaseReady {
 			t.Errorf("phase %s", s.Phase)
 		}
-		b.end()
 	})
 }
 

@@ -78,14 +78,15 @@ func (r *runner) closeChannel(graceful bool, then func()) {
 		return
 	}
 	r.work.Go(func() {
-		l.close(graceful, r.opts.Log)
+		l.close(r.ctx, graceful, r.opts.Log)
 		if then != nil {
 			then()
 		}
 	})
 }
 
-func (l *link) close(graceful bool, log *slog.Logger) {
+// close ends the opening. The end of ctx ends its patience with a silent modem.
+func (l *link) close(ctx context.Context, graceful bool, log *slog.Logger) {
 	l.cancel()
 	<-l.opened
 	l.ending.Do(func() {
@@ -93,7 +94,7 @@ func (l *link) close(graceful bool, log *slog.Logger) {
 		if l.end == nil {
 			return
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), timeoutClose-time.Second)
+		ctx, cancel := context.WithTimeout(ctx, timeoutClose-time.Second)
 		defer cancel()
 		if err := l.end.close(ctx, graceful); err != nil {
 			log.Info("modem close", "err", err)

@@ -99,8 +99,7 @@ func TestRefusedPINIsNeverSentAgainByItself(t *testing.T) {
 	w.pin.tries = 3 // somebody unlocked it in a phone
 	w.event(devicesSeen{nil})
 	w.state = State{} // and the process was restarted
-	w.event(specChanged{withPIN("9999", false)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(withPIN("9999", false))
 	w.pass(time.Hour)
 	w.times(opEnterPIN, 1)
 }
@@ -142,8 +141,7 @@ func TestPowerCutWhileThePINIsSentLeadsToNoSecondTry(t *testing.T) {
 	w.event(specChanged{withPIN("1234", false)})
 	w.times(opEnterPIN, 1)
 	w.state, w.open = State{}, nil
-	w.event(specChanged{withPIN("1234", false)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(withPIN("1234", false))
 	w.pass(time.Hour)
 	w.times(opEnterPIN, 1)
 	w.phase(PhasePIN)

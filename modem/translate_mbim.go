@@ -2,6 +2,8 @@ package modem
 
 import (
 	"math"
+	"net/netip"
+	"slices"
 
 	"github.com/tetherd/tetherd/modem/mbim"
 )
@@ -146,8 +148,16 @@ func connection(c mbim.Connection) bearerState {
 }
 
 func ipConfig(f mbim.IPFamily) *IPConfig {
-	if len(f.Addresses) == 0 {
+	hosts := slices.DeleteFunc(slices.Clone(f.Addresses), func(p netip.Prefix) bool { return !isHost(p) })
+	if len(hosts) == 0 {
 		return nil
 	}
-	return &IPConfig{Addresses: f.Addresses, Gateway: f.Gateway, DNS: f.DNS, MTU: int(min(f.MTU, math.MaxUint16))}
+	return &IPConfig{Addresses: hosts, Gateway: f.Gateway, DNS: f.DNS, MTU: int(min(f.MTU, math.MaxUint16))}
+}
+
+// isHost says that an address can be a host's: what else a modem may tell would be
+// taken for a network that everything collides with.
+func isHost(p netip.Prefix) bool {
+	a := p.Addr()
+	return p.Bits() > 0 && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }

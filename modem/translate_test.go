@@ -253,3 +253,23 @@ func TestBearerInTheWordsOfMBIM(t *testing.T) {
 		}
 	}
 }
+
+// TestAddressesThatNoHostHasAreNotTaken: a modem that tells nonsense gives no family,
+// or the LAN would be moved out of the way of the whole world.
+func TestAddressesThatNoHostHasAreNotTaken(t *testing.T) {
+	prefixes := func(texts ...string) (out []netip.Prefix) {
+		for _, text := range texts {
+			out = append(out, netip.MustParsePrefix(text))
+		}
+		return out
+	}
+	for _, text := range []string{"0.0.0.0/32", "127.0.0.1/8", "224.0.0.5/32", "10.1.2.3/0", "255.255.255.255/32"} {
+		if c := ipConfig(mbim.IPFamily{Addresses: prefixes(text)}); c != nil {
+			t.Errorf("%s is taken: %+v", text, c)
+		}
+	}
+	c := ipConfig(mbim.IPFamily{Addresses: prefixes("0.0.0.0/32", "10.1.2.3/32")})
+	if c == nil || !slices.Equal(c.Addresses, prefixes("10.1.2.3/32")) {
+		t.Errorf("%+v", c)
+	}
+}

@@ -73,11 +73,17 @@ func wish(b Bearer) Spec {
 // ready brings a healthy session to a bearer that is up.
 func ready(t testing.TB) *world {
 	w := newWorld(t)
-	w.event(specChanged{wish(internet)})
-	w.event(devicesSeen{[]node{testNode("0")}})
+	w.begin(wish(internet))
 	w.phase(PhaseReady)
 	w.bearer(Shared, BearerUp)
 	return w
+}
+
+// begin tells the session a wish, and then of a modem.
+func (w *world) begin(s Spec) {
+	w.t.Helper()
+	w.event(specChanged{s})
+	w.event(devicesSeen{[]node{testNode("0")}})
 }
 
 // event gives the session a fact of the present opening and lets the modem act.

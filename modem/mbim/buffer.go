@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
+	"unicode"
 	"unicode/utf16"
 )
 
@@ -135,7 +137,8 @@ func (r *Reader) BytesSwapped() []byte {
 }
 
 // Text reads a reference to a UTF-16LE string. It ends at the first NUL, which
-// the specification does not have but firmware does.
+// the specification does not have but firmware does. Characters that cannot be
+// printed are left out.
 func (r *Reader) Text() string {
 	data := r.Bytes()
 	units := make([]uint16, 0, len(data)/2)
@@ -146,7 +149,16 @@ func (r *Reader) Text() string {
 		}
 		units = append(units, unit)
 	}
-	return string(utf16.Decode(units))
+	return strings.Map(printable, string(utf16.Decode(units)))
+}
+
+// printable drops what could command a terminal or break a line: names come from
+// the air.
+func printable(r rune) rune {
+	if unicode.IsPrint(r) {
+		return r
+	}
+	return -1
 }
 
 // Refs reads count references (offset, length) to structures and returns a reader

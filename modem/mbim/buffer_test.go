@@ -37,6 +37,7 @@ func TestReaderText(t *testing.T) {
 		"terminated and padded":  {[]byte{8, 0, 0, 0, 8, 0, 0, 0, 'o', 0, 0, 0, 'k', 0, 0, 0}, "o"},
 		"high bytes":             {[]byte{8, 0, 0, 0, 4, 0, 0, 0, 0x2F, 0x04, 0xAC, 0x20}, "Я€"},
 		"surrogates":             {[]byte{8, 0, 0, 0, 4, 0, 0, 0, 0x3D, 0xD8, 0x00, 0xDE}, "😀"},
+		"commands to a terminal": {[]byte{8, 0, 0, 0, 8, 0, 0, 0, 'o', 0, 0x1B, 0, 0x07, 0, 'k', 0}, "ok"},
 		"half a surrogate":       {[]byte{8, 0, 0, 0, 2, 0, 0, 0, 0x3D, 0xD8}, "\uFFFD"},
 		"odd length":             {[]byte{8, 0, 0, 0, 3, 0, 0, 0, 'o', 0, 'k'}, "o"},
 		"none":                   {[]byte{0, 0, 0, 0, 0, 0, 0, 0}, ""},
