@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +26,7 @@ type daemon struct {
 	root    string // root of the made-up sysfs
 	ns      *netns.NS
 	spawn   spawner
-	log     *bytes.Buffer // what it printed; read only after it has ended
+	log     *tail // the end of what it printed
 	verbose bool
 
 	cmd     *exec.Cmd

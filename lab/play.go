@@ -22,7 +22,7 @@ func Play(ctx context.Context, s *Scenario, program string, verbose bool, out io
 	defer func() { err = errors.Join(err, w.Close()) }()
 	for _, step := range s.Story {
 		begun := time.Now()
-		note, err := steps[step.Words[0]](ctx, w, step.Words[1:])
+		note, err := steps[step.Words[0]].do(ctx, w, step.Words[1:])
 		if err != nil {
 			fmt.Fprintf(out, "%8s  %s: FAILED\n", seconds(time.Since(begun)), step)
 			return fmt.Errorf("line %d: %s: %w", step.Line, step, errors.Join(err, w.tail()))

@@ -99,6 +99,11 @@ func ParseScenario(text []byte) (*Scenario, error) {
 			faults = append(faults, fmt.Errorf("line %d: there is no section %q", first-1, f.Name))
 		}
 	}
+	for _, st := range s.Story {
+		if err := s.check(st); err != nil {
+			faults = append(faults, fmt.Errorf("line %d: %w", st.Line, err))
+		}
+	}
 	if _, ok := s.SIMs[s.SIM]; s.SIM != "" && !ok {
 		faults = append(faults, fmt.Errorf("insert %s: there is no such SIM", s.SIM))
 	}
@@ -117,9 +122,6 @@ func firstLine(text []byte, f txtar.File) int {
 func (s *Scenario) readStory(first int, data []byte) (faults []error) {
 	list, faults := statements(first, data)
 	for _, st := range list {
-		if _, ok := steps[st.words[0]]; !ok {
-			faults = append(faults, fmt.Errorf("line %d: there is no step %q", st.line, st.words[0]))
-		}
 		if len(st.inner) > 0 {
 			faults = append(faults, fmt.Errorf("line %d: steps are not indented", st.inner[0].line))
 		}

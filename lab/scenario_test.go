@@ -28,6 +28,10 @@ func TestFaultsAreNamed(t *testing.T) {
 		"number out of range": {"T\n-- operator --\napn x\n    refuse 300\n-- story --\nstart\n", "line 4: refuse"},
 		"attribute of nobody": {"T\n-- operator --\n    mtu 1400\n-- story --\nstart\n", "line 3: nothing stands above"},
 		"unknown step":        {"T\n-- story --\nstart\ndance\n", `line 4: there is no step "dance"`},
+		"wrong expectation":   {"T\n-- story --\nstart\nexpect onlin\n", `line 4: expect: there is no "onlin"`},
+		"unknown config":      {"T\n-- story --\nconfig other\n", "line 3: there is no section 'tetherd other'"},
+		"missing words":       {"T\n-- story --\nfetch client1\n", "line 3: fetch takes 2 to 3 words, has 1"},
+		"wrong duration":      {"T\n-- story --\nsilent 5\n", "line 3: time: missing unit"},
 		"open quote":          {"T\n-- operator --\nnetwork 26201 'X\n-- story --\nstart\n", "line 3: a quote is not closed"},
 		"unknown SIM":         {"T\n-- operator --\ninsert b\n-- story --\nstart\n", "insert b: there is no such SIM"},
 	} {

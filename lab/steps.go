@@ -14,43 +14,70 @@ import (
 	"github.com/tetherd/tetherd/lab/simmodem"
 )
 
-// step carries out one line of a story. What it returns as text is printed behind
-// the line.
-type step func(ctx context.Context, w *World, args []string) (note string, err error)
+// step carries out one kind of line of a story. What do returns as text is printed
+// behind the line.
+type step struct {
+	least, most int // number of words behind the first
+	do          func(ctx context.Context, w *World, args []string) (note string, err error)
+}
+
+// many is more words than any line has.
+const many = 64
 
 // steps are all the words that a story's line may begin with.
 var steps = map[string]step{
-	"start":       startStep,
-	"stop":        stopStep,
-	"kill":        func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGKILL) },
-	"kill-after":  killAfterStep,
-	"hand-over":   func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGUSR2) },
-	"config":      configStep,
-	"plug":        plugStep,
-	"unplug":      func(_ context.Context, w *World, _ []string) (string, error) { return "", w.unplug() },
-	"insert":      insertStep,
-	"eject":       func(_ context.Context, w *World, _ []string) (string, error) { w.modem.RemoveSIM(); return "", nil },
-	"register":    registerStep,
-	"network":     networkStep,
-	"drop":        dropStep,
-	"address":     addressStep,
-	"silent":      silentStep,
-	"reset":       func(ctx context.Context, w *World, _ []string) (string, error) { return "", w.reset() },
-	"lease":       leaseStep,
-	"fetch":       fetchStep,
-	"resolve":     resolveStep,
-	"download":    downloadStep,
-	"downloading": downloadingStep,
-	"run":         runStep,
-	"expect":      expectStep,
+	"start":       {0, many, startStep},
+	"stop":        {0, 0, stopStep},
+	"kill":        {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGKILL) }},
+	"kill-after":  {1, 1, killAfterStep},
+	"hand-over":   {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGUSR2) }},
+	"config":      {1, 1, configStep},
+	"plug":        {0, 1, plugStep},
+	"unplug":      {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.unplug() }},
+	"insert":      {1, 1, insertStep},
+	"eject":       {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { w.modem.RemoveSIM(); return "", nil }},
+	"register":    {1, 2, registerStep},
+	"network":     {2, 4, networkStep},
+	"drop":        {1, 1, dropStep},
+	"address":     {1, 1, addressStep},
+	"silent":      {1, 1, silentStep},
+	"reset":       {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.reset() }},
+	"lease":       {1, 1, leaseStep},
+	"fetch":       {2, 3, fetchStep},
+	"resolve":     {2, 3, resolveStep},
+	"download":    {1, 1, downloadStep},
+	"downloading": {1, 1, downloadingStep},
+	"run":         {2, many, runStep},
+	"expect":      {1, many, expectStep},
 }
 
-// need checks the number of words.
-func need(args []string, least, most int) error {
-	if len(args) < least || len(args) > most {
-		return fmt.Errorf("takes %d to %d words, has %d", least, most, len(args))
+// check finds what could only fail when the step is played.
+func (s *Scenario) check(st Step) (err error) {
+	kind, ok := steps[st.Words[0]]
+	if !ok {
+		return fmt.Errorf("there is no step %q", st.Words[0])
 	}
-	return nil
+	args := st.Words[1:]
+	if len(args) < kind.least || len(args) > kind.most {
+		return fmt.Errorf("%s takes %d to %d words, has %d", st.Words[0], kind.least, kind.most, len(args))
+	}
+	switch st.Words[0] {
+	case "expect":
+		_, err = parseExpectation(args)
+	case "silent":
+		_, err = time.ParseDuration(args[0])
+	case "address":
+		_, err = netip.ParsePrefix(args[0])
+	case "config":
+		if _, ok := s.Configs[args[0]]; !ok {
+			err = fmt.Errorf("there is no section 'tetherd %s'", args[0])
+		}
+	case "insert":
+		if _, ok := s.SIMs[args[0]]; !ok {
+			err = fmt.Errorf("there is no SIM %q", args[0])
+		}
+	}
+	return err
 }
 
 func startStep(_ context.Context, w *World, args []string) (string, error) {
@@ -90,14 +117,7 @@ func killAfterStep(ctx context.Context, w *World, args []string) (string, error)
 }
 
 func configStep(_ context.Context, w *World, args []string) (string, error) {
-	if err := need(args, 1, 1); err != nil {
-		return "", err
-	}
-	text, ok := w.scenario.Configs[args[0]]
-	if !ok {
-		return "", fmt.Errorf("there is no section 'tetherd %s'", args[0])
-	}
-	return "", w.daemon.configure(text)
+	return "", w.daemon.configure(w.scenario.Configs[args[0]])
 }
 
 func plugStep(_ context.Context, w *World, args []string) (string, error) {
@@ -112,14 +132,7 @@ func plugStep(_ context.Context, w *World, args []string) (string, error) {
 }
 
 func insertStep(_ context.Context, w *World, args []string) (string, error) {
-	if err := need(args, 1, 1); err != nil {
-		return "", err
-	}
-	sim, ok := w.scenario.SIMs[args[0]]
-	if !ok {
-		return "", fmt.Errorf("there is no SIM %q", args[0])
-	}
-	w.modem.InsertSIM(sim)
+	w.modem.InsertSIM(w.scenario.SIMs[args[0]])
 	return "", nil
 }
 
@@ -153,9 +166,6 @@ func dropStep(_ context.Context, w *World, args []string) (string, error) {
 }
 
 func addressStep(_ context.Context, w *World, args []string) (string, error) {
-	if err := need(args, 1, 1); err != nil {
-		return "", err
-	}
 	p, err := netip.ParsePrefix(args[0])
 	if err != nil {
 		return "", err
@@ -172,9 +182,6 @@ func addressStep(_ context.Context, w *World, args []string) (string, error) {
 }
 
 func silentStep(_ context.Context, w *World, args []string) (string, error) {
-	if err := need(args, 1, 1); err != nil {
-		return "", err
-	}
 	d, err := time.ParseDuration(args[0])
 	if err != nil {
 		return "", err
@@ -184,7 +191,7 @@ func silentStep(_ context.Context, w *World, args []string) (string, error) {
 }
 
 func leaseStep(ctx context.Context, w *World, args []string) (string, error) {
-	c, _, err := w.client(args, 1, 1)
+	c, _, err := w.client(args)
 	if err != nil {
 		return "", err
 	}
@@ -192,7 +199,7 @@ func leaseStep(ctx context.Context, w *World, args []string) (string, error) {
 }
 
 func fetchStep(ctx context.Context, w *World, args []string) (string, error) {
-	c, args, err := w.client(args, 2, 3)
+	c, args, err := w.client(args)
 	if err != nil {
 		return "", err
 	}
@@ -207,7 +214,7 @@ func fetchStep(ctx context.Context, w *World, args []string) (string, error) {
 }
 
 func resolveStep(ctx context.Context, w *World, args []string) (string, error) {
-	c, args, err := w.client(args, 2, 3)
+	c, args, err := w.client(args)
 	if err != nil {
 		return "", err
 	}
@@ -224,7 +231,7 @@ func resolveStep(ctx context.Context, w *World, args []string) (string, error) {
 }
 
 func downloadStep(ctx context.Context, w *World, args []string) (string, error) {
-	c, _, err := w.client(args, 1, 1)
+	c, _, err := w.client(args)
 	if err != nil {
 		return "", err
 	}
@@ -232,7 +239,7 @@ func downloadStep(ctx context.Context, w *World, args []string) (string, error) 
 }
 
 func downloadingStep(ctx context.Context, w *World, args []string) (string, error) {
-	c, _, err := w.client(args, 1, 1)
+	c, _, err := w.client(args)
 	if err != nil {
 		return "", err
 	}
@@ -240,9 +247,6 @@ func downloadingStep(ctx context.Context, w *World, args []string) (string, erro
 }
 
 func runStep(ctx context.Context, w *World, args []string) (string, error) {
-	if len(args) < 2 {
-		return "", errors.New("run where, and what?")
-	}
 	if c, ok := w.clients[args[0]]; ok {
 		_, err := c.run(ctx, args[1], args[2:]...)
 		return "", err

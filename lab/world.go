@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func (w *World) layOut(program string, verbose bool) error {
 	}
 	w.daemon = &daemon{
 		program: program, dir: w.dir, root: filepath.Join(w.dir, "root"), ns: w.spaces["gateway"], spawn: w.spawn,
-		log: new(bytes.Buffer), verbose: verbose, news: make(chan struct{}),
+		log: new(tail), verbose: verbose, news: make(chan struct{}),
 	}
 	text, ok := w.scenario.Configs[""]
 	if !ok {
@@ -155,11 +154,8 @@ func (w *World) reset() error {
 	return w.plugged.Reset(500 * time.Millisecond)
 }
 
-// client finds the client that a step names first and checks the number of words.
-func (w *World) client(args []string, least, most int) (*client, []string, error) {
-	if err := need(args, least, most); err != nil {
-		return nil, nil, err
-	}
+// client finds the client that a step names first.
+func (w *World) client(args []string) (*client, []string, error) {
 	c, ok := w.clients[args[0]]
 	if !ok {
 		return nil, nil, fmt.Errorf("there is no client %q", args[0])
@@ -217,8 +213,7 @@ func (w *World) tail() error {
 	if w.daemon.cmd != nil {
 		_ = w.daemon.end(9) // it is being given up
 	}
-	all := strings.Split(strings.TrimSpace(w.daemon.log.String()), "\n")
-	return fmt.Errorf("the modem's last events:\n%s\ntetherd's last words:\n%s", w.commands.tail(), strings.Join(all[max(0, len(all)-lines):], "\n"))
+	return fmt.Errorf("the modem's last events:\n%s\ntetherd's last words:\n%s", w.commands.tail(), w.daemon.log.lines(lines))
 }
 
 // Close ends every process that the world started and removes its folder.

@@ -13,27 +13,29 @@ import (
 	"time"
 )
 
-func TestMain(m *testing.M) { Main(m) }
-
-// deed is what the binary's TestDeed is to do, when another test executes it as go
-// test would.
+// deed is what the binary is to do when a test executes it as go test would. Only
+// then does it move, so that the verdicts on Main do not pass through it.
 const deed = "NSTEST_DEED"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(deed) != "" {
+		Main(m)
+	}
+	os.Exit(m.Run())
+}
 
 // outer is this binary, not yet in namespaces, bound to one deed.
 func outer(t *testing.T, what string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, markMain) && !strings.HasPrefix(v, markAlone) {
-			cmd.Env = append(cmd.Env, v)
-		}
-	}
-	cmd.Env = append(cmd.Env, deed+"="+what)
+	cmd.Env = append(os.Environ(), deed+"="+what)
 	return cmd
 }
 
 func TestDeed(t *testing.T) {
 	switch os.Getenv(deed) {
+	case "look":
+		lookAround(t)
 	case "fail":
 		t.Error("asked to fail")
 	case "exit":
@@ -46,7 +48,8 @@ func TestDeed(t *testing.T) {
 	}
 }
 
-func TestTheWholeBinaryIsInside(t *testing.T) {
+// lookAround checks that who started the binary shares neither network nor mounts.
+func lookAround(t *testing.T) {
 	for _, kind := range []string{"net", "mnt"} {
 		own, err := os.Readlink("/proc/self/ns/" + kind)
 		if err != nil {
@@ -54,19 +57,24 @@ func TestTheWholeBinaryIsInside(t *testing.T) {
 		}
 		parent, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", os.Getppid(), kind))
 		if err != nil || own == parent {
-			t.Errorf("it shares %s with who started it, %v", own, err)
+			t.Fatalf("it shares %s with who started it, %v", own, err)
 		}
 	}
 	if got := names(t); got != "lo" {
 		t.Errorf("interfaces %s", got)
 	}
-	Run(t, "ping -q -c1 -W5 127.0.0.1")
 	dir := t.TempDir()
-	Run(t, "mount -t tmpfs tmpfs "+dir)
-	t.Cleanup(func() { Run(t, "umount "+dir) })
+	Run(t, "ping -q -c1 -W5 127.0.0.1", "mount -t tmpfs tmpfs "+dir)
+	defer Run(t, "umount "+dir)
 	seen, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", os.Getppid()))
 	if err != nil || strings.Contains(string(seen), dir) {
 		t.Errorf("a mount is seen from outside, %v", err)
+	}
+}
+
+func TestTheWholeBinaryIsInside(t *testing.T) {
+	if out, err := outer(t, "look", "-test.run=^TestDeed$").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -86,11 +94,13 @@ func TestTheExitCodeIsPassedOn(t *testing.T) {
 
 func TestTheTestsDieWithWhoStartedThem(t *testing.T) {
 	cmd := outer(t, "wait", "-test.run=^TestDeed$")
-	in, err := cmd.StdinPipe() // what the tests wait for, never to come
+	never, in, err := os.Pipe() // what the tests wait for
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer never.Close()
 	defer in.Close()
+	cmd.Stdin = never
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -117,15 +127,15 @@ func TestTheTestsDieWithWhoStartedThem(t *testing.T) {
 func FuzzWhereItRuns(f *testing.F) {
 	f.Add(1)
 	f.Fuzz(func(t *testing.T, _ int) {
+		notes := os.Getenv(deed)
+		if notes == "" {
+			return
+		}
 		if got := names(t); got != "lo" {
 			t.Errorf("interfaces %s", got)
 		}
-		note := os.Getenv(deed)
-		if filepath.IsAbs(note) {
-			name := filepath.Join(note, fmt.Sprint(os.Getpid()))
-			if err := os.WriteFile(name, nil, 0o600); err != nil {
-				t.Error(err)
-			}
+		if err := os.WriteFile(filepath.Join(notes, fmt.Sprint(os.Getpid())), nil, 0o600); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -23,7 +23,7 @@ type Arch struct {
 var arches = []Arch{
 	{
 		Name: "amd64", GoEnv: []string{"GOARCH=amd64"}, kernel: "linux-image-amd64",
-		qemu:   []string{"qemu-system-x86_64", "-M", "pc", "-cpu", "max,arch-capabilities=off"},
+		qemu:   []string{"qemu-system-x86_64", "-M", "pc"},
 		serial: "virtio-serial-pci", bus: "virtio_pci", tty: "ttyS0",
 	},
 	{
@@ -54,15 +54,6 @@ func Names() []string {
 		names = append(names, a.Name)
 	}
 	return names
-}
-
-// accelerators are the ways to run it on this host, the best first; QEMU takes the
-// first that works.
-func (a Arch) accelerators() []string {
-	if a.Name == runtime.GOARCH {
-		return []string{"-accel", "kvm", "-accel", "tcg,thread=multi"}
-	}
-	return []string{"-accel", "tcg,thread=multi"}
 }
 
 // processors is how many the machine gets: malta has one, and is given no more.

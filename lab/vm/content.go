@@ -15,6 +15,7 @@ var userland = []supply{
 	{pkg: "kmod", commands: []string{"modprobe", "rmmod", "lsmod"}},
 	{pkg: "util-linux", commands: []string{"nsenter", "unshare"}},
 	{pkg: "mount", commands: []string{"mount", "umount"}},
+	{pkg: "procps", commands: []string{"sysctl"}},
 	{pkg: "netbase", files: []string{"etc/protocols", "etc/services"}},
 	// The network, as tests lay it out and look at it.
 	{pkg: "iproute2", commands: []string{"ip", "tc", "bridge"}},
@@ -23,7 +24,6 @@ var userland = []supply{
 	{pkg: "tcpdump", commands: []string{"tcpdump"}},
 	{pkg: "iputils-ping", commands: []string{"ping"}},
 	{pkg: "curl", commands: []string{"curl"}},
-	{pkg: "bind9-dnsutils", commands: []string{"dig"}},
 	// Clients of the gateway.
 	{pkg: "udhcpc", commands: []string{"udhcpc"}},
 	{pkg: "isc-dhcp-client", commands: []string{"dhclient"}},

@@ -30,7 +30,10 @@ type Image struct {
 // made it if need be. Progress is told to out. Processes that share a cache wait for
 // each other.
 func Prepare(arch Arch, cache string, out io.Writer) (*Image, error) {
-	dir := filepath.Join(cache, arch.Name)
+	dir, err := filepath.Abs(filepath.Join(cache, arch.Name))
+	if err != nil {
+		return nil, fmt.Errorf("vm: image cache: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("vm: image cache: %w", err)
 	}

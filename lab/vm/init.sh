@@ -11,7 +11,8 @@ busybox --install -s /applets
 hostname gateway
 ip link set lo up
 
-modprobe -a @BUS@ virtio_console
+# Most modules come when the kernel asks for them; these have no one to ask.
+modprobe -a @BUS@ virtio_console tun
 port=
 until [ "$port" ]; do
 	for p in /sys/class/virtio-ports/*; do

@@ -21,6 +21,7 @@ type Job struct {
 	Files  []File
 	Output io.Writer     // gets what the job prints
 	Memory int           // MiB; 0 is 512, at most what the machine can have
+	KVM    bool          // do not emulate; only where this machine's processor can and is of the same kind
 	Limit  time.Duration // of the whole life of the machine; required
 }
 

@@ -21,7 +21,7 @@ type deb struct {
 // store is the cache of one architecture's packages, with an apt state of its own:
 // neither the packages nor the lists of this machine are touched.
 type store struct {
-	dir  string
+	dir  string // absolute: apt-get would look below its own
 	arch string
 	want []string // package names
 }
@@ -41,7 +41,8 @@ func (s store) packages() ([]deb, error) {
 	// The lists may be incomplete while a mirror is being renewed, although all that
 	// is wanted can be had: what counts is whether resolving and downloading work.
 	_, stale := s.apt("update")
-	uris, err := s.apt("install", "--print-uris")
+	// It leaves out what it has, so for this it is shown an empty folder.
+	uris, err := s.apt("install", "--print-uris", "-o", "Dir::Cache::archives="+filepath.Join(s.dir, "none"))
 	if err != nil {
 		return nil, fmt.Errorf("vm: resolve packages for %s: %w", s.arch, errors.Join(err, stale))
 	}
@@ -88,8 +89,8 @@ func (s store) known() ([]deb, bool) {
 }
 
 func (s store) prepare() error {
-	for _, d := range []string{filepath.Join(s.dir, "lists", "partial"), filepath.Join(s.archives(), "partial")} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
+	for _, d := range []string{"lists", "archives", "none"} {
+		if err := os.MkdirAll(filepath.Join(s.dir, d, "partial"), 0o755); err != nil {
 			return err
 		}
 	}
@@ -98,16 +99,12 @@ func (s store) prepare() error {
 
 // apt runs apt-get with the store's own state and the machine's own sources and keys.
 func (s store) apt(verb string, flags ...string) (string, error) {
-	dir, err := filepath.Abs(s.dir)
-	if err != nil {
-		return "", err
-	}
 	args := []string{"--quiet=2", verb}
 	for _, o := range []string{
 		"APT::Architecture=" + s.arch, "APT::Architectures=" + s.arch,
 		"APT::Install-Recommends=false", "APT::Sandbox::User=root",
-		"Dir::State::Lists=" + filepath.Join(dir, "lists"), "Dir::State::status=" + filepath.Join(dir, "status"),
-		"Dir::Cache=" + dir, "Dir::Cache::archives=" + filepath.Join(dir, "archives"),
+		"Dir::State::Lists=" + filepath.Join(s.dir, "lists"), "Dir::State::status=" + filepath.Join(s.dir, "status"),
+		"Dir::Cache=" + s.dir, "Dir::Cache::archives=" + s.archives(),
 		"Acquire::Languages=none", "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
 	} {
 		args = append(args, "-o", o)

@@ -91,8 +91,11 @@ func (i *Image) command(job Job, initramfs string) *exec.Cmd {
 	if i.Arch.most > 0 {
 		memory = min(memory, i.Arch.most)
 	}
-	line := append(i.Arch.qemu[:len(i.Arch.qemu):len(i.Arch.qemu)], i.Arch.accelerators()...)
-	line = append(line,
+	accelerator := "tcg,thread=multi"
+	if job.KVM {
+		accelerator = "kvm"
+	}
+	line := append(i.Arch.qemu[:len(i.Arch.qemu):len(i.Arch.qemu)], "-accel", accelerator,
 		"-smp", strconv.Itoa(i.Arch.processors()), "-m", strconv.Itoa(memory),
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-kernel", i.Kernel, "-initrd", initramfs,
