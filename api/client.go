@@ -18,7 +18,7 @@ import (
 func Follow(ctx context.Context, socket string, once bool, f func(Document) bool) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
-		return fmt.Errorf("api: is tetherd running? %w", err)
+		return fmt.Errorf("api: nobody answers: %w", err)
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })

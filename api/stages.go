@@ -43,14 +43,50 @@ const (
 )
 
 func stages(s *control.Snapshot) []Stage {
-	return []Stage{
+	all := []Stage{
 		modemStage(s), simStage(s), networkStage(s), apnStage(s), addressStage(s),
 		firewallStage(s), lanStage(s), gatewayStage(s), clientStage(s),
 	}
+	blocker := ""
+	for i := range all {
+		st := &all[i]
+		switch {
+		case st.Name == StageFirewall || st.Name == StageLAN: // they wait for nothing
+		case st.State == Waiting && blocker != "":
+			st.Text = "waits for the " + blocker
+		case st.State != Done && blocker == "":
+			blocker = label(st.Name)
+		}
+	}
+	return all
 }
 
-// sentence says the state in one sentence: the verdict, or the first stage that
-// stands in the way.
+// label names a stage inside a sentence.
+func label(name string) string {
+	if name == StageSIM {
+		return "SIM"
+	}
+	return strings.ReplaceAll(name, "-", " ")
+}
+
+// obstacle is the stage that stands between clients and the Internet: the first that
+// failed, or else the first that is not done. A probe that is off is none.
+func obstacle(all []Stage) (Stage, bool) {
+	isProbe := func(st Stage) bool { return st.Name == StageGateway || st.Name == StageClient }
+	for _, st := range all {
+		if st.State == Failed {
+			return st, true
+		}
+	}
+	for _, st := range all {
+		if st.State == Waiting || st.State == Off && !isProbe(st) {
+			return st, true
+		}
+	}
+	return Stage{}, false
+}
+
+// sentence says the state in one sentence: the verdict, or what stands in the way.
 func sentence(s *control.Snapshot) string {
 	if s.Online {
 		return "Clients have Internet through " + through(s) + "."
@@ -58,11 +94,8 @@ func sentence(s *control.Snapshot) string {
 	if !s.Config.Sharing.Enabled {
 		return "Sharing is switched off in the configuration."
 	}
-	for _, st := range stages(s) {
-		unproved := st.State == Off && (st.Name == StageGateway || st.Name == StageClient)
-		if st.State != Done && !unproved {
-			return "Clients have no Internet: " + st.Text + "."
-		}
+	if st, ok := obstacle(stages(s)); ok {
+		return "Clients have no Internet: " + st.Text + "."
 	}
 	return "Clients should have Internet through " + through(s) + ", but nothing here proves it."
 }

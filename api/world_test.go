@@ -34,10 +34,11 @@ func TestMain(m *testing.M) {
 	cmd.Env = append(os.Environ(), inside+"=1")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS}
-	if err := cmd.Run(); err != nil {
+	if err := cmd.Run(); cmd.ProcessState == nil {
 		os.Stderr.WriteString("these tests need root and network namespaces: " + err.Error() + "\n")
 		os.Exit(1)
 	}
+	os.Exit(cmd.ProcessState.ExitCode())
 }
 
 // still is a part that takes every wish and never changes.
@@ -54,15 +55,21 @@ func (still[Spec, Status]) Run(ctx context.Context, _ func()) error {
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-// turning starts a loop over parts that never change: only Intents make turns.
-func turning(t *testing.T, text string) *Server {
+// parse reads a config and gives it folders of its own.
+func parse(t *testing.T, text string) *config.Config {
 	t.Helper()
-	dir := t.TempDir()
-	text += "config tetherd\n\toption state_dir '" + dir + "/state'\n\toption run_dir '" + dir + "/run'\n"
 	cfg, err := config.Parse("test", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.Main.StateDir, cfg.Main.RunDir = t.TempDir(), t.TempDir()
+	return cfg
+}
+
+// turning starts a loop over parts that never change: only Intents make turns.
+func turning(t *testing.T, text string) *Server {
+	t.Helper()
+	cfg := parse(t, text)
 	loop := control.New(control.Options{Config: cfg, Log: quiet(), Parts: control.Parts{
 		NAT:   still[nat.Spec, nat.Status]{},
 		Link:  still[link.Spec, link.Status]{},
@@ -133,7 +140,10 @@ func snapshot(t *testing.T) *control.Snapshot {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Modem.PIN = secretPIN
-	cfg.APNs = []config.APN{{APN: "internet.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "auto"}}
+	cfg.APNs = []config.APN{
+		{Section: "old", APN: "old.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "ipv4v6"},
+		{Section: "new", APN: "internet.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "ipv4v6"},
+	}
 	lan := netip.MustParsePrefix("192.168.97.1/24")
 	s := &control.Snapshot{Seq: 7, Config: cfg, Marks: control.Marks{Started: begun(), Ruleset: begun().Add(41 * time.Millisecond)}}
 	s.Desired.Link.LAN = link.LAN{Bridge: "br-tether", Address: lan}
@@ -158,12 +168,12 @@ func snapshot(t *testing.T) *control.Snapshot {
 func climb(s *control.Snapshot, answers ...provision.Seen) {
 	sim := provision.IdentityOf(s.Observed.Modem.SIM)
 	rungs := func() []provision.Rung {
-		return provision.Rungs(provision.Candidates(s.Config.APNs, sim, nil, false))[:3]
+		return provision.Rungs(provision.Candidates(s.Config.APNs, sim, nil, false))[:len(s.Config.APNs)]
 	}
 	key := provision.Key(s.Config.APNs, sim)
 	s.APN, _ = s.APN.Climb(key, rungs, provision.Seen{Now: begun(), Ready: true})
 	for _, a := range answers {
-		a.Now, a.Ready, a.Probing = begun().Add(2*time.Second), true, true
+		a.Now, a.Ready, a.Probing = begun().Add(2*time.Second), true, s.Config.Probe.Enabled
 		a.Bearer.InForce, _ = s.APN.Bearer()
 		s.APN, _ = s.APN.Climb(key, rungs, a)
 		s.Observed.Modem.Bearers = map[modem.Purpose]modem.BearerStatus{modem.Own: a.Bearer, modem.Shared: a.Bearer}

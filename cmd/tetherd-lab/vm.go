@@ -34,7 +34,7 @@ type vmFlags struct {
 	limit       time.Duration
 	with        []vm.File
 	env         []string
-	times       bool
+	times, kvm  bool
 }
 
 // vmCommand boots machines: build prepares an image, exec runs a test binary in it
@@ -77,6 +77,7 @@ func parseVM(root string, args []string) (vmFlags, []string, error) {
 	fs.StringVar(&f.cache, "cache", filepath.Join(root, ".cache", "vm"), "`folder` for packages and images")
 	fs.IntVar(&f.memory, "m", 0, "memory in `MiB` (exec)")
 	fs.DurationVar(&f.limit, "limit", vmLimit, "longest life of the machine (exec)")
+	fs.BoolVar(&f.kvm, "kvm", false, "use the processor's own virtualisation (exec)")
 	fs.BoolVar(&f.times, "times", false, "tell how long booting and the job took (exec)")
 	fs.Func("env", "set a variable in the machine, `KEY=VALUE` (exec)", func(s string) error {
 		f.env = append(f.env, s)
@@ -116,7 +117,7 @@ func vmExec(ctx context.Context, image *vm.Image, root string, f vmFlags, args [
 	files = append(append(files, vm.File{Host: args[0], Guest: program}), f.with...)
 	result, err := image.Run(ctx, vm.Job{
 		Args: append([]string{program}, args[1:]...), Dir: dir, Env: f.env, Files: files,
-		Output: os.Stdout, Memory: f.memory, Limit: lifeLimit(f.limit, args),
+		Output: os.Stdout, Memory: f.memory, KVM: f.kvm, Limit: lifeLimit(f.limit, args),
 	})
 	if err != nil {
 		return err

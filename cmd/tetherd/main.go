@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/tetherd/tetherd/config"
 )
 
 // version is set by the linker.
@@ -56,7 +58,7 @@ func dispatch(args []string, out, complaints io.Writer) int {
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
-			return code(c.run(args[1:], out), complaints)
+			return code(c.name, c.run(args[1:], out), complaints)
 		}
 	}
 	if args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
@@ -68,19 +70,22 @@ func dispatch(args []string, out, complaints io.Writer) int {
 	return exitUsage
 }
 
-// code prints an error and turns it into an exit code.
-func code(err error, complaints io.Writer) int {
-	switch e := (exit{}); {
-	case err == nil:
+// code prints a command's error and turns it into an exit code.
+func code(name string, err error, complaints io.Writer) int {
+	if err == nil || errors.Is(err, flag.ErrHelp) {
 		return exitOK
-	case errors.Is(err, flag.ErrHelp):
-		return exitUsage
-	case errors.As(err, &e):
-		fmt.Fprintln(complaints, "tetherd:", err)
+	}
+	e := exit{exitFailed, err}
+	errors.As(err, &e)
+	if faults := (config.Errors{}); errors.As(err, &faults) {
+		fmt.Fprintln(complaints, faults) // each line begins with its file
 		return e.code
 	}
 	fmt.Fprintln(complaints, "tetherd:", err)
-	return exitFailed
+	if e.code == exitUsage {
+		fmt.Fprintf(complaints, "tetherd %s -h shows how to use it.\n", name)
+	}
+	return e.code
 }
 
 func usage(w io.Writer) {
@@ -91,7 +96,10 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "tetherd COMMAND -h lists the flags of a command.")
 }
 
-func versionCommand(_ []string, out io.Writer) error {
+func versionCommand(args []string, out io.Writer) error {
+	if err := parse(flag.NewFlagSet("version", flag.ContinueOnError), args, out); err != nil {
+		return err
+	}
 	_, err := fmt.Fprintln(out, "tetherd", version)
 	return err
 }

@@ -34,13 +34,13 @@ const defaultConfig = "/etc/config/tetherd"
 // hot paths do not allocate.
 const gcPercent = 50
 
-func runCommand(args []string, _ io.Writer) error {
+func runCommand(args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	path := fs.String("config", defaultConfig, "configuration `file`")
 	root := fs.String("root", "/", "root `folder` of sysfs and device nodes, for labs")
 	handOver := fs.Bool("hand-over", false, "leave bearer, rules and addresses in force when told to end, for the next process")
-	if err := fs.Parse(args); err != nil {
-		return exit{exitUsage, err}
+	if err := parse(fs, args, out); err != nil {
+		return err
 	}
 	debug.SetGCPercent(gcPercent)
 	cfg, err := config.Load(*path)

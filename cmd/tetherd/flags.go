@@ -1,0 +1,41 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// parse reads flags and arguments in any order. When help is asked for, it prints it
+// and returns flag.ErrHelp.
+func parse(fs *flag.FlagSet, args []string, out io.Writer, positional ...*string) error {
+	fs.SetOutput(io.Discard)
+	for {
+		switch err := fs.Parse(args); {
+		case errors.Is(err, flag.ErrHelp):
+			help(fs, out)
+			return err
+		case err != nil:
+			return exit{exitUsage, err}
+		case fs.NArg() == 0:
+			return nil
+		case len(positional) == 0:
+			return exit{exitUsage, fmt.Errorf("%q is one argument too many", fs.Arg(0))}
+		}
+		*positional[0], positional = fs.Arg(0), positional[1:]
+		args = fs.Args()[1:]
+	}
+}
+
+// help prints what a command does and its flags.
+func help(fs *flag.FlagSet, out io.Writer) {
+	for _, c := range commands() {
+		if c.name == fs.Name() {
+			fmt.Fprintf(out, "usage: tetherd %s [flags]: %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
+		}
+	}
+	fs.SetOutput(out)
+	fs.PrintDefaults()
+}
