@@ -236,16 +236,16 @@ func addressStage(s *control.Snapshot) Stage {
 }
 
 func firewallStage(s *control.Snapshot) Stage {
+	for _, line := range s.Failures {
+		if strings.HasPrefix(line, string(plan.NAT)+":") {
+			return Stage{StageFirewall, Failed, "the ruleset is not in force and nothing is forwarded: " + line}
+		}
+	}
 	switch st := s.Observed.NAT; {
 	case st.Loaded:
 		return Stage{StageFirewall, Done, "ruleset in force"}
 	case st.Error != "":
 		return Stage{StageFirewall, Failed, "the ruleset is not in force: " + st.Error}
-	}
-	for _, line := range s.Failures {
-		if strings.HasPrefix(line, string(plan.NAT)+":") {
-			return Stage{StageFirewall, Failed, "the ruleset is not in force: " + line}
-		}
 	}
 	return Stage{StageFirewall, Waiting, "the ruleset is not in force yet"}
 }

@@ -82,7 +82,8 @@ type state struct {
 	badConfig string
 	marks     Marks
 	seq       uint64
-	failures  []string
+	failures  []string    // parts that refused their wish in the last turn, one line each
+	refused   []plan.Part // the same parts
 }
 
 // New returns a Loop that is ready to Run. Its first Snapshot is there at once.
@@ -195,7 +196,11 @@ func (l *Loop) take(i Intent) {
 	switch i := i.(type) {
 	case Reload:
 		l.log.Info("configuration reloaded")
-		l.state.inputs.Config, l.state.badConfig = i.Config, ""
+		in := &l.state.inputs
+		if pin := i.Config.Modem.PIN; pin != in.Config.Modem.PIN {
+			in.PINTyped = pin != ""
+		}
+		in.Config, l.state.badConfig = i.Config, ""
 	case BadConfig:
 		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
 		l.state.badConfig = i.Text

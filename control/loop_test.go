@@ -71,8 +71,11 @@ func TestNoRulesNoForwarding(t *testing.T) {
 		w.nat.refusal, w.nat.refuses = errRefused, -1
 		r := w.start(t, "")
 		s := r.pass(10 * time.Second)
-		if got := w.applied(); strings.Contains(got, "link") || !strings.Contains(got, "dhcp") || !strings.Contains(got, "modem") {
+		if got := w.applied(); !strings.Contains(got, "link") || !strings.Contains(got, "dhcp") || !strings.Contains(got, "modem") {
 			t.Fatalf("applied %s", got)
+		}
+		if read(w, func() bool { return w.link.spec.Forward }) || s.Online {
+			t.Errorf("the LAN forwards without rules, online %v", s.Online)
 		}
 		if len(s.Failures) != 1 || s.Failures[0] != "nat: the kernel says no" {
 			t.Errorf("failures are %q", s.Failures)
@@ -83,6 +86,9 @@ func TestNoRulesNoForwarding(t *testing.T) {
 		read(w, func() int { w.nat.refuses = 0; return 0 })
 		if s := r.pass(retry); len(s.Failures) > 0 || len(s.Observed.Link.InForce) == 0 {
 			t.Errorf("after the kernel gave in: failures %q, link %q", s.Failures, s.Observed.Link.InForce)
+		}
+		if !read(w, func() bool { return w.link.spec.Forward }) {
+			t.Error("the LAN stays closed although the rules are there")
 		}
 	})
 }
@@ -350,6 +356,23 @@ func TestEndBeforeTheFirstTurn(t *testing.T) {
 		}
 		if got := w.applied(); got != "" {
 			t.Errorf("applied %s", got)
+		}
+	})
+}
+
+// TestRulesLostWhileForwarding: a ruleset that cannot be loaded again closes the LAN
+// within the same moment, and a client is not called online.
+func TestRulesLostWhileForwarding(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		if s := r.settle(); !s.Online {
+			t.Fatal("not online")
+		}
+		w.change(plan.NAT, func() { w.nat.spec, w.nat.refusal, w.nat.refuses = nat.Spec{}, errRefused, -1 })
+		s := r.pass(time.Second)
+		if read(w, func() bool { return w.link.spec.Forward }) || s.Online {
+			t.Errorf("the LAN forwards without rules, online %v", s.Online)
 		}
 	})
 }

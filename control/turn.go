@@ -27,11 +27,23 @@ func (l *Loop) turn(now time.Time) time.Time {
 	steps := plan.Diff(want, obs, l.state.inputs.Off)
 	l.apply(want, steps)
 	l.publish(obs, want, steps)
-	longest := now.Add(idle)
-	if len(l.state.failures) > 0 {
-		longest = now.Add(retry)
+	return earliest(wake, now.Add(l.patience()))
+}
+
+// patience is how long the next turn may wait. A ruleset that could not be loaded is
+// answered at once, and so is one that could again: the next turn wishes that nothing
+// is forwarded, or that it is.
+func (l *Loop) patience() time.Duration {
+	s := &l.state
+	before := s.inputs.Closed
+	s.inputs.Closed = slices.Contains(s.refused, plan.NAT)
+	switch {
+	case s.inputs.Closed != before:
+		return 0
+	case len(s.refused) > 0:
+		return retry
 	}
-	return earliest(wake, longest)
+	return idle
 }
 
 func (l *Loop) observe(now time.Time) plan.Observed {
@@ -144,10 +156,9 @@ func (r *received) grew(key, name string, l link.Status) bool {
 // that could not be loaded, nothing may be forwarded.
 func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
 	before := l.state.failures
-	l.state.failures = nil // snapshots hold the former ones
-	closed := true
+	l.state.failures, l.state.refused = nil, nil // snapshots hold the former ones
 	for _, s := range steps {
-		if s.Part == plan.Link && !closed {
+		if s.Part == plan.Link && want.Link.Forward && slices.Contains(l.state.refused, plan.NAT) {
 			continue
 		}
 		err := l.applyStep(want, s.Part)
@@ -155,7 +166,7 @@ func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
 			l.log.Debug("applied", "part", s.Part, "why", s.Why)
 			continue
 		}
-		closed = closed && s.Part != plan.NAT
+		l.state.refused = append(l.state.refused, s.Part)
 		line := fmt.Sprintf("%s: %v", s.Part, err)
 		l.state.failures = append(l.state.failures, line)
 		if !slices.Contains(before, line) {
@@ -186,7 +197,7 @@ func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
 // online says that clients have Internet, by the best proof that is wished and can
 // be had here.
 func (s *state) online(p probe.Status) bool {
-	if !s.inputs.Config.Sharing.Enabled {
+	if !s.inputs.Config.Sharing.Enabled || s.inputs.Closed {
 		return false
 	}
 	client, key := p.Client, p.InForce.Client.Key

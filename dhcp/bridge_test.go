@@ -32,7 +32,7 @@ func TestBridgeComesAndGoes(t *testing.T) {
 			t.Errorf("%+v", st)
 		}
 		plug(t, "c1", mac1)
-		start(t, "c1", "udhcpc", "-q", "-i", "eth0", "-t", "5", "-T", "1").says("obtained")
+		udhcpc(t, "c1", "-q").says("obtained")
 		sh(t, "ip link del br-test; ip -n c1 link del eth0")
 		s.serving(false)
 	}
@@ -40,7 +40,7 @@ func TestBridgeComesAndGoes(t *testing.T) {
 	s.serving(true)
 	sh(t, "ip link set br-test up")
 	plug(t, "c1", mac1)
-	start(t, "c1", "udhcpc", "-q", "-i", "eth0", "-t", "5", "-T", "1").says("obtained")
+	udhcpc(t, "c1", "-q").says("obtained")
 }
 
 func TestBridgeReplacedBehindOurBack(t *testing.T) {
@@ -56,7 +56,7 @@ link add br-test type bridge
 link set br-test up
 END`)
 	plug(t, "c1", mac1)
-	start(t, "c1", "udhcpc", "-q", "-i", "eth0", "-t", "5", "-T", "1").says("obtained")
+	udhcpc(t, "c1", "-q").says("obtained")
 }
 
 func TestPortIsTaken(t *testing.T) {
@@ -141,7 +141,7 @@ func TestFloodOnTheWire(t *testing.T) {
 	plug(t, "c1", mac1)
 	plug(t, "c2", mac2)
 	s := serve(t, testSpec(), "")
-	start(t, "c1", "udhcpc", "-q", "-i", "eth0", "-t", "5", "-T", "1").says("obtained")
+	udhcpc(t, "c1", "-q").says("obtained")
 	a := s.bound(mac1)
 	before, goroutines := heap(), runtime.NumGoroutine()
 	flood := func() {
@@ -159,8 +159,8 @@ func TestFloodOnTheWire(t *testing.T) {
 	if n := runtime.NumGoroutine(); n > goroutines+2 {
 		t.Errorf("%d goroutines, before %d", n, goroutines)
 	}
-	start(t, "c1", "udhcpc", "-q", "-i", "eth0", "-t", "9", "-T", "1").says("lease of " + a.String() + " obtained")
-	start(t, "c2", "udhcpc", "-q", "-i", "eth0", "-t", "9", "-T", "1").says("obtained")
+	udhcpc(t, "c1", "-q", "-t", "9").says("lease of " + a.String() + " obtained")
+	udhcpc(t, "c2", "-q", "-t", "9").says("obtained")
 	if n := len(s.table.byAddr); n > 2+s.table.maxOffers() {
 		t.Errorf("%d entries", n)
 	}
@@ -206,7 +206,7 @@ func TestRunSavesOnTheWayOut(t *testing.T) {
 	plug(t, "c1", mac1)
 	path := t.TempDir() + "/leases"
 	s := serve(t, testSpec(), path)
-	start(t, "c1", "udhcpc", "-q", "-i", "eth0", "-t", "5", "-T", "1").says("obtained")
+	udhcpc(t, "c1", "-q").says("obtained")
 	begin := time.Now()
 	s.stop()
 	if d := time.Since(begin); d > time.Second {
@@ -228,7 +228,7 @@ func TestApplyWhileServing(t *testing.T) {
 	plug(t, "c1", mac1)
 	spec := testSpec()
 	s := serve(t, spec, "")
-	c := start(t, "c1", "udhcpc", "-f", "-i", "eth0", "-t", "5", "-T", "1", "-x", "hostname:box")
+	c := udhcpc(t, "c1", "-f", "-x", "hostname:box")
 	a := s.bound(mac1)
 	c.says("lease of " + a.String())
 	spec.LeaseTime, spec.MTU = time.Hour, 1280

@@ -220,6 +220,12 @@ func start(t *testing.T, netns string, args ...string) *program {
 	return p
 }
 
+// udhcpc starts BusyBox's client, which does not give up before five seconds.
+func udhcpc(t *testing.T, netns string, args ...string) *program {
+	t.Helper()
+	return start(t, netns, append([]string{"udhcpc", "-i", "eth0", "-t", "5", "-T", "1"}, args...)...)
+}
+
 func (p *program) signal(s os.Signal) {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {

@@ -59,7 +59,10 @@ type Uplink struct {
 
 // Spec is the complete wish. The zero value means that nothing of ours is there.
 type Spec struct {
-	LAN     LAN
+	LAN LAN
+	// Forward lets packets pass between the LAN bridge and the uplinks. False closes
+	// both while everything else stays.
+	Forward bool
 	Uplinks []Uplink // sorted by Interface; an absent interface is not an error
 }
 

@@ -36,15 +36,15 @@ sysctl net.ipv4.conf.br-tether.forwarding = 1
 		want string
 	}{
 		{name: "nothing wished", have: []Interface{{Name: "eth0", Up: true}}, want: "\n"},
-		{name: "a LAN without address or uplink is closed", spec: Spec{LAN: LAN{Bridge: "br-tether"}}, want: closed},
+		{name: "a LAN without address or uplink is closed", spec: Spec{Forward: true, LAN: LAN{Bridge: "br-tether"}}, want: closed},
 		{
 			name: "absent ports and uplinks contribute nothing",
-			spec: Spec{LAN: LAN{Bridge: "br-tether", Ports: []string{"lan1"}}, Uplinks: []Uplink{wwan}},
+			spec: Spec{Forward: true, LAN: LAN{Bridge: "br-tether", Ports: []string{"lan1"}}, Uplinks: []Uplink{wwan}},
 			want: closed,
 		},
 		{
 			name: "one bearer for everything",
-			spec: Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}},
+			spec: Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}},
 			have: []Interface{
 				{Name: "br-tether", Up: true, MTU: 1500, Ours: true},
 				{Name: "lan1", MTU: 1500}, {Name: "wwan0", MTU: 1500},
@@ -69,7 +69,7 @@ sysctl net.ipv4.conf.wwan0.rp_filter = 2
 		},
 		{
 			name: "a bridge that was there keeps its ports, MTU and addresses",
-			spec: Spec{LAN: LAN{Bridge: "br-lan", Ports: []string{"lan1"}, Address: pfx("192.168.1.1/24")}},
+			spec: Spec{Forward: true, LAN: LAN{Bridge: "br-lan", Ports: []string{"lan1"}, Address: pfx("192.168.1.1/24")}},
 			have: []Interface{
 				{Name: "br-lan", Up: true, MTU: 1492, Addresses: []netip.Prefix{pfx("192.168.1.1/24"), pfx("10.9.9.1/24")}},
 				{Name: "lan1", MTU: 1500}, {Name: "eth7", Master: "br-lan", MTU: 1500},
@@ -88,7 +88,7 @@ sysctl net.ipv4.conf.br-lan.forwarding = 1
 		},
 		{
 			name: "an uplink for clients alone answers by its own table",
-			spec: Spec{Uplinks: []Uplink{{Interface: "tun0", Addresses: []netip.Prefix{pfx("100.70.3.4/32"), pfx("2001:db8::2/64")}, Table: 101, Shared: true}}},
+			spec: Spec{Forward: true, Uplinks: []Uplink{{Interface: "tun0", Addresses: []netip.Prefix{pfx("100.70.3.4/32"), pfx("2001:db8::2/64")}, Table: 101, Shared: true}}},
 			have: []Interface{{Name: "tun0", MTU: 1500}},
 			want: `address 100.70.3.4/32 on tun0
 link tun0 up mtu 1500
@@ -110,7 +110,7 @@ sysctl net.ipv4.conf.tun0.rp_filter = 2
 
 func TestRenderNumbersMetricsInTheSpec(t *testing.T) {
 	b := Uplink{Interface: "wwan1", Table: 101, Own: true}
-	s := Spec{Uplinks: []Uplink{wwan, b}}
+	s := Spec{Forward: true, Uplinks: []Uplink{wwan, b}}
 	got := text(Render(s, []Interface{{Name: "wwan1"}}))
 	if !strings.Contains(got, "dev wwan1 table 254 metric 701") {
 		t.Errorf("the second uplink moves when the first is absent:\n%s", got)
@@ -121,7 +121,7 @@ func TestRenderTakesOneWayOut(t *testing.T) {
 	b := wwan
 	b.Interface, b.Table, b.Own = "wwan1", 101, false
 	have := []Interface{{Name: "wwan0"}, {Name: "wwan1"}}
-	s := Spec{LAN: lanSpec, Uplinks: []Uplink{wwan, b}}
+	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan, b}}
 	for _, tc := range []struct {
 		have []Interface
 		want string
@@ -161,7 +161,7 @@ func TestNextHopThatTheKernelWouldRefuse(t *testing.T) {
 }
 
 func TestDriftSaysBothWays(t *testing.T) {
-	s := Spec{LAN: LAN{Bridge: "br-tether"}}
+	s := Spec{Forward: true, LAN: LAN{Bridge: "br-tether"}}
 	st := Status{InForce: append(Render(s, nil)[1:], "address 192.168.8.1/24 on br-tether")}
 	want := []string{"missing: bridge br-tether", "not wanted: address 192.168.8.1/24 on br-tether"}
 	if d := cmp.Diff(want, Drift(s, st)); d != "" {
@@ -211,5 +211,18 @@ func TestForeignPrefixesThatSayNothing(t *testing.T) {
 		if got := everywhere(pfx(p)); got != want {
 			t.Errorf("everywhere(%s) = %v", p, got)
 		}
+	}
+}
+
+// TestClosedKeepsEverythingButForwarding: a LAN that may not forward keeps its address,
+// its rules and its uplink, and says 0 where it said 1.
+func TestClosedKeepsEverythingButForwarding(t *testing.T) {
+	have := []Interface{{Name: "br-tether"}, {Name: "lan1"}, {Name: "wwan0"}}
+	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	open := strings.Join(Render(s, have), "\n")
+	s.Forward = false
+	closed := strings.Join(Render(s, have), "\n")
+	if closed == open || closed != strings.ReplaceAll(open, "forwarding = 1", "forwarding = 0") {
+		t.Errorf("open:\n%s\nclosed:\n%s", open, closed)
 	}
 }

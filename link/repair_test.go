@@ -18,7 +18,7 @@ func TestWhatSomebodyElseBreaksIsMended(t *testing.T) {
 	only.Own = false
 	only.Interface, only.Addresses, only.Gateway, only.Table, only.Mark = "tun0", []netip.Prefix{pfx("100.70.3.4/32")}, netip.Addr{}, 101, 0x62
 	nstest.Run(t, "ip tuntap add tun0 mode tun")
-	s := Spec{LAN: lanSpec, Uplinks: []Uplink{only, wwan}}
+	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{only, wwan}}
 	d := New(Options{})
 	apply(t, d, s)
 	want := kernelText(t)
@@ -72,6 +72,7 @@ func TestHistoryDoesNotLeak(t *testing.T) {
 	wishes := []Spec{
 		{}, {LAN: lanSpec}, {LAN: moved}, {LAN: renamed, Uplinks: []Uplink{wwan}}, {LAN: lanSpec, Uplinks: []Uplink{wwan}},
 		{LAN: lanSpec, Uplinks: []Uplink{second, mine}}, {Uplinks: []Uplink{wwan}}, {LAN: moved, Uplinks: []Uplink{second}},
+		{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}},
 	}
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))

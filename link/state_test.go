@@ -132,7 +132,7 @@ func TestInterfacesTell(t *testing.T) {
 // TestEveryFieldOfSpecCounts changes one field of the wish after the other.
 func TestEveryFieldOfSpecCounts(t *testing.T) {
 	have := []Interface{{Name: "br-tether"}, {Name: "lan1"}, {Name: "lan2"}, {Name: "wwan0"}, {Name: "br-x"}, {Name: "wwan1"}}
-	full := func() Spec { return Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}} }
+	full := func() Spec { return Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}} }
 	seen := map[string]string{text(Render(full(), have)): "nothing"}
 	for name, change := range map[string]func(*LAN, *Uplink){
 		"Bridge":    func(l *LAN, u *Uplink) { l.Bridge = "br-x" },

@@ -214,6 +214,11 @@ func wish(s Spec, have []Interface) state {
 			w.rules = append(w.rules, rule{priority: ruleLAN, iif: s.LAN.Bridge, table: u.Table})
 		}
 	}
+	for i := range w.sysctls {
+		if c := &w.sysctls[i]; c.key == "forwarding" && !s.Forward {
+			c.value = "0" // the namespace's default may be to forward
+		}
+	}
 	return w
 }
 

@@ -92,7 +92,7 @@ func TestWhatIsNoFailure(t *testing.T) {
 // grants: the one must be told, the other done.
 func TestErrorsNameWhatWasAttempted(t *testing.T) {
 	gateway(t)
-	s := Spec{LAN: LAN{Bridge: "br-tether", MTU: 1 << 20, Address: pfx("192.168.8.1/24")}}
+	s := Spec{Forward: true, LAN: LAN{Bridge: "br-tether", MTU: 1 << 20, Address: pfx("192.168.8.1/24")}}
 	err := New(Options{}).Apply(s)
 	if err == nil || !strings.HasPrefix(err.Error(), "link: set link br-tether up mtu 1048576: ") {
 		t.Errorf("error: %v", err)
@@ -128,7 +128,7 @@ func TestObserveBesideApply(t *testing.T) {
 		}()
 	}
 	for range 5 {
-		apply(t, d, Spec{LAN: lanSpec, Uplinks: []Uplink{wwan}})
+		apply(t, d, Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}})
 		apply(t, d, Spec{})
 	}
 	wg.Wait()

@@ -22,18 +22,19 @@ var lanChoices = []netip.Prefix{
 	netip.MustParsePrefix("172.19.97.1/24"),
 }
 
-// maxAvoid bounds what Avoid remembers.
+// maxAvoid bounds what Avoid remembers beside what is used now.
 const maxAvoid = 16
 
-// Avoid adds to the networks that the LAN must stay clear of those that uplinks and
-// others use now; what somebody else set on the LAN's bridge is the LAN's own. They
-// stay in the list when the uplink goes, so that a bearer that comes and goes does
-// not make the LAN move each time. The oldest are forgotten.
+// Avoid lists the networks that the LAN must stay clear of: all that uplinks and
+// others use now, and the last of those they used before, so that a bearer that comes
+// and goes does not make the LAN move each time. What somebody else set on the LAN's
+// bridge is the LAN's own.
 func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, l link.Status, bridge string) []netip.Prefix {
-	after := slices.Clone(before)
+	var now []netip.Prefix
+	used := map[netip.Prefix]bool{}
 	add := func(p netip.Prefix) {
-		if p = p.Masked(); p.IsValid() && p.Addr().Is4() && !slices.Contains(after, p) {
-			after = append(after, p)
+		if p = p.Masked(); p.IsValid() && p.Addr().Is4() && !used[p] {
+			now, used[p] = append(now, p), true
 		}
 	}
 	for _, p := range []modem.Purpose{modem.Own, modem.Shared, modem.Purchase} {
@@ -46,10 +47,8 @@ func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, 
 			add(p)
 		}
 	}
-	if len(after) > maxAvoid {
-		after = after[len(after)-maxAvoid:]
-	}
-	return after
+	past := slices.DeleteFunc(slices.Clone(before), func(p netip.Prefix) bool { return used[p] })
+	return append(past[max(0, len(past)-maxAvoid):], now...)
 }
 
 // onBridge says that p is the network of an address on the bridge.
@@ -59,9 +58,15 @@ func onBridge(p netip.Prefix, l link.Status, bridge string) bool {
 	})
 }
 
+// minNetwork is the shortest prefix that an uplink's network may have, that of 10/8.
+const minNetwork = 8
+
 // avoidConfig adds a bearer's own network, its gateway and its DNS servers.
 func avoidConfig(c *modem.IPConfig, add func(netip.Prefix)) {
 	for _, a := range c.Addresses {
+		if a.Bits() < minNetwork { // nobody's network: it would leave no room for a LAN
+			a = netip.PrefixFrom(a.Addr(), a.Addr().BitLen())
+		}
 		add(a)
 	}
 	for _, a := range append(slices.Clone(c.DNS), c.Gateway) {

@@ -30,7 +30,13 @@ type Inputs struct {
 	// WasOnline says that the uplink has carried traffic since the process started, as
 	// far as that is proved, so that the LAN's subnet may be trusted to stay.
 	WasOnline bool
-	Off       bool // everything of ours is to go
+	// PINTyped says that the PIN in Config was changed in this process: a person who
+	// corrects it may use the second try.
+	PINTyped bool
+	// Closed says that the ruleset could not be loaded in the last turn: nothing may be
+	// forwarded.
+	Closed bool
+	Off    bool // everything of ours is to go
 }
 
 // Observed is everything that is, at one moment.
@@ -95,6 +101,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.Link = link.Spec{
 		LAN:     link.LAN{Bridge: in.Config.LAN.Bridge, Ports: in.Config.LAN.Ports, Address: lan, MTU: in.Config.LAN.MTU},
 		Uplinks: ups,
+		Forward: !in.Closed,
 	}
 	d.NAT = natSpec(in.Config, lan, ups)
 	d.DHCP = dhcpSpec(in, lan, ups)
@@ -139,10 +146,21 @@ func indexUplink(ups []link.Uplink, name string) int {
 	return -1
 }
 
-// bearerMTU is the owner's MTU, or else the network's; 0 leaves it alone.
+// Bounds of a network's MTU that is believed: the least that IPv4 hosts must take
+// (RFC 791) and what the config allows.
+const (
+	minMTU = 576
+	maxMTU = 9000
+)
+
+// bearerMTU is the owner's MTU, or else the network's when it makes sense; 0 leaves it
+// alone.
 func bearerMTU(cfg *config.Config, b modem.BearerStatus) int {
 	if cfg.Modem.MTU != 0 {
 		return cfg.Modem.MTU
+	}
+	if b.IPv4.MTU < minMTU || b.IPv4.MTU > maxMTU {
+		return 0
 	}
 	return b.IPv4.MTU
 }
@@ -203,6 +221,8 @@ func modemSpec(in Inputs) modem.Spec {
 		Device:  cfg.Device,
 		PIN:     modem.Secret(cfg.PIN),
 		Roaming: cfg.Roaming,
+
+		PINByPerson: in.PINTyped,
 	}
 	b, ok := in.Ladder.Bearer()
 	if !ok {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,8 +62,23 @@ func TestAvoidIsBounded(t *testing.T) {
 		l := link.Status{Foreign: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)}}
 		avoid = Avoid(avoid, nil, l, "")
 	}
-	if len(avoid) != maxAvoid || !avoid[len(avoid)-1].Contains(netip.MustParseAddr("10.99.0.1")) {
+	if len(avoid) != maxAvoid+1 || !avoid[len(avoid)-1].Contains(netip.MustParseAddr("10.99.0.1")) {
 		t.Errorf("%d networks, the newest is %v", len(avoid), avoid[len(avoid)-1])
+	}
+}
+
+// TestAvoidRests: however many networks there are, looking again changes nothing, so
+// the LAN does not move back and forth.
+func TestAvoidRests(t *testing.T) {
+	for _, n := range []int{0, 1, maxAvoid, maxAvoid + 1, 300} {
+		var l link.Status
+		for i := range n {
+			l.Foreign = append(l.Foreign, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24))
+		}
+		once := Avoid([]netip.Prefix{netip.MustParsePrefix("192.168.97.0/24")}, nil, l, "")
+		if twice := Avoid(once, nil, l, ""); !slices.Equal(once, twice) || len(once) < n {
+			t.Errorf("%d networks: %d, then %d", n, len(once), len(twice))
+		}
 	}
 }
 
