@@ -27,6 +27,9 @@ type Host struct {
 	MAC  net.HardwareAddr
 	Addr netip.Addr
 	Name string
+	// Transient leases are nobody's: they are neither listed nor named nor written to
+	// the file. It is for who tests the LAN and leaves again.
+	Transient bool
 }
 
 // Spec is the complete wish. The zero value means that no server runs.

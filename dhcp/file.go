@@ -55,7 +55,7 @@ type record struct {
 func (t *Table) records(now time.Time) []record {
 	var list []record
 	for addr, e := range t.byAddr {
-		if e.expires.IsZero() {
+		if e.expires.IsZero() || t.hosts[e.client.mac].Transient {
 			continue
 		}
 		e.saved = e.expires

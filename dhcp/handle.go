@@ -30,17 +30,25 @@ func (t *Table) Handle(p *dhcpv4.DHCPv4, now time.Time) Answer {
 	if !ok || t.size == 0 {
 		return Answer{}
 	}
+	a := t.answer(&m, now)
+	if t.hosts[m.client.mac].Transient {
+		a.Change, a.Save = false, 0
+	}
+	return a
+}
+
+func (t *Table) answer(m *message, now time.Time) Answer {
 	switch m.kind {
 	case dhcpv4.MessageTypeDiscover:
-		return t.discover(&m, now)
+		return t.discover(m, now)
 	case dhcpv4.MessageTypeRequest:
-		return t.request(&m, now)
+		return t.request(m, now)
 	case dhcpv4.MessageTypeDecline:
-		return t.decline(&m, now)
+		return t.decline(m, now)
 	case dhcpv4.MessageTypeRelease:
-		return t.release(&m, now)
+		return t.release(m, now)
 	case dhcpv4.MessageTypeInform:
-		return t.inform(&m)
+		return t.inform(m)
 	}
 	return Answer{}
 }
@@ -141,9 +149,9 @@ func (t *Table) grant(m *message, addr netip.Addr, now time.Time) Answer {
 	renamed := t.name(e, m.name, now)
 	e.expires, e.offered, e.bound = now.Add(t.spec.LeaseTime), time.Time{}, true
 	switch {
-	case fresh:
+	case fresh && e.saved.IsZero():
 		a.Save = saveSoon
-	case renamed || e.expires.Sub(e.saved) >= t.spec.LeaseTime/2:
+	case fresh || renamed || e.expires.Sub(e.saved) >= t.spec.LeaseTime/2:
 		a.Save = saveLate
 	}
 	a.Change = fresh || renamed || len(ended) > 0

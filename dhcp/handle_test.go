@@ -327,3 +327,40 @@ func TestLeaseTimesAreImmuneToClockSteps(t *testing.T) {
 		t.Error("lease times lost their monotonic reading")
 	}
 }
+
+// TestTransientHostLeavesNoTrace: who only tests the LAN has its address also when the
+// pool is empty, is in no list and costs no write.
+func TestTransientHostLeavesNoTrace(t *testing.T) {
+	guest := dev(9)
+	l := newLAN(t, poolOf(1), func(s *Spec) {
+		s.Hosts = []Host{{MAC: guest.mac.hardware(), Addr: addr("192.168.8.200"), Transient: true}}
+	})
+	other := l.join(dev(1))
+	a := l.join(guest)
+	l.same(a, addr("192.168.8.200"))
+	ack := l.renew(guest, a)
+	if ack.Save != 0 || ack.Change {
+		t.Errorf("a write is wanted in %v, change %v", ack.Save, ack.Change)
+	}
+	if got := l.leased(); len(got) != 1 || got[0] != other {
+		t.Errorf("listed are %v", got)
+	}
+	if got := l.table.records(l.now); len(got) != 1 || got[0].addr != other {
+		t.Errorf("on file are %+v", got)
+	}
+}
+
+// TestReturningClientCostsNoSoonWrite: one that sleeps and releases comes back to what
+// the file says already.
+func TestReturningClientCostsNoSoonWrite(t *testing.T) {
+	l := newLAN(t)
+	a := l.join(dev(1))
+	l.table.records(l.now) // written
+	l.table.Handle(dev(1).say(dhcpv4.MessageTypeRelease, has(a), chooses("192.168.8.1")), l.now)
+	l.wait(time.Minute)
+	offer := l.discover(dev(1))
+	l.is(offer, dhcpv4.MessageTypeOffer)
+	if ack := l.selecting(dev(1), a); ack.Save != saveLate {
+		t.Errorf("a write is wanted in %v, want %v", ack.Save, saveLate)
+	}
+}

@@ -363,7 +363,7 @@ func (t *Table) expire(now time.Time) (ended []netip.Addr, next time.Time) {
 func (t *Table) leases(now time.Time) []Lease {
 	var list []Lease
 	for addr, e := range t.byAddr {
-		if !e.active(now) {
+		if !e.active(now) || t.hosts[e.client.mac].Transient {
 			continue
 		}
 		list = append(list, Lease{

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/probe"
 )
 
 // lanChoices are the gateway addresses tried in turn when the owner names none or
@@ -137,7 +139,38 @@ func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
 	if !in.WasOnline {
 		s.LeaseTime = min(s.LeaseTime, firstLease)
 	}
+	if cfg.Probe.Enabled && cfg.Probe.Client {
+		admitProbe(&s)
+	}
 	return s
+}
+
+// admitProbe reserves an address for the synthetic client, so that it neither takes a
+// client's nor is turned away when all are leased: one outside the pool, else the
+// pool's last. A LAN without room for both has no synthetic client.
+func admitProbe(s *dhcp.Spec) {
+	host := dhcp.Host{MAC: probe.ClientMAC(), Transient: true}
+	free := func(a netip.Addr) bool {
+		return a != s.Server.Addr() && !slices.ContainsFunc(s.Hosts, func(h dhcp.Host) bool { return h.Addr == a })
+	}
+	_, top := pool(s.Server, math.MaxInt32, 1)
+	switch {
+	case s.Last.Less(top) && free(top):
+		host.Addr = top
+	case s.First.Less(s.Last) && free(s.Last):
+		host.Addr, s.Last = s.Last, s.Last.Prev()
+	default:
+		return
+	}
+	s.Hosts = append(s.Hosts, host)
+	slices.SortFunc(s.Hosts, byMAC)
+}
+
+func byMAC(a, b dhcp.Host) int { return slices.Compare(a.MAC, b.MAC) }
+
+// hasProbe says that a synthetic client can have a lease.
+func hasProbe(s dhcp.Spec) bool {
+	return slices.ContainsFunc(s.Hosts, func(h dhcp.Host) bool { return slices.Equal(h.MAC, probe.ClientMAC()) })
 }
 
 // ethernetMTU is what clients use untold.
@@ -191,6 +224,6 @@ func hosts(in []config.Host, lan netip.Prefix) []dhcp.Host {
 			out = append(out, dhcp.Host{MAC: h.MAC, Addr: h.Addr, Name: h.Name})
 		}
 	}
-	slices.SortFunc(out, func(a, b dhcp.Host) int { return slices.Compare(a.MAC, b.MAC) })
+	slices.SortFunc(out, byMAC)
 	return out
 }

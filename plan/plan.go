@@ -250,7 +250,7 @@ func probeSpec(cfg *config.Config, d Desired, bearers map[modem.Purpose]modem.Be
 	for _, t := range cfg.Probe.Targets {
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
 	}
-	if cfg.Probe.Client && cfg.Sharing.Enabled && cfg.DHCP.Enabled && cfg.DNS.Enabled {
+	if cfg.Probe.Client && cfg.Sharing.Enabled && hasProbe(d.DHCP) && cfg.DNS.Enabled {
 		s.Client = probe.Client{Key: key + " " + d.Link.LAN.Address.String(), Bridge: cfg.LAN.Bridge}
 	}
 	return s
