@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
-	"runtime"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -25,149 +23,135 @@ const (
 	clientEnd = "eth0"
 )
 
-// leaseLimit is how long the LAN may take to give the synthetic client a lease.
-const leaseLimit = 4 * time.Second
+// firstResend is when DHCP repeats a message; it doubles. It is short because a
+// bridge drops what comes before it has noticed the new port.
+const firstResend = 50 * time.Millisecond
 
 // cannotProve is what even a perfect synthetic client leaves open.
 const cannotProve = "proves neither radio nor hardware offload"
+
+// errNoClient tells nothing about the LAN.
+var errNoClient = errors.New("no synthetic LAN client can be made here")
 
 // ClientMAC is the synthetic client's address, locally administered (IEEE 802
 // section 8): whoever counts clients leaves it out.
 func ClientMAC() net.HardwareAddr { return net.HardwareAddr{0x02, 't', 'e', 't', 'h', 'p'} }
 
-// errNoClient says that this kernel cannot hold a synthetic client.
-var errNoClient = errors.New("the kernel has no network namespaces or no veth")
-
 // lookFromClient looks from a synthetic client on the LAN bridge.
-func lookFromClient(ctx context.Context, c Client, targets []Target) (finding, uint64) {
+func lookFromClient(ctx context.Context, c Client, targets []Target, l limits) finding {
+	ctx, stop := context.WithTimeout(ctx, l.look)
+	defer stop()
+	lan, err := net.InterfaceByName(c.Bridge)
+	if err != nil {
+		return noLease("a client cannot join bridge %s: %v", c.Bridge, plain(err))
+	}
 	var f finding
-	var bytes uint64
-	err := inNamespace(func(ns *os.File, onThread func(func() error) error) error {
-		host, err := rtnetlink.Dial(nil)
-		if err != nil {
-			return err
-		}
-		defer host.Close()
-		defer unplug(host)
-		if err := plug(host, ns, c.Bridge); err != nil {
-			return err
-		}
-		inside, err := rtnetlink.Dial(&netlink.Config{NetNS: int(ns.Fd())})
-		if err != nil {
-			return err
-		}
-		defer inside.Close()
-		return onThread(func() error {
-			f, bytes, err = liveThrough(ctx, inside, targets)
-			return err
-		})
-	})
+	onLostThread(func() { f, err = live(ctx, lan, targets, l) })
 	switch {
 	case errors.Is(err, errNoClient):
-		f = finding{verdict: Unproven, detail: err.Error()}
+		return lookInstead(ctx, lan, targets, l, err)
 	case err != nil:
-		f = finding{verdict: NoLease, detail: "a client cannot join the LAN: " + err.Error()}
+		return noLease("%v", err)
 	}
-	return f, bytes
+	f.cannot = cannotProve
+	return f
 }
 
-// inNamespace makes an anonymous network namespace for the time of f. onThread runs
-// a function on the one thread that is inside; its sockets belong to the namespace.
-// The thread is never given back, so it ends, and the namespace with it. The main
-// thread cannot end and is what /proc/self shows, so it is passed over.
-func inNamespace(f func(ns *os.File, onThread func(func() error) error) error) error {
-	work, done, begun, entered := make(chan func() error), make(chan error), make(chan struct{}), make(chan error, 1)
-	var ns *os.File
-	var live func()
-	live = func() {
-		runtime.LockOSThread()
-		if unix.Gettid() == unix.Getpid() {
-			go live() // on another thread, as this one is locked until it has begun
-			<-begun
-			runtime.UnlockOSThread()
-			return
-		}
-		close(begun)
-		err := unix.Unshare(unix.CLONE_NEWNET)
-		if err == nil {
-			ns, err = os.Open("/proc/thread-self/ns/net")
-		}
-		entered <- err
-		for w := range work {
-			done <- w()
-		}
-	}
-	go live()
-	defer close(work)
-	if err := <-entered; err != nil {
-		return fmt.Errorf("%w: %w", errNoClient, err)
-	}
-	defer ns.Close()
-	return f(ns, func(w func() error) error {
-		work <- w
-		return <-done
-	})
+func noLease(format string, args ...any) finding {
+	return finding{verdict: NoLease, detail: fmt.Sprintf(format, args...), cannot: cannotProve}
 }
 
-// plug joins the namespace to the bridge by a veth pair.
-func plug(host *rtnetlink.Conn, ns *os.File, bridge string) error {
-	unplug(host) // nothing should be there; if there is, it is ours
-	lan, err := net.InterfaceByName(bridge)
+// live is a client's life, from its first network namespace to the last packet. It
+// leaves the calling thread in that namespace.
+func live(ctx context.Context, lan *net.Interface, targets []Target, l limits) (finding, error) {
+	host, err := rtnetlink.Dial(nil) // a socket stays where it was opened
 	if err != nil {
-		return fmt.Errorf("bridge %s: %w", bridge, err)
+		return finding{}, fmt.Errorf("%w: netlink: %w", errNoClient, err)
+	}
+	defer host.Close()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		return finding{}, fmt.Errorf("%w: network namespace: %w", errNoClient, err)
+	}
+	inside, err := rtnetlink.Dial(nil)
+	if err != nil {
+		return finding{}, fmt.Errorf("%w: netlink: %w", errNoClient, err)
+	}
+	defer inside.Close()
+	defer unplug(host)
+	if err := plug(host, lan); err != nil {
+		return finding{}, err
+	}
+	return visit(ctx, inside, targets, l)
+}
+
+// plug joins the calling thread's namespace to the bridge by a veth pair.
+func plug(host *rtnetlink.Conn, lan *net.Interface) error {
+	unplug(host) // nothing should be there; if there is, it is ours
+	peer := &rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{
+		Name: clientEnd, Address: ClientMAC(), NetNS: rtnetlink.NetNSForPID(uint32(unix.Gettid())),
+	}}
+	err := host.Link.New(&rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{
+		Name: bridgeEnd, Info: &rtnetlink.LinkInfo{Kind: "veth", Data: &driver.Veth{PeerInfo: peer}},
+	}})
+	if err != nil {
+		return fmt.Errorf("%w: veth: %w", errNoClient, err)
 	}
 	master := uint32(lan.Index)
-	peer := &rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{
-		Name: clientEnd, Address: ClientMAC(), NetNS: rtnetlink.NetNSForFD(uint32(ns.Fd())),
-	}}
-	err = host.Link.New(&rtnetlink.LinkMessage{
+	err = host.Link.Set(&rtnetlink.LinkMessage{
 		Flags: unix.IFF_UP, Change: unix.IFF_UP,
-		Attributes: &rtnetlink.LinkAttributes{
-			Name: bridgeEnd, Master: &master,
-			Info: &rtnetlink.LinkInfo{Kind: "veth", Data: &driver.Veth{PeerInfo: peer}},
-		},
+		Attributes: &rtnetlink.LinkAttributes{Name: bridgeEnd, Master: &master},
 	})
-	if errors.Is(err, unix.EOPNOTSUPP) {
-		return fmt.Errorf("%w: %w", errNoClient, err)
+	if err != nil {
+		return fmt.Errorf("a client cannot join bridge %s: %w", lan.Name, err)
 	}
-	return err
+	return nil
 }
 
-// unplug removes the pair, if it is there.
+// unplug removes the pair, if it is there. By the name, because the calling thread
+// may no longer see what index it has.
 func unplug(host *rtnetlink.Conn) {
-	if link, err := net.InterfaceByName(bridgeEnd); err == nil {
-		_ = host.Link.Delete(uint32(link.Index)) // it may vanish by itself
-	}
+	m := &rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{Name: bridgeEnd}}
+	_, _ = host.Execute(m, unix.RTM_DELLINK, netlink.Request|netlink.Acknowledge) // it vanishes with the namespace at the latest
 }
 
-// liveThrough is a client's life: link up, a lease, a page, release. It runs inside
-// the namespace.
-func liveThrough(ctx context.Context, inside *rtnetlink.Conn, targets []Target) (finding, uint64, error) {
+// visit takes a lease, looks and gives the lease back. The calling thread is inside.
+func visit(ctx context.Context, inside *rtnetlink.Conn, targets []Target, l limits) (finding, error) {
 	link, err := net.InterfaceByName(clientEnd)
 	if err == nil {
 		err = inside.Link.Set(&rtnetlink.LinkMessage{Index: uint32(link.Index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
 	}
 	if err != nil {
-		return finding{}, 0, fmt.Errorf("interface: %w", err)
+		return finding{}, fmt.Errorf("%w: its interface: %w", errNoClient, err)
 	}
-	client, err := nclient4.New(clientEnd, nclient4.WithTimeout(time.Second), nclient4.WithRetry(4))
+	client, err := nclient4.New(clientEnd, nclient4.WithTimeout(firstResend), nclient4.WithRetry(-1))
 	if err != nil {
-		return finding{}, 0, fmt.Errorf("DHCP client: %w", err)
+		return finding{}, fmt.Errorf("%w: DHCP socket: %w", errNoClient, err)
 	}
 	defer client.Close()
-	leasing, stop := context.WithTimeout(ctx, leaseLimit)
+	leasing, stop := context.WithTimeout(ctx, l.lease)
 	defer stop()
 	lease, err := client.Request(leasing)
 	if err != nil {
-		return finding{verdict: NoLease, detail: fmt.Sprintf("the LAN gives a client no lease: %v", plain(err))}, 0, nil
+		return noLease("the LAN gives a client no lease: %v", refusal(err)), nil
 	}
 	defer func() { _ = client.Release(lease) }() // the lease would expire by itself
 	if err := configure(inside, link.Index, lease.ACK); err != nil {
-		return finding{verdict: NoLease, detail: "the lease cannot be used: " + err.Error()}, 0, nil
+		return noLease("the lease cannot be used: %v", err), nil
 	}
-	v := vantage{dial: new(net.Dialer).DialContext, servers: leaseServers(lease.ACK)}
-	f := v.look(ctx, targets)
-	return f, v.bytes, nil
+	v := vantage{dial: new(net.Dialer).DialContext, servers: serversOf(lease.ACK), limits: l}
+	return v.look(ctx, targets), nil
+}
+
+// refusal is why there is no lease, without what the server wrote.
+func refusal(err error) string {
+	var nak *nclient4.ErrNak
+	switch {
+	case errors.As(err, &nak):
+		return "refused (DHCPNAK)"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nclient4.ErrNoResponse):
+		return "no answer"
+	}
+	return plain(err).Error()
 }
 
 // configure takes the lease's address and default route.
@@ -196,7 +180,8 @@ func configure(inside *rtnetlink.Conn, index int, ack *dhcpv4.DHCPv4) error {
 	return nil
 }
 
-func leaseServers(ack *dhcpv4.DHCPv4) []netip.Addr {
+// serversOf lists a lease's DNS servers.
+func serversOf(ack *dhcpv4.DHCPv4) []netip.Addr {
 	var out []netip.Addr
 	for _, ip := range ack.DNS() {
 		if a, ok := netip.AddrFromSlice(ip.To4()); ok {

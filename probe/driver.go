@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"log/slog"
-	"reflect"
 	"sync"
 	"time"
 )
@@ -13,6 +12,9 @@ const (
 	firstPause = time.Second
 	lastPause  = time.Minute
 )
+
+// shortestInterval keeps a wish without interval from spending a data plan.
+const shortestInterval = 10 * time.Second
 
 // Options are what a Driver needs from outside.
 type Options struct {
@@ -24,24 +26,51 @@ type Driver struct {
 	log  *slog.Logger
 	wake chan struct{}
 
-	mu      sync.Mutex
-	spec    Spec
-	gateway Result
-	client  Result
-	looking string // key of the look under way; "" none
-	stop    func() // ends it
+	mu              sync.Mutex
+	spec            Spec
+	gateway, client point
+}
+
+// point is one vantage point. All but look is guarded by the driver's mutex.
+type point struct {
+	look func(context.Context, Spec) finding
+	wish func(Spec) (key string, part Spec) // what of a Spec concerns it; an empty key for off
+
+	last  Result
+	stale bool               // last is of a former wish: look again at once
+	stop  context.CancelFunc // ends the look under way; nil none
 }
 
 // New returns a driver that probes nothing yet.
-func New(o Options) *Driver { return &Driver{log: o.Log, wake: make(chan struct{}, 1)} }
-
-// Apply replaces the wish. A changed key is probed at once.
-func (d *Driver) Apply(s Spec) error {
-	d.mu.Lock()
-	d.spec = s
-	if d.looking != "" && !d.wants(d.looking) {
-		d.stop()
+func New(o Options) *Driver {
+	d := &Driver{log: o.Log, wake: make(chan struct{}, 1)}
+	d.gateway.look = func(ctx context.Context, s Spec) finding {
+		return lookFromGateway(ctx, s.Gateway, s.Targets, usualLimits())
 	}
+	d.gateway.wish = func(s Spec) (string, Spec) {
+		return s.Gateway.Key, Spec{Targets: s.Targets, Gateway: s.Gateway}
+	}
+	d.client.look = func(ctx context.Context, s Spec) finding {
+		return lookFromClient(ctx, s.Client, s.Targets, usualLimits())
+	}
+	d.client.wish = func(s Spec) (string, Spec) {
+		return s.Client.Key, Spec{Targets: s.Targets, Client: s.Client}
+	}
+	return d
+}
+
+// points lists the vantage points in the order of their turns.
+func (d *Driver) points() []*point { return []*point{&d.gateway, &d.client} }
+
+// Apply replaces the wish. What a changed wish concerns is probed at once; a look
+// under way that it overtakes is given up.
+func (d *Driver) Apply(s Spec) error {
+	s = clone(s)
+	d.mu.Lock()
+	for _, p := range d.points() {
+		p.apply(d.spec, s)
+	}
+	d.spec = s
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -50,23 +79,25 @@ func (d *Driver) Apply(s Spec) error {
 	return nil
 }
 
+// apply notes whether another wish concerns p.
+func (p *point) apply(before, after Spec) {
+	_, have := p.wish(before)
+	_, want := p.wish(after)
+	if len(Drift(want, Status{InForce: have})) == 0 {
+		return
+	}
+	p.stale = true
+	if p.stop != nil {
+		p.stop()
+	}
+}
+
 // Observe gives the last results. Results of another key than the wished one are
 // told with their own key.
 func (d *Driver) Observe() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return Status{InForce: d.spec, Gateway: d.gateway, Client: d.client}
-}
-
-// Drift tells when the probe looks at something else than wished.
-func Drift(s Spec, st Status) []string {
-	if reflect.DeepEqual(s, st.InForce) {
-		return nil
-	}
-	if len(s.Targets) == 0 {
-		return []string{"stop probing"}
-	}
-	return []string{"probe " + s.Gateway.Key}
+	return Status{InForce: clone(d.spec), Gateway: d.gateway.last, Client: d.client.last}
 }
 
 // Run probes until ctx ends. Both vantage points take turns in one goroutine: they
@@ -74,77 +105,77 @@ func Drift(s Spec, st Status) []string {
 func (d *Driver) Run(ctx context.Context, changed func()) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.wake:
 		case <-timer.C:
 		}
-		d.round(ctx, changed)
-		if due, ok := d.due(); ok {
-			timer.Reset(time.Until(due))
+		for _, p := range d.points() {
+			if d.turn(ctx, p) {
+				changed()
+			}
+		}
+		if at, ok := d.due(); ok {
+			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()
 		}
 	}
+	return nil
 }
 
-// round probes what is due, the gateway first.
-func (d *Driver) round(ctx context.Context, changed func()) {
-	d.mu.Lock()
-	s, gateway, client := d.spec, d.gateway, d.client
-	d.mu.Unlock()
-	now := time.Now()
-	if s.Gateway.Key != "" && !now.Before(next(s.Gateway.Key, gateway, s.Interval)) {
-		d.watched(ctx, changed, &d.gateway, s.Gateway.Key, "", func(ctx context.Context) (finding, uint64) {
-			return lookFromGateway(ctx, s.Gateway, s.Targets)
-		})
-	}
-	if s.Client.Key != "" && !now.Before(next(s.Client.Key, client, s.Interval)) {
-		d.watched(ctx, changed, &d.client, s.Client.Key, cannotProve, func(ctx context.Context) (finding, uint64) {
-			return lookFromClient(ctx, s.Client, s.Targets)
-		})
-	}
-}
-
-// watched makes one look and stores its result in at, unless the wish changed
-// meanwhile: then Apply has stopped the look.
-func (d *Driver) watched(ctx context.Context, changed func(), at *Result, key, cannot string, look func(context.Context) (finding, uint64)) {
-	begun := time.Now()
+// turn lets p look when it is due, and says whether there is a new result.
+func (d *Driver) turn(ctx context.Context, p *point) bool {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d.mu.Lock()
-	d.looking, d.stop = key, stop
-	d.mu.Unlock()
-	f, bytes := look(ctx)
-	d.mu.Lock()
-	d.looking, d.stop = "", nil
-	r := result(*at, key, f, begun, bytes)
-	r.Cannot = cannot
-	if f.verdict == Unproven {
-		r.Cannot = f.detail
+	s, begun := d.begin(p, stop), time.Now()
+	if s == nil {
+		return false
 	}
-	if d.wants(key) {
-		*at = r
-	} else {
-		at.Bytes = r.Bytes
+	f := p.look(ctx, *s)
+	if !d.end(ctx, p, *s, f, begun) {
+		return false
 	}
-	d.mu.Unlock()
 	d.log.Debug("probed", "verdict", f.verdict, "detail", f.detail, "took", time.Since(begun).Round(time.Millisecond))
-	changed()
+	return true
 }
 
-// wants says that the wish holds key. The caller holds mu.
-func (d *Driver) wants(key string) bool {
-	return d.spec.Gateway.Key == key || d.spec.Client.Key == key
+// begin gives the wish that p is to look after now, nil for none, and lets Apply stop
+// the look.
+func (d *Driver) begin(p *point, stop context.CancelFunc) *Spec {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at, ok := p.due(d.spec)
+	if !ok || time.Now().Before(at) {
+		return nil
+	}
+	p.stop = stop
+	s := d.spec
+	return &s
+}
+
+// end keeps what was found. A look that was stopped found nothing, but what it spent
+// is spent.
+func (d *Driver) end(ctx context.Context, p *point, s Spec, f finding, begun time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	p.stop = nil
+	p.last.Bytes += f.bytes
+	if ctx.Err() != nil {
+		return false
+	}
+	key, _ := p.wish(s)
+	p.last, p.stale = result(p.last, key, f, begun), false
+	return true
 }
 
 // result makes the next Result of one vantage point.
-func result(before Result, key string, f finding, begun time.Time, bytes uint64) Result {
+func result(before Result, key string, f finding, begun time.Time) Result {
 	r := Result{
-		Key: key, Verdict: f.verdict, Detail: f.detail, Target: f.target,
-		At: time.Now(), Took: time.Since(begun), Bytes: before.Bytes + bytes,
+		Key: key, Verdict: f.verdict, Detail: f.detail, Cannot: f.cannot, Target: f.target,
+		At: time.Now(), Took: time.Since(begun), Bytes: before.Bytes,
 	}
 	if f.verdict != Online && f.verdict != Unproven {
 		r.Failed = 1
@@ -155,30 +186,30 @@ func result(before Result, key string, f finding, begun time.Time, bytes uint64)
 	return r
 }
 
-// next is when one vantage point is due: at once under a new key, soon after a
-// failure, after the interval otherwise.
-func next(key string, r Result, interval time.Duration) time.Time {
-	switch {
-	case r.Key != key:
-		return time.Time{}
-	case r.Failed > 0:
-		return r.At.Add(min(firstPause<<min(r.Failed-1, 10), lastPause))
-	}
-	return r.At.Add(interval)
-}
-
-// due is the earliest time at which something is to be probed; false for never.
-func (d *Driver) due() (at time.Time, ok bool) {
+// due is when the next vantage point is to look; false for never.
+func (d *Driver) due() (first time.Time, ever bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.spec.Gateway.Key != "" {
-		at, ok = next(d.spec.Gateway.Key, d.gateway, d.spec.Interval), true
+	for _, p := range d.points() {
+		if at, ok := p.due(d.spec); ok && (!ever || at.Before(first)) {
+			first, ever = at, true
+		}
 	}
-	if d.spec.Client.Key == "" {
-		return at, ok
+	return first, ever
+}
+
+// due is when p is to look: at once after a changed wish, soon after a failure,
+// after the interval otherwise; false for never.
+func (p *point) due(s Spec) (time.Time, bool) {
+	interval := max(s.Interval, shortestInterval)
+	key, _ := p.wish(s)
+	switch {
+	case key == "":
+		return time.Time{}, false
+	case p.stale || p.last.Key != key:
+		return time.Time{}, true
+	case p.last.Failed > 0:
+		return p.last.At.Add(min(firstPause<<min(p.last.Failed-1, 10), lastPause, interval)), true
 	}
-	if c := next(d.spec.Client.Key, d.client, d.spec.Interval); !ok || c.Before(at) {
-		at = c
-	}
-	return at, true
+	return p.last.At.Add(interval), true
 }

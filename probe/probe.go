@@ -4,7 +4,13 @@
 //
 // The synthetic client is an anonymous network namespace held by one locked
 // thread and joined to the LAN bridge by a veth pair, so that a killed process
-// leaves nothing. It proves neither radio nor hardware offload, and says so.
+// leaves nothing. It proves neither radio nor hardware offload, and says so. Where
+// it cannot be made, the gateway asks the LAN's DNS server in its place, and the
+// result says what that leaves open.
+//
+// look.go holds what both have in common, question.go and page.go read what comes
+// back; gateway.go, client.go and thread.go are the vantage points, driver.go decides
+// when to look.
 package probe
 
 import (
@@ -38,7 +44,7 @@ type Spec struct {
 	Targets  []Target
 	Gateway  Gateway
 	Client   Client
-	Interval time.Duration // between probes that succeed; failures come back sooner
+	Interval time.Duration // between probes that succeed, at least 10 s; failures come back sooner
 }
 
 // Verdict is the outcome of one probe.
@@ -52,20 +58,23 @@ const (
 	NoLease  Verdict = "no-lease" // the LAN gave no address (client only)
 	NoDNS    Verdict = "no-dns"   // names do not resolve
 	Dead     Verdict = "dead"     // names resolve (or need not) but nothing loads
-	Unproven Verdict = "unproven" // this vantage point does not exist here; Cannot says why
+	Unproven Verdict = "unproven" // this vantage point does not exist here; Cannot says what is left open
 )
 
 // Result is one vantage point's last probe.
 type Result struct {
 	Key     string // the Spec's key that was probed
 	Verdict Verdict
-	Detail  string // one line: what was tried, what came back
+	Detail  string // one line: what was tried, what came back; of Unproven, what a weaker check showed
 	Cannot  string // what this probe cannot prove here; "" none
 	Target  string // URL that settled the verdict
 	At      time.Time
 	Took    time.Duration
-	Bytes   uint64 // spent by this vantage point since the process started
-	Failed  int    // failures in a row
+	// Bytes is what this vantage point has cost since the process started: all IP
+	// packets of its questions and pages, also of the client's questions that the
+	// gateway may answer by itself. DHCP stays on the LAN and is not counted.
+	Bytes  uint64
+	Failed int // failures in a row
 }
 
 // Status is what was found last.
