@@ -23,7 +23,7 @@ func TestBridgeComesAndGoes(t *testing.T) {
 		return
 	}
 	s := serve(t, testSpec(), "")
-	if st := s.serving(false); !strings.Contains(st.Error, "absent") || len(Drift(testSpec(), st)) != 1 {
+	if st := s.serving(false); st.Error != "dhcp: br-test: the interface is absent" || len(Drift(testSpec(), st)) != 1 {
 		t.Errorf("%+v", st)
 	}
 	for range 2 {
@@ -69,10 +69,10 @@ func TestPortIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := New(Options{})
-	if err := d.Apply(testSpec()); err == nil || !strings.Contains(err.Error(), "port 67") {
+	if err := d.Apply(testSpec()); err == nil || !strings.HasPrefix(err.Error(), "dhcp: serve on br-test: take UDP port 67: ") {
 		t.Errorf("Apply: %v", err)
 	}
-	if st := d.Observe(); st.Serving || !strings.Contains(st.Error, "port 67") || st.InForce.Interface != "" {
+	if st := d.Observe(); st.Serving || !strings.HasPrefix(st.Error, "dhcp: br-test: take UDP port 67: ") || st.InForce.Interface != "" {
 		t.Errorf("%+v", st)
 	}
 	other.Close()

@@ -28,7 +28,7 @@ type Host struct {
 	Addr netip.Addr
 	Name string
 	// Transient leases are nobody's: they are neither listed nor named nor written to
-	// the file. It is for who tests the LAN and leaves again.
+	// the file, and cost no write of it. It is for who tests the LAN and leaves again.
 	Transient bool
 }
 
@@ -61,10 +61,10 @@ type Lease struct {
 type Status struct {
 	Serving bool
 	InForce Spec    // zero while not serving
-	Leases  []Lease // acknowledged and not expired, sorted by address
+	Leases  []Lease // acknowledged, not expired and not transient, sorted by address
 	Free    int     // addresses left in the pool for clients not yet known
 	Dropped uint64  // requests dropped by the queue's bound
-	Error   string  // why it does not serve; "" none
+	Error   string  // why it does not serve, as an error of this package; "" none
 }
 
 // Binder is told of a binding before its ACK is sent and, with a nil mac, after it

@@ -1,8 +1,10 @@
 package dhcp
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // Drift tells in which ways st differs from spec, one line each; nothing means that
@@ -10,11 +12,11 @@ import (
 func Drift(spec Spec, st Status) []string {
 	switch {
 	case spec.Interface == "" && st.Serving:
-		return []string{fmt.Sprintf("dhcp: serves on %s and should not", st.InForce.Interface)}
+		return []string{fmt.Sprintf("serves on %s and should not", st.InForce.Interface)}
 	case spec.Interface == "":
 		return nil
 	case !st.Serving:
-		return []string{fmt.Sprintf("dhcp: does not serve on %s: %s", spec.Interface, st.Error)}
+		return []string{"does not serve: " + cmp.Or(strings.TrimPrefix(st.Error, "dhcp: "), spec.Interface)}
 	}
 	var lines []string
 	want, have := reflect.ValueOf(spec), reflect.ValueOf(st.InForce)
@@ -24,7 +26,7 @@ func Drift(spec Spec, st Status) []string {
 			continue // nil and empty mean the same
 		}
 		if !reflect.DeepEqual(w.Interface(), h.Interface()) {
-			lines = append(lines, fmt.Sprintf("dhcp: %s is %v, wanted %v", want.Type().Field(i).Name, h, w))
+			lines = append(lines, fmt.Sprintf("%s is %v, wanted %v", want.Type().Field(i).Name, h, w))
 		}
 	}
 	return lines

@@ -24,13 +24,34 @@ func TestDrift(t *testing.T) {
 		{"off with leases remembered", Spec{}, Status{Leases: []Lease{{}}}, ""},
 		{"in force", spec, Status{Serving: true, InForce: spec}, ""},
 		{"nil and empty are the same", empty, Status{Serving: true, InForce: spec}, ""},
-		{"not serving", spec, Status{Error: "br-test: the interface is absent"}, "absent"},
+		{"not serving", spec, Status{Error: "dhcp: br-test: the interface is absent"}, "does not serve: br-test: the interface is absent"},
+		{"not serving yet", spec, Status{}, "does not serve: br-test"},
 		{"serving in vain", Spec{}, Status{Serving: true, InForce: spec}, "should not"},
 	} {
 		got := Drift(c.spec, c.st)
 		if (c.want == "") != (len(got) == 0) || len(got) > 1 || !strings.Contains(strings.Join(got, ""), c.want) {
 			t.Errorf("%s: %q", c.name, got)
 		}
+	}
+}
+
+func TestDriftSeesEveryFieldOfAHost(t *testing.T) {
+	host := Host{MAC: dev(1).mac.hardware(), Addr: addr("192.168.8.9"), Name: "nas"}
+	for name, change := range map[string]func(*Host){
+		"MAC":       func(h *Host) { h.MAC = dev(2).mac.hardware() },
+		"Addr":      func(h *Host) { h.Addr = h.Addr.Next() },
+		"Name":      func(h *Host) { h.Name = "tv" },
+		"Transient": func(h *Host) { h.Transient = true },
+	} {
+		wish, is := testSpec(), testSpec()
+		wish.Hosts, is.Hosts = []Host{host}, []Host{host}
+		change(&wish.Hosts[0])
+		if got := Drift(wish, Status{Serving: true, InForce: is}); len(got) != 1 || !strings.HasPrefix(got[0], "Hosts is ") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	if n := reflect.TypeFor[Host]().NumField(); n != 4 {
+		t.Errorf("a host has %d fields", n)
 	}
 }
 

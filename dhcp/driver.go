@@ -86,14 +86,17 @@ func (d *Driver) Observe() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	st := Status{Leases: d.table.leases(now), Error: d.fault}
+	st := Status{Leases: d.table.leases(now)}
+	if d.fault != "" {
+		st.Error = "dhcp: " + d.fault
+	}
 	if d.spec.Interface != "" {
 		st.Free = d.table.free(now)
 	}
 	if d.session != nil {
 		d.dropped += d.session.drops()
 		if _, err := d.present(); err != nil {
-			st.Error = err.Error()
+			st.Error = "dhcp: " + d.spec.Interface + ": " + err.Error()
 		} else {
 			st.Serving, st.InForce = true, d.spec
 		}
@@ -259,9 +262,10 @@ func (d *Driver) settle(ended []netip.Addr, now time.Time) {
 		if d.opt.Binder != nil {
 			d.opt.Binder.Bind(nil, addr)
 		}
+		if e := d.table.byAddr[addr]; e != nil && d.table.transient(e.client.mac) {
+			continue
+		}
 		d.opt.Log.Info("dhcp: lease ended", "addr", addr)
-	}
-	if len(ended) > 0 {
 		d.saver.want(saveLate, now)
 	}
 }

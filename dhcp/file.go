@@ -51,11 +51,11 @@ type record struct {
 	age       time.Duration
 }
 
-// records lists all entries ever acknowledged, by address, and marks them as saved.
+// records lists all entries ever acknowledged but transient ones, by address, and marks them as saved.
 func (t *Table) records(now time.Time) []record {
 	var list []record
 	for addr, e := range t.byAddr {
-		if e.expires.IsZero() || t.hosts[e.client.mac].Transient {
+		if e.expires.IsZero() || t.transient(e.client.mac) {
 			continue
 		}
 		e.saved = e.expires
@@ -176,7 +176,7 @@ func readFile(path string) ([]record, error) {
 // writeFile replaces the lease file in one step: after a power cut there is either
 // the old one or the new one.
 func writeFile(path string, list []record) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	return renameio.WriteFile(path, appendLeases(nil, list), 0o600)

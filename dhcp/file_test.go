@@ -133,6 +133,17 @@ func TestRestoreTakesOnlyWhatTheSpecHasRoomFor(t *testing.T) {
 	}
 }
 
+// The folder that a lease file is the first in is for nobody else to list.
+func TestFolderIsClosed(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := writeFile(filepath.Join(dir, "leases"), nil); err != nil {
+		t.Fatal(err)
+	}
+	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", fi.Mode(), err)
+	}
+}
+
 func TestOffersAreNotSaved(t *testing.T) {
 	l := newLAN(t)
 	l.discover(dev(1))

@@ -31,7 +31,7 @@ func (t *Table) Handle(p *dhcpv4.DHCPv4, now time.Time) Answer {
 		return Answer{}
 	}
 	a := t.answer(&m, now)
-	if t.hosts[m.client.mac].Transient {
+	if t.transient(m.client.mac) {
 		a.Change, a.Save = false, 0
 	}
 	return a
@@ -138,7 +138,8 @@ func (t *Table) dropOffer(c client) {
 }
 
 // grant acknowledges. A renewal needs no write until half a lease time is not on
-// file: after a crash the client renews before the file's promise ends.
+// file: after a crash the client renews before the file's promise ends. A client that
+// comes back to the address which the file has for it needs none soon.
 func (t *Table) grant(m *message, addr netip.Addr, now time.Time) Answer {
 	e, ended := t.take(m, addr, now)
 	a := Answer{Bind: addr, Ended: ended}

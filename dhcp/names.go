@@ -70,6 +70,8 @@ func (t *Table) names(now time.Time) *nameTable {
 func (t *Table) name(e *entry, wish string, now time.Time) bool {
 	host := t.hosts[e.client.mac].Name
 	switch {
+	case t.transient(e.client.mac):
+		wish = ""
 	case host != "":
 		wish = host
 	case wish == "":

@@ -86,6 +86,9 @@ func (t *Table) setSpec(spec Spec) (ended []netip.Addr) {
 		mac, ok := hwaddrOf(h.MAC)
 		if _, twice := t.owners[h.Addr]; ok && !twice && t.usable(h.Addr) {
 			h.Name = label(h.Name)
+			if h.Transient {
+				h.Name = ""
+			}
 			t.hosts[mac], t.owners[h.Addr] = h, mac
 		}
 	}
@@ -302,10 +305,16 @@ func (t *Table) take(m *message, addr netip.Addr, now time.Time) (e *entry, ende
 	} else {
 		delete(t.byClient, e.client)
 	}
+	if e.client != m.client {
+		e.saved = time.Time{} // what is on file is another client's
+	}
 	e.client, e.clientID = m.client, m.clientID
 	t.byAddr[addr], t.byClient[m.client] = e, e
 	return e, ended
 }
+
+// transient reports whether nobody needs to hear of a client's leases.
+func (t *Table) transient(mac hwaddr) bool { return t.hosts[mac].Transient }
 
 func (t *Table) remove(e *entry) {
 	delete(t.byAddr, e.addr)
@@ -363,7 +372,7 @@ func (t *Table) expire(now time.Time) (ended []netip.Addr, next time.Time) {
 func (t *Table) leases(now time.Time) []Lease {
 	var list []Lease
 	for addr, e := range t.byAddr {
-		if !e.active(now) || t.hosts[e.client.mac].Transient {
+		if !e.active(now) || t.transient(e.client.mac) {
 			continue
 		}
 		list = append(list, Lease{

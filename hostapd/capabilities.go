@@ -8,7 +8,9 @@ import (
 // Capabilities are what one radio can do under the rules now in force.
 type Capabilities struct {
 	PHY       string // name of the kernel's device, such as phy0
-	Interface string // its first network interface
+	Interface string // its first network interface; "" none
+	// Interfaces are all of them, also those that hostapd made for further networks.
+	Interfaces []string
 	// Address is that interface's, from which those of further networks are derived.
 	Address     net.HardwareAddr
 	AP          bool // can be an access point

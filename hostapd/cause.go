@@ -1,8 +1,6 @@
 package hostapd
 
-import (
-	"strings"
-)
+import "strings"
 
 // remedy is what of a failure we can act on ourselves.
 type remedy int
@@ -41,7 +39,7 @@ var known = []struct {
 	{"ctrl_iface exists and seems to be in use", cause{"another hostapd of ours still runs on this radio", remedyWait}},
 	{"ACS: Unable to collect survey data", cause{"the radio could not choose a channel by itself", remedyACS}},
 	{"ACS: Possibly channel configuration is invalid", cause{"the radio could not choose a channel by itself", remedyACS}},
-	{"ACS: ", cause{"the radio could not choose a channel by itself", remedyACS}},
+	{"ACS-FAILED", cause{"the radio could not choose a channel by itself", remedyACS}},
 	{"DFS chan_idx seems wrong", cause{"the channel cannot be checked for radar", remedyRadar}},
 	{"no DFS channels left", cause{"radar was heard on every channel", remedyRadar}},
 	{"not allowed for AP mode", cause{"the channel may not be used by an access point", remedyChannel}},

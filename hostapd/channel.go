@@ -1,6 +1,7 @@
 package hostapd
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -49,7 +50,7 @@ func Choose(r Radio, c Capabilities, t Trouble) (Tune, error) {
 	if len(why) == 0 {
 		why = []string{"the radio has neither 2.4 nor 5 GHz"}
 	}
-	return Tune{Why: why}, fmt.Errorf("no channel: %s", why[len(why)-1])
+	return Tune{Why: why}, errors.New(why[len(why)-1])
 }
 
 // bandsFor lists the bands of the radio in the order in which they are to be tried.
@@ -137,14 +138,17 @@ func (p *picker) refusal(ch *Channel, radarOK bool) string {
 	return ""
 }
 
-// japan is a channel for 802.11b alone, taken only when named.
-const japan = 14
+// Channels of the 2.4 GHz band that are taken only when named.
+const (
+	everywhere = 11 // the last that clients from the Americas hear
+	japan      = 14 // for 802.11b alone
+)
 
 // candidates lists the channels that may transmit with the width.
 func (p *picker) candidates(width int) []Channel {
 	var out []Channel
 	for _, ch := range p.band.Channels {
-		if ch.Number == japan {
+		if p.band.Band == Band2 && ch.Number > everywhere {
 			continue
 		}
 		if p.refusal(&ch, p.radio.DFS) == "" && p.fits(ch, width, p.radio.DFS) {
@@ -158,11 +162,14 @@ func (p *picker) candidates(width int) []Channel {
 func (p *picker) automatic(list []Channel, width int) Tune {
 	t := Tune{Width: width}
 	for _, ch := range list {
+		if p.band.Band == Band2 && width > 20 && secondary(Band2, ch.Number) < 0 {
+			continue // hostapd turns the sides round on 5 GHz only
+		}
 		t.Channels = append(t.Channels, ch.Number)
 		t.Radar = t.Radar || ch.Radar
 	}
 	if width > 20 {
-		t.Secondary = 1 // hostapd turns it round where the channel needs it
+		t.Secondary = 1
 	}
 	return t
 }

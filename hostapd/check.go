@@ -36,9 +36,14 @@ func (s Spec) check() error {
 	if len(s.Radios) > maxRadios {
 		add(fmt.Errorf("more than %d radios", maxRadios))
 	}
-	for i, r := range s.Radios {
-		if slices.ContainsFunc(s.Radios[:i], func(o Radio) bool { return o.Interface == r.Interface }) {
-			add(fmt.Errorf("radio %s is named twice", r.Interface))
+	used := map[string]bool{}
+	for _, r := range s.Radios {
+		for n := range r.Networks {
+			name := bssName(r.Interface, n)
+			if used[name] {
+				add(fmt.Errorf("radio %s: interface %s is used twice", r.Interface, name))
+			}
+			used[name] = true
 		}
 		if err := r.check(); err != nil {
 			add(fmt.Errorf("radio %q: %w", r.Interface, err))
@@ -178,4 +183,3 @@ func CheckPassphrase(p Secret, s Security) error {
 	}
 	return nil
 }
-

@@ -1,7 +1,6 @@
 package hostapd
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -9,9 +8,12 @@ import (
 	"time"
 )
 
-// askLimit is how long an answer may take: hostapd has one thread, which a driver can
-// hold up.
-const askLimit = 3 * time.Second
+// How long an answer may take: hostapd has one thread, which a driver can hold up. One
+// that is just starting or ending is asked again rather than waited for.
+const (
+	askLimit  = 3 * time.Second
+	pingLimit = 250 * time.Millisecond
+)
 
 // conn is one datagram socket to one network's control interface. Its own end has a
 // name that the kernel chose (unix(7), autobind), so nothing is left behind in a
@@ -61,25 +63,27 @@ func (c *conn) receive() (string, error) {
 // ctrl is the control interface of one network: a socket for commands, and one for
 // events, which would come between the replies.
 type ctrl struct {
-	path   string
-	ask1   *conn // nil until used, and after an error
-	events *conn // nil until attached
+	path     string
+	commands *conn // nil until used, and after an error
+	events   *conn // nil until attached
 }
 
 func newCtrl(dir, bss string) *ctrl { return &ctrl{path: filepath.Join(dir, bss)} }
 
 // ask sends one command on a socket that has no reply outstanding.
-func (c *ctrl) ask(command string) (string, error) {
-	if c.ask1 == nil {
+func (c *ctrl) ask(command string) (string, error) { return c.within(askLimit, command) }
+
+func (c *ctrl) within(limit time.Duration, command string) (string, error) {
+	if c.commands == nil {
 		var err error
-		if c.ask1, err = dialCtrl(c.path); err != nil {
+		if c.commands, err = dialCtrl(c.path); err != nil {
 			return "", err
 		}
 	}
-	reply, err := c.ask1.ask(command, askLimit)
+	reply, err := c.commands.ask(command, limit)
 	if err != nil {
-		c.ask1.close()
-		c.ask1 = nil
+		c.commands.close()
+		c.commands = nil
 	}
 	return reply, err
 }
@@ -93,9 +97,9 @@ func (c *ctrl) tell(command string) error {
 	return err
 }
 
-// attach begins to receive events; f gets them on a goroutine of its own until the
-// socket is closed or fails, and ended is called after the last.
-func (c *ctrl) attach(ctx context.Context, f func(event), ended func()) error {
+// attach begins to receive events, and puts them into a channel as far as it has room.
+// It pokes lost when the socket fails.
+func (c *ctrl) attach(events chan<- event, lost chan<- struct{}) error {
 	c.detach()
 	n, err := dialCtrl(c.path)
 	if err != nil {
@@ -113,19 +117,30 @@ func (c *ctrl) attach(ctx context.Context, f func(event), ended func()) error {
 		return err
 	}
 	c.events = n
-	go func() {
-		defer ended()
-		for ctx.Err() == nil {
-			text, err := n.receive()
-			if err != nil {
-				return
-			}
-			if e, ok := parseEvent(text); ok {
-				f(e)
-			}
-		}
-	}()
+	go n.listen(events, lost)
 	return nil
+}
+
+// listen ends when the socket is closed or fails.
+func (c *conn) listen(events chan<- event, lost chan<- struct{}) {
+	for {
+		text, err := c.receive()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			poke(lost)
+			return
+		}
+		e, ok := parseEvent(text)
+		if !ok {
+			continue
+		}
+		select {
+		case events <- e:
+		default: // whoever lags behind will look anyway
+		}
+	}
 }
 
 // detach ends the reception of events. hostapd forgets a socket that is closed.
@@ -138,9 +153,9 @@ func (c *ctrl) detach() {
 
 func (c *ctrl) close() {
 	c.detach()
-	if c.ask1 != nil {
-		c.ask1.close()
-		c.ask1 = nil
+	if c.commands != nil {
+		c.commands.close()
+		c.commands = nil
 	}
 }
 

@@ -1,6 +1,7 @@
 package hostapd
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -15,13 +16,14 @@ type Setting struct {
 	Capabilities Capabilities
 	Denied       []net.HardwareAddr // sorted
 	Cost         Cost
+	driver       string // hostapd's name of it; "" is nl80211
 }
 
 // Fit turns the wish for one radio into what it can do; Tune.Why tells every
 // difference. It fails when nothing like the wish is possible.
 func Fit(r Radio, c Capabilities, t Trouble) (Radio, Tune, error) {
 	if !c.AP {
-		return r, Tune{}, fmt.Errorf("the radio cannot be an access point")
+		return r, Tune{}, errors.New("the radio cannot be an access point")
 	}
 	tune, err := Choose(r, c, t)
 	if err != nil {

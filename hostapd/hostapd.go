@@ -144,9 +144,11 @@ type RadioStatus struct {
 	Why []string
 	// Refused says why the wish could not be put on the air, so that the former
 	// settings still are; "" none.
-	Refused    string
-	Error      string // why nothing is on the air; "" none
-	Restarts   uint32 // times that hostapd was started again since the first
+	Refused  string
+	Error    string // why nothing is on the air; "" none
+	Restarts uint32 // times that hostapd was started again since the first
+	// Read is when its stations were last read, at most a minute ago while on the air.
+	Read       time.Time
 	Mismatches []Mismatch
 }
 
@@ -178,12 +180,10 @@ type Outcome struct {
 
 // Status is what is.
 type Status struct {
-	Radios   []RadioStatus // sorted by Interface
-	Stations []Station     // sorted by MAC, then Interface
-	// Read is when the stations were last read; a list may be a minute old.
-	Read    time.Time
-	Devices []Capabilities // the radios of this machine, sorted by Interface
-	Acts    []Outcome      // of the acts that are or were in the Spec, at most 64
-	Error   string         // why the radios could not be listed; "" none
-	InForce Spec           // the wish that is pursued
+	Radios   []RadioStatus  // sorted by Interface
+	Stations []Station      // sorted by MAC, then Interface
+	Devices  []Capabilities // the radios of this machine, sorted by Interface
+	Acts     []Outcome      // of the acts that are or were in the Spec, at most 64
+	Error    string         // why the radios could not be listed; "" none
+	InForce  Spec           // the wish that is pursued
 }

@@ -47,6 +47,13 @@ func (t *tail) text() []string {
 	return slices.Clone(t.lines)
 }
 
+// forget drops what was said so far.
+func (t *tail) forget() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.lines = nil
+}
+
 // process is a child in the foreground.
 type process struct {
 	cmd  *exec.Cmd

@@ -67,7 +67,7 @@ func (h *HT) flags(t Tune) []string {
 	c.when(h.TxSTBC, "TX-STBC")
 	c.when(h.RxSTBC > 0 && h.RxSTBC <= 3, "RX-STBC%s", "123"[:min(h.RxSTBC, 3)])
 	c.when(h.LongAMSDU, "MAX-AMSDU-7935")
-	c.when(h.DSSSCCKIn40 && t.Secondary != 0, "DSSS_CCK-40")
+	c.when(h.DSSSCCKIn40 && t.Secondary != 0 && t.Band == Band2, "DSSS_CCK-40")
 	return c
 }
 

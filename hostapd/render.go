@@ -1,6 +1,7 @@
 package hostapd
 
 import (
+	"cmp"
 	"encoding/hex"
 	"fmt"
 	"maps"
@@ -76,7 +77,7 @@ func (l *lines) on(key string, wanted bool) {
 // radio writes what all networks of a radio share.
 func (l *lines) radio(s Setting) {
 	t := s.Tune
-	l.set("driver", "nl80211")
+	l.set("driver", cmp.Or(s.driver, "nl80211"))
 	l.set("interface", s.Radio.Interface)
 	if s.Country != "" {
 		l.set("country_code", s.Country)
@@ -91,7 +92,7 @@ func (l *lines) radio(s Setting) {
 	l.set("channel", t.Channel)
 	if t.Channel == 0 {
 		l.set("chanlist", strings.Trim(fmt.Sprint(t.Channels), "[]"))
-		l.on("acs_exclude_dfs", !t.Radar)
+		l.on("acs_exclude_dfs", t.Band == Band5 && !t.Radar)
 	}
 	l.rates(s)
 }

@@ -64,7 +64,7 @@ func (d *Driver) Observe() Status {
 	defer d.mu.Unlock()
 	k, err := d.read()
 	if err != nil {
-		return Status{Error: err.Error()}
+		return Status{Error: "link: " + err.Error()}
 	}
 	s := k.state()
 	return Status{InForce: s.lines(), Interfaces: k.interfaces(), Foreign: k.foreign()}
@@ -115,18 +115,19 @@ func (p *pass) step(verb string, item fmt.Stringer, err error, harmless func(err
 	}
 }
 
-// run goes from the ground up. Sysctls of interfaces that are let go come first:
-// forwarding ends before anything that fences it, and the marks by which we know
-// such an interface go last.
+// run goes from the ground up. Forwarding ends before anything that fences it goes,
+// and the marks by which we know an interface that is let go are the last of it.
 func (p *pass) run(want, got state) {
 	p.letGo(want.sysctls, got.sysctls)
+	closed := slices.DeleteFunc(slices.Clone(want.sysctls), func(s sysctl) bool { return s.value != "0" })
+	p.sysctls(closed, got.sysctls)
 	p.bridges(want.bridges, got.bridges)
 	p.ports(want.ports, got.ports)
 	p.devices(want.devices, got.devices)
 	p.addresses(want.addresses, got.addresses)
 	p.routes(want.routes, got.routes)
 	p.rules(want.rules, got.rules)
-	p.sysctls(want.sysctls, got.sysctls)
+	p.sysctls(want.sysctls, append(got.sysctls, closed...))
 	p.deleteBridges(want.bridges)
 }
 
@@ -170,18 +171,18 @@ func (p *pass) deleteBridges(want []bridge) {
 func (p *pass) ports(want, got []port) {
 	missing, extra := diff(want, got)
 	for _, w := range extra {
-		// Only a bridge that we made is ours to clear.
+		// Of a bridge that somebody else made only the ports that we put there are ours.
 		b, _ := p.k.dev(w.bridge)
 		moves := slices.ContainsFunc(want, func(o port) bool { return o.name == w.name })
-		if d, here := p.k.dev(w.name); here && b.made() && !moves {
-			p.step("remove", w, setMaster(p.c, d.index, 0), vanished)
+		if d, here := p.k.dev(w.name); here && (b.made() || d.joined()) && !moves {
+			p.step("remove", w, removePort(p.c, d, b), vanished)
 		}
 	}
 	for _, w := range missing {
 		d, here := p.k.dev(w.name)
 		b, made := p.k.dev(w.bridge)
 		if here && made && b.kind == "bridge" && d.master != b.index {
-			p.step("add", w, setMaster(p.c, d.index, b.index), vanished)
+			p.step("add", w, addPort(p.c, d, b), vanished)
 		}
 	}
 }
@@ -190,8 +191,14 @@ func (p *pass) devices(want, got []device) {
 	missing, _ := diff(want, got)
 	for _, w := range missing {
 		d, here := p.k.dev(w.name)
-		if here && (device{w.name, d.flags&unix.IFF_UP != 0, d.mtu}) != w {
-			p.step("set", w, setDevice(p.c, d.index, w), vanished)
+		if !here {
+			continue
+		}
+		if w.mtu != 0 && w.mtu != d.mtu { // first, so that routes are born with it
+			p.step("set MTU of", w, setMTU(p.c, d.index, w.mtu), vanished)
+		}
+		if w.up && d.flags&unix.IFF_UP == 0 {
+			p.step("set", device{name: w.name, up: true}, setUp(p.c, d.index), vanished)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -42,6 +43,12 @@ func TestDecodeLink(t *testing.T) {
 	}
 	if !d.made() || d.flaw() != "without alias" {
 		t.Errorf("a bridge of our group: %q", d.flaw())
+	}
+	if d.joined() {
+		t.Error("a bridge is no port")
+	}
+	if port := (netdev{group: Protocol}); !port.joined() || port.made() {
+		t.Error("a port of our group is not ours")
 	}
 	d.alias = "kitchen"
 	if d.made() {
@@ -112,6 +119,12 @@ func TestNewsOfLinks(t *testing.T) {
 		t.Error("a bridge port's state is no news")
 	}
 	b[0] = unix.AF_UNSPEC
+	group := bytes.Index(b, []byte{8, 0, unix.IFLA_GROUP, 0})
+	b[group+4] = 0
+	if !l.tell(msg(unix.RTM_NEWLINK)) {
+		t.Error("a port that is ours no longer is news")
+	}
+	b[8]++
 	if !l.tell(msg(unix.RTM_NEWLINK)) {
 		t.Error("changed flags are news")
 	}

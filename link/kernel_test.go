@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -227,7 +228,6 @@ func TestForeignThingsStay(t *testing.T) {
 		t.Error(d)
 	}
 	apply(t, d, Spec{})
-	nstest.Run(t, "ip link set lan1 nomaster") // joined a bridge that is not ours: only added, never removed
 	if d := cmp.Diff(before, kernelText(t)); d != "" {
 		t.Error(d)
 	}
@@ -443,6 +443,35 @@ func TestForwardingWithoutTheGlobalSwitch(t *testing.T) {
 			t.Errorf("a client without a way out must be told at once: %v", err)
 		}
 	})
+}
+
+// TestClosingComesFirst: while rules and routes change, nothing is forwarded any more,
+// and what is new is not open either, whatever the namespace's default is.
+func TestClosingComesFirst(t *testing.T) {
+	gateway(t)
+	nstest.Run(t, "sysctl -q -w net.ipv4.conf.default.forwarding=1")
+	var log bytes.Buffer
+	d := New(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	apply(t, d, s)
+	log.Reset()
+	s.Forward, s.Uplinks = false, []Uplink{wwan}
+	s.Uplinks[0].Shared, s.Uplinks[0].Mark = false, 0x62
+	apply(t, d, s)
+	steps := strings.SplitN(log.String(), "\n", 3)
+	for _, l := range steps[:2] {
+		if !strings.Contains(l, `forwarding = 0"`) {
+			t.Errorf("step before the LAN is closed: %s", l)
+		}
+	}
+	apply(t, d, Spec{})
+	nstest.Run(t, "ip link del wwan0", "ip tuntap add wwan0 mode tun")
+	apply(t, d, s)
+	if got := nstest.Run(t, "sysctl -n net.ipv4.conf.br-tether.forwarding net.ipv4.conf.wwan0.forwarding net.ipv4.conf.default.forwarding"); got != "0\n0\n1\n" {
+		t.Errorf("%q", got)
+	}
+	s.Forward = true
+	apply(t, d, s)
 }
 
 func TestRunTellsOfChangesOnly(t *testing.T) {

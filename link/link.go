@@ -4,8 +4,9 @@
 //
 // Everything it makes is recognisable in the kernel and only that is ever removed:
 // routes and rules carry Protocol, IPv4 addresses a label ending in LabelSuffix, a
-// bridge that it created the alias Alias. Forwarding is switched on for the LAN
-// bridge and the uplinks alone, never globally.
+// bridge that it created the alias Alias, a port that it put into somebody else's
+// bridge the device group Protocol. Forwarding is switched on for the LAN bridge and
+// the uplinks alone, never globally.
 //
 // wish.go says what a Spec means in items (a bridge, an address, a route, …),
 // kernel.go and decode.go read the machine, state.go picks what of it is ours as
@@ -20,7 +21,10 @@ import (
 
 // Protocol is the route protocol number of every route and rule of ours
 // (rtm_protocol; free in /etc/iproute2/rt_protos). It is also the device group of
-// a bridge that we created.
+// a bridge that we created, and of a port that we put into a bridge that was there:
+// such a port leaves the bridge again when it is no longer wished. A port to which
+// somebody gave another group keeps that, and so stays, as do ports that were in the
+// bridge before.
 const Protocol = 97
 
 // LabelSuffix ends the label (IFA_LABEL) of every IPv4 address of ours. The label
@@ -78,7 +82,8 @@ type Interface struct {
 	TxBytes uint64
 	// Master is the bridge (or other device) that the interface is a port of; "" none.
 	Master string
-	// Ours tells a bridge that we created from one that was there.
+	// Ours tells a bridge that we created from one that was there, and a port that we
+	// put into the latter from one that somebody else did.
 	Ours bool
 	// Addresses are its IPv4 addresses that are not ours, with their prefix lengths.
 	Addresses []netip.Prefix
@@ -93,5 +98,5 @@ type Status struct {
 	// Foreign lists prefixes that routes and addresses not of ours use on this
 	// machine, which the LAN must not collide with.
 	Foreign []netip.Prefix
-	Error   string // why the kernel could not be read; "" none
+	Error   string // why the kernel could not be read, as an error of this package; "" none
 }

@@ -3,7 +3,6 @@ package link
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/mdlayher/netlink"
@@ -16,11 +15,21 @@ const groups = unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV4_ROU
 
 // Run calls changed whenever links, addresses, routes or rules change, also by our
 // own Apply, and once at its start for what was missed before. It returns nil when
-// ctx ends.
+// ctx ends. A kernel that tells nothing is not an error: whoever observes now and then
+// sees changes late.
 func (d *Driver) Run(ctx context.Context, changed func()) error {
+	if err := watch(ctx, changed); err != nil {
+		d.log.Warn("changes of links, addresses and routes are seen late", "err", err)
+		changed() // for what went by until now
+		<-ctx.Done()
+	}
+	return nil
+}
+
+func watch(ctx context.Context, changed func()) error {
 	c, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: groups})
 	if err != nil {
-		return fmt.Errorf("link: watch: %w", err)
+		return err
 	}
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { _ = c.SetReadDeadline(time.Unix(1, 0)) })
@@ -35,7 +44,7 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 		case errors.Is(err, unix.ENOBUFS):
 			changed() // announcements were lost: look at everything
 		case err != nil:
-			return fmt.Errorf("link: watch: %w", err)
+			return err
 		case known.tell(msgs):
 			changed()
 		}
@@ -50,6 +59,7 @@ type news struct {
 	name, alias, mac string
 	flags            uint32
 	mtu, master      int
+	group            uint32
 }
 
 // tell says whether there is news in a batch of announcements.
@@ -73,7 +83,7 @@ func (l links) one(m netlink.Message) bool {
 		delete(l, d.index)
 		return true
 	}
-	n := news{d.name, d.alias, string(d.mac), d.flags, d.mtu, d.master}
+	n := news{d.name, d.alias, string(d.mac), d.flags, d.mtu, d.master, d.group}
 	old, seen := l[d.index]
 	l[d.index] = n
 	return !seen || old != n

@@ -14,6 +14,9 @@ func (d netdev) made() bool {
 	return d.kind == "bridge" && (d.alias == Alias || d.alias == "" && d.group == Protocol)
 }
 
+// joined tells a port that we put into somebody else's bridge.
+func (d netdev) joined() bool { return d.kind != "bridge" && d.group == Protocol }
+
 // flaw says what is not as we make our bridges; "" nothing.
 func (d netdev) flaw() string {
 	switch {
@@ -65,7 +68,7 @@ func (k *kernel) state() state {
 	for _, d := range k.devs {
 		m := k.at(d.master)
 		bridged := m.kind == "bridge" && ours[m.index] && !strings.HasPrefix(d.name, ProbePrefix)
-		if bridged {
+		if bridged || d.joined() {
 			s.ports = append(s.ports, port{d.name, m.name})
 		}
 		if ours[d.index] || bridged {
@@ -123,7 +126,7 @@ func (k *kernel) interfaces() []Interface {
 			Name: d.name, Index: d.index, MTU: d.mtu, MAC: d.mac,
 			Up: d.flags&unix.IFF_UP != 0, Carrier: d.flags&unix.IFF_LOWER_UP != 0,
 			RxBytes: d.rx, TxBytes: d.tx,
-			Master: k.at(d.master).name, Ours: d.made(),
+			Master: k.at(d.master).name, Ours: d.made() || d.joined(),
 		}
 		for _, m := range k.addrs {
 			if p, ok := prefixOf(m); ok && int(m.Index) == d.index && !ourAddress(m) {

@@ -20,7 +20,8 @@ func sortedLines(l []string) []string {
 }
 
 // reading is a machine made up by hand: a foreign bridge with our address, an uplink
-// of ours, a tunnel of somebody else, and a bridge of ours with three ports.
+// of ours, a tunnel of somebody else, and a bridge of ours with three ports,
+// and a port that we put into another one.
 func reading(t *testing.T) *kernel {
 	t.Helper()
 	k := &kernel{
@@ -36,6 +37,10 @@ func reading(t *testing.T) *kernel {
 			{index: 8, name: "tprobe0", master: 6, mtu: 1500},
 			{index: 9, name: "bond0", kind: "bond", flags: unix.IFF_UP, mtu: 1500},
 			{index: 10, name: "eth5", master: 9, mtu: 1500},
+			{index: 11, name: "br-guest", kind: "bridge", flags: unix.IFF_UP, mtu: 1500},
+			{index: 12, name: "lan4", master: 11, group: Protocol, mtu: 1500},
+			{index: 13, name: "lan5", group: Protocol, mtu: 1500},
+			{index: 14, name: "lan6", master: 11, group: 7, mtu: 1500},
 		},
 		rules: []rule{{priority: ruleLANClosed, iif: "br-lan", unreachable: true}},
 	}
@@ -85,6 +90,8 @@ link lan2 down mtu 1500
 link wwan0 up mtu 1400
 port lan1 in br-lan
 port lan2 in br-tether
+port lan4 in br-guest
+port lan5 in no bridge
 route 0.0.0.0/0 dev wwan0 table 100 metric 0
 rule 9750 iif br-lan unreachable
 sysctl net.ipv4.conf.br-lan.forwarding = 1
@@ -121,7 +128,10 @@ func TestInterfacesTell(t *testing.T) {
 	if o, _ := find(all, "br-tether"); !o.Ours {
 		t.Errorf("%+v", o)
 	}
-	if p, _ := find(all, "lan2"); p.Master != "br-tether" {
+	if p, _ := find(all, "lan2"); p.Master != "br-tether" || p.Ours {
+		t.Errorf("%+v", p)
+	}
+	if p, _ := find(all, "lan4"); p.Master != "br-guest" || !p.Ours {
 		t.Errorf("%+v", p)
 	}
 	if f, ok := find(all, "nothing"); ok || f.Name != "" {

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -39,7 +40,7 @@ type (
 		mtu  int // 0 not known yet
 	}
 	port struct {
-		name, bridge string
+		name, bridge string // "" none: a port of ours that somebody took out of its bridge
 	}
 	address struct {
 		dev    string
@@ -90,7 +91,7 @@ func (d device) String() string {
 	return s
 }
 
-func (p port) String() string    { return "port " + p.name + " in " + p.bridge }
+func (p port) String() string    { return "port " + p.name + " in " + cmp.Or(p.bridge, "no bridge") }
 func (a address) String() string { return "address " + a.prefix.String() + " on " + a.dev }
 
 func (r route) String() string {
@@ -236,7 +237,7 @@ func (w *state) wishLAN(l LAN, have []Interface) {
 	w.sysctls = append(w.sysctls, sysctl{l.Bridge, "forwarding", "1"})
 	for _, p := range have {
 		wished := slices.Contains(l.Ports, p.Name)
-		stays := present && !f.Ours && p.Master == l.Bridge
+		stays := present && !f.Ours && p.Master == l.Bridge && !p.Ours
 		if (wished || stays) && !strings.HasPrefix(p.Name, ProbePrefix) {
 			w.ports = append(w.ports, port{p.Name, l.Bridge})
 			w.devices = append(w.devices, device{p.Name, wished || p.Up, p.MTU})

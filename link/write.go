@@ -100,23 +100,51 @@ func delLink(c *netlink.Conn, index int) error {
 	return request(c, unix.RTM_DELLINK, 0, b, err)
 }
 
-// setDevice sets MTU (0 leaves it) before the interface goes up, so that routes
-// are born with it. An interface is never set down here.
-func setDevice(c *netlink.Conn, index int, d device) error {
-	b, err := linkMessage(index, d.up, func(ae *netlink.AttributeEncoder) {
-		if d.mtu != 0 {
-			ae.Uint32(unix.IFLA_MTU, uint32(d.mtu))
-		}
+// setMTU has a request of its own: what the network or the owner says may be more
+// than the device can, and must not keep it down.
+func setMTU(c *netlink.Conn, index, mtu int) error {
+	b, err := linkMessage(index, false, func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.IFLA_MTU, uint32(mtu))
 	})
 	return request(c, unix.RTM_NEWLINK, 0, b, err)
 }
 
-// setMaster makes an interface a port; master 0 takes it out of its bridge.
-func setMaster(c *netlink.Conn, index, master int) error {
-	b, err := linkMessage(index, false, func(ae *netlink.AttributeEncoder) {
-		ae.Uint32(unix.IFLA_MASTER, uint32(master))
-	})
+// setUp has no counterpart: an interface is never set down here.
+func setUp(c *netlink.Conn, index int) error {
+	b, err := linkMessage(index, true, func(*netlink.AttributeEncoder) {})
 	return request(c, unix.RTM_NEWLINK, 0, b, err)
+}
+
+// addPort puts d into a bridge, with our mark unless the bridge itself is ours.
+func addPort(c *netlink.Conn, d, bridge netdev) error {
+	group := uint32(Protocol)
+	if bridge.made() {
+		group = 0
+	}
+	b, err := portMessage(d, bridge.index, group)
+	return request(c, unix.RTM_NEWLINK, 0, b, err)
+}
+
+// removePort takes our mark from d, and d out of its master if that is a bridge: in
+// anything else somebody else has put it.
+func removePort(c *netlink.Conn, d, master netdev) error {
+	index := d.master
+	if master.kind == "bridge" {
+		index = 0
+	}
+	b, err := portMessage(d, index, 0)
+	return request(c, unix.RTM_NEWLINK, 0, b, err)
+}
+
+// portMessage makes an interface a port; master 0 takes it out. The group stays when
+// it is somebody else's.
+func portMessage(d netdev, master int, group uint32) ([]byte, error) {
+	return linkMessage(d.index, false, func(ae *netlink.AttributeEncoder) {
+		ae.Uint32(unix.IFLA_MASTER, uint32(master))
+		if d.group == 0 || d.group == Protocol {
+			ae.Uint32(unix.IFLA_GROUP, group)
+		}
+	})
 }
 
 func addressMessage(index int, a address) ([]byte, error) {

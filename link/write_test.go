@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/netlink"
 	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
@@ -36,8 +37,18 @@ func TestRequestsByTheByte(t *testing.T) {
 		{
 			"interface 5 becomes a port of 6",
 			func() ([]byte, error) {
-				return linkMessage(5, false, func(ae *netlink.AttributeEncoder) { ae.Uint32(unix.IFLA_MASTER, 6) })
+				return portMessage(netdev{index: 5}, 6, Protocol)
 			},
+			"00000000 05000000 00000000 00000000 0800 0a00 06000000 0800 1b00 61000000", // master, group 97
+		},
+		{
+			"interface 5 is a port no longer",
+			func() ([]byte, error) { return portMessage(netdev{index: 5, master: 6, group: Protocol}, 0, 0) },
+			"00000000 05000000 00000000 00000000 0800 0a00 00000000 0800 1b00 00000000",
+		},
+		{
+			"interface 5 of somebody's group becomes a port of 6",
+			func() ([]byte, error) { return portMessage(netdev{index: 5, group: 7}, 6, Protocol) },
 			"00000000 05000000 00000000 00000000 0800 0a00 06000000",
 		},
 		{
@@ -92,14 +103,22 @@ func TestWhatIsNoFailure(t *testing.T) {
 // grants: the one must be told, the other done.
 func TestErrorsNameWhatWasAttempted(t *testing.T) {
 	gateway(t)
-	s := Spec{Forward: true, LAN: LAN{Bridge: "br-tether", MTU: 1 << 20, Address: pfx("192.168.8.1/24")}}
-	err := New(Options{}).Apply(s)
-	if err == nil || !strings.HasPrefix(err.Error(), "link: set link br-tether up mtu 1048576: ") {
-		t.Errorf("error: %v", err)
+	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s.LAN.MTU, s.Uplinks[0].MTU = 1<<20, 60
+	d := New(Options{})
+	for range 2 {
+		err := d.Apply(s)
+		if err == nil || !strings.HasPrefix(err.Error(), "link: set MTU of link br-tether up mtu 1048576: ") ||
+			!strings.Contains(err.Error(), "\nset MTU of link wwan0 up mtu 60: ") || strings.Count(err.Error(), "link: ") != 1 {
+			t.Errorf("error: %v", err)
+		}
+		want := []string{"missing: link br-tether up mtu 1048576", "missing: link wwan0 up mtu 60",
+			"not wanted: link br-tether up mtu 1500", "not wanted: link wwan0 up mtu 1500"}
+		if d := cmp.Diff(want, Drift(s, d.Observe())); d != "" {
+			t.Errorf("the rest was not done: %s", d)
+		}
 	}
-	if got := nstest.Run(t, "ip -4 -o addr show br-tether"); lines(got, "192.168.8.1/24") != 1 {
-		t.Errorf("the rest was not done: %s", got)
-	}
+	nstest.Run(t, "ping -c1 -W2 203.0.113.5")
 }
 
 // TestObserveBesideApply has both at work at once.

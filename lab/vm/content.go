@@ -13,7 +13,7 @@ var userland = []supply{
 	{pkg: "dash", commands: []string{"dash"}},
 	{pkg: "busybox-static", commands: []string{"busybox"}},
 	{pkg: "kmod", commands: []string{"modprobe", "rmmod", "lsmod"}},
-	{pkg: "util-linux", commands: []string{"nsenter", "unshare"}},
+	{pkg: "util-linux", commands: []string{"nsenter", "unshare", "setpriv"}},
 	{pkg: "mount", commands: []string{"mount", "umount"}},
 	{pkg: "procps", commands: []string{"sysctl"}},
 	{pkg: "netbase", files: []string{"etc/protocols", "etc/services"}},

@@ -26,7 +26,7 @@ type archive struct {
 }
 
 func newArchive(w io.Writer) *archive {
-	return &archive{w: w, made: map[string]bool{".": true}}
+	return &archive{w: w, made: map[string]bool{"": true, ".": true}}
 }
 
 // folder makes a folder and those above it.

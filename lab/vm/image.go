@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -87,7 +88,12 @@ func openImage(arch Arch, place string) (*Image, error) {
 	return &Image{arch, filepath.Join(place, "kernel"), filepath.Join(place, "base.cpio"), string(release)}, nil
 }
 
-// build makes an image beside its place, moves it there, and removes former ones.
+// outdated is the age at which an image is removed once another has been built. Two
+// trees that share a cache, or a change that is tried and taken back, do not build
+// again and again.
+const outdated = 24 * time.Hour
+
+// build makes an image beside its place, moves it there, and removes outdated ones.
 func build(arch Arch, s store, debs []deb, place string) error {
 	work, err := os.MkdirTemp(s.dir, "build-")
 	if err != nil {
@@ -106,7 +112,9 @@ func build(arch Arch, s store, debs []deb, place string) error {
 	}
 	former, err := filepath.Glob(filepath.Join(s.dir, "image-*"))
 	for _, f := range former {
-		err = errors.Join(err, os.RemoveAll(f))
+		if info, statErr := os.Stat(f); statErr == nil && time.Since(info.ModTime()) > outdated {
+			err = errors.Join(err, os.RemoveAll(f))
+		}
 	}
 	if err := errors.Join(err, os.Rename(made, place)); err != nil {
 		return fmt.Errorf("vm: image cache: %w", err)

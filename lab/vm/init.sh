@@ -7,6 +7,7 @@ mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs run /run
+mount -t tmpfs tmp /tmp
 busybox --install -s /applets
 hostname gateway
 ip link set lo up

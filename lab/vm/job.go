@@ -70,7 +70,7 @@ func (j Job) writeInitramfs(base, file string) error {
 func (j Job) writeFiles(w io.Writer) error {
 	a := newArchive(w)
 	addText(a, "job/run", 0o755, j.script())
-	a.folder(strings.Trim(path.Join("/", j.Dir), "/") + "/.")
+	a.folder(canonical(j.Dir))
 	for _, f := range j.Files {
 		if err := addTree(a, canonical(f.Guest), f.Host); err != nil {
 			return err

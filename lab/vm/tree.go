@@ -41,7 +41,7 @@ func canonical(name string) string {
 
 // locate finds the unpacked file of an image name, under either spelling.
 func (t *tree) locate(name string) (string, bool) {
-	for _, n := range []string{name, strings.TrimPrefix(name, "usr/"), "lib64/" + path.Base(name)} {
+	for _, n := range []string{name, strings.TrimPrefix(name, "usr/"), "lib64/" + path.Base(name), "usr/lib64/" + path.Base(name)} {
 		p := filepath.Join(t.root, n)
 		if _, err := os.Lstat(p); err == nil && canonical(n) == name {
 			return p, true

@@ -1,0 +1,324 @@
+package hostapd
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// linkPause is how long after a change of interfaces the radios are listed again: the
+// events come in bursts, and hostapd causes some.
+const linkPause = 200 * time.Millisecond
+
+// Options are what does not change while the process runs.
+type Options struct {
+	RunDir  string       // files and sockets are in its folder "hostapd"
+	Program string       // "" is hostapd, found by PATH
+	Log     *slog.Logger // nil discards
+}
+
+// Driver puts networks on the air.
+type Driver struct {
+	opt  Options
+	hw   hardware
+	wlan string // hostapd's driver; "" is that of Linux
+	wake chan struct{}
+
+	mu      sync.Mutex
+	spec    Spec
+	air     map[string]onAir // by radio
+	devices []Capabilities
+	fault   string
+	acts    acts
+}
+
+// onAir is what one radio reported last.
+type onAir struct {
+	status   RadioStatus
+	stations []Station
+}
+
+// New returns a driver that has nothing on the air yet.
+func New(opt Options) *Driver {
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Program == "" {
+		opt.Program = "hostapd"
+	}
+	return &Driver{opt: opt, hw: kernel(), wake: make(chan struct{}, 1), air: map[string]onAir{}}
+}
+
+func (d *Driver) dir() string { return filepath.Join(d.opt.RunDir, "hostapd") }
+
+// Apply makes spec the wish, which Run pursues. A Spec that no radio could carry out
+// is refused whole, and the former one stays in force.
+func (d *Driver) Apply(spec Spec) error {
+	if err := spec.check(); err != nil {
+		return fmt.Errorf("hostapd: %w", err)
+	}
+	d.mu.Lock()
+	d.spec = spec.clone()
+	d.mu.Unlock()
+	poke(d.wake)
+	return nil
+}
+
+// Observe tells what is, as Run saw it last.
+func (d *Driver) Observe() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st := Status{Devices: d.devices, Acts: d.acts.outcomes(), Error: d.fault, InForce: d.spec.clone()}
+	for _, a := range d.air {
+		st.Radios = append(st.Radios, a.status)
+		st.Stations = append(st.Stations, a.stations...)
+	}
+	slices.SortFunc(st.Radios, func(a, b RadioStatus) int { return strings.Compare(a.Interface, b.Interface) })
+	slices.SortFunc(st.Stations, func(a, b Station) int {
+		if c := bytes.Compare(a.MAC, b.MAC); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Interface, b.Interface)
+	})
+	return st
+}
+
+// runner is one Run.
+type runner struct {
+	*Driver
+	ctx     context.Context
+	changed func()
+	radios  map[string]*tended
+	work    sync.WaitGroup
+}
+
+// tended is a radio that is looked after.
+type tended struct {
+	*radio
+	sent wish
+	stop context.CancelFunc
+	done chan struct{}
+}
+
+// Run has the wish on the air until ctx ends; then no hostapd of ours is left. changed
+// is called when Observe would differ in more than counters; it must not block.
+func (d *Driver) Run(ctx context.Context, changed func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	r := &runner{Driver: d, ctx: ctx, changed: changed, radios: map[string]*tended{}}
+	defer r.work.Wait()
+	defer cancel()
+	if err := os.MkdirAll(d.dir(), 0o700); err != nil {
+		return fmt.Errorf("hostapd: make folder: %w", err)
+	}
+	r.recall()
+	links := make(chan struct{}, 1)
+	r.work.Go(func() {
+		if err := d.hw.watch(ctx, func() { poke(links) }); err != nil {
+			d.opt.Log.Warn("hostapd: no link events", "error", err)
+		}
+	})
+	r.loop(links)
+	for _, x := range r.radios {
+		<-x.done
+	}
+	d.mu.Lock()
+	clear(d.air)
+	d.mu.Unlock()
+	return nil
+}
+
+// loop follows wishes, ends of bans and changes of interfaces.
+func (r *runner) loop(links <-chan struct{}) {
+	bans, quiet := time.NewTimer(0), time.NewTimer(0)
+	defer bans.Stop()
+	defer quiet.Stop()
+	waiting := true // for the burst of events to pass
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.wake:
+			bans.Reset(0)
+		case <-bans.C:
+			if next := r.reconcile(time.Now()); !next.IsZero() {
+				bans.Reset(time.Until(next))
+			}
+		case <-links:
+			if !waiting {
+				waiting = true
+				quiet.Reset(linkPause)
+			}
+		case <-quiet.C:
+			waiting = false
+			r.survey()
+			for _, x := range r.radios {
+				poke(x.links)
+			}
+		}
+	}
+}
+
+// survey lists the radios of the machine.
+func (r *runner) survey() {
+	list, err := r.hw.list()
+	fault := ""
+	if err != nil {
+		fault = err.Error()
+	}
+	r.mu.Lock()
+	differs := fault != r.fault || !reflect.DeepEqual(list, r.devices)
+	r.devices, r.fault = list, fault
+	r.mu.Unlock()
+	if differs {
+		r.opt.Log.Info("hostapd: radios listed", "radios", len(list), "error", fault)
+		r.changed()
+	}
+}
+
+// reconcile gives every radio its wish, and ends those that have none. It returns when
+// the next ban ends; zero never.
+func (r *runner) reconcile(now time.Time) time.Time {
+	r.mu.Lock()
+	spec := r.spec
+	fresh := r.acts.take(spec.Kicks, r.isThere, now)
+	denied, next := r.acts.denied(spec.Blocked, now)
+	r.mu.Unlock()
+	for name, x := range r.radios {
+		if !slices.ContainsFunc(spec.Radios, func(o Radio) bool { return o.Interface == name }) {
+			r.end(x)
+		}
+	}
+	for _, o := range spec.Radios {
+		r.pursue(wish{country: spec.Country, radio: o, denied: denied, cost: spec.Cost})
+	}
+	if len(fresh) > 0 {
+		r.perform(fresh, now)
+	}
+	return next
+}
+
+// isThere says that a station is on one of the networks; r.mu is held.
+func (r *runner) isThere(mac net.HardwareAddr) bool {
+	for _, a := range r.air {
+		if slices.ContainsFunc(a.stations, func(s Station) bool { return bytes.Equal(s.MAC, mac) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// perform does acts that are new, once they are on file.
+func (r *runner) perform(fresh []Kick, now time.Time) {
+	r.mu.Lock()
+	done := slices.Clone(r.acts)
+	r.mu.Unlock()
+	if err := done.write(r.actPath(), now); err != nil {
+		r.opt.Log.Warn("hostapd: acts not on file", "error", err)
+	}
+	for _, k := range fresh {
+		for _, x := range r.radios {
+			select {
+			case x.kicks <- k.MAC:
+			default: // as many are waiting as there can be acts
+			}
+		}
+		r.opt.Log.Info("hostapd: station thrown out", "act", k.ID, "ban", k.Ban)
+	}
+	r.changed()
+}
+
+func (r *runner) actPath() string { return filepath.Join(r.dir(), actFile) }
+
+// recall reads the acts of a former process.
+func (r *runner) recall() {
+	done, err := readActs(r.actPath(), time.Now())
+	if err != nil {
+		r.opt.Log.Warn("hostapd: acts of before not read", "error", err)
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.acts) == 0 {
+		r.acts = done
+	}
+}
+
+// pursue gives a radio its wish if it has another.
+func (r *runner) pursue(n wish) {
+	name := n.radio.Interface
+	x := r.radios[name]
+	if x == nil {
+		x = r.begin(name)
+	} else if x.sent.equal(n) {
+		return
+	}
+	x.sent = n
+	select {
+	case <-x.wishes: // it was not taken yet and is out of date
+	default:
+	}
+	x.wishes <- n
+}
+
+func (r *runner) begin(name string) *tended {
+	ctx, cancel := context.WithCancel(r.ctx)
+	x := &tended{stop: cancel, done: make(chan struct{})}
+	x.radio = newRadio(r.Driver, name, func(st RadioStatus, list []Station) { r.publish(name, st, list) })
+	r.radios[name] = x
+	r.work.Go(func() {
+		defer close(x.done)
+		x.run(ctx)
+	})
+	return x
+}
+
+// end takes a radio off the air and forgets it.
+func (r *runner) end(x *tended) {
+	x.stop()
+	<-x.done
+	delete(r.radios, x.name)
+	removeFiles(r.dir(), x.name)
+	r.mu.Lock()
+	delete(r.air, x.name)
+	r.mu.Unlock()
+	r.changed()
+}
+
+// publish notes what a radio reported, and tells when it is more than counters.
+func (r *runner) publish(name string, st RadioStatus, list []Station) {
+	now := onAir{status: st, stations: list}
+	r.mu.Lock()
+	differs := now.differs(r.air[name])
+	r.air[name] = now
+	r.mu.Unlock()
+	if differs {
+		r.changed()
+	}
+}
+
+// differs compares two reports without what changes all the time.
+func (a onAir) differs(b onAir) bool {
+	a.status.CACLeft, b.status.CACLeft = 0, 0
+	a.status.Read, b.status.Read = time.Time{}, time.Time{}
+	return !reflect.DeepEqual(a.status, b.status) ||
+		!slices.EqualFunc(a.stations, b.stations, func(x, y Station) bool {
+			return bytes.Equal(x.MAC, y.MAC) && x.Interface == y.Interface && x.Authorised == y.Authorised
+		})
+}
+
+// poke fills a one-slot channel.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,752 @@
+package hostapd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bench is a driver with real hostapd processes and made-up radios: driver=none serves
+// the whole control interface without one.
+type bench struct {
+	*Driver
+	t       *testing.T
+	dir     string
+	log     *lockedBuffer
+	changes atomic.Int64
+	stop    context.CancelFunc
+	ended   chan struct{}
+
+	mu     sync.Mutex
+	radios []Capabilities
+	index  map[string]int
+	// touched tells the driver that an interface changed.
+	touched func()
+}
+
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.String()
+}
+
+// newBench has one dual-band radio, wlan0, and does not run yet.
+func newBench(t *testing.T, program string) *bench {
+	b := &bench{t: t, dir: t.TempDir(), log: &lockedBuffer{}, index: map[string]int{"wlan0": 5}}
+	b.radios = []Capabilities{made(t, "g")}
+	b.Driver = New(Options{RunDir: b.dir, Program: program, Log: slog.New(slog.NewTextHandler(b.log, nil))})
+	b.wlan = "none"
+	b.hw = hardware{
+		list: func() ([]Capabilities, error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return slices.Clone(b.radios), nil
+		},
+		country: func(code string) error {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			for i := range b.radios {
+				b.radios[i].Country = code
+			}
+			return nil
+		},
+		watch: func(ctx context.Context, touched func()) error {
+			b.mu.Lock()
+			b.touched = touched
+			b.mu.Unlock()
+			<-ctx.Done()
+			return nil
+		},
+		index: func(name string) int {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return b.index[name]
+		},
+	}
+	t.Cleanup(func() {
+		b.finish()
+		if t.Failed() {
+			t.Log(b.log.String())
+		}
+	})
+	return b
+}
+
+// start begins Run.
+func (b *bench) start() *bench {
+	ctx, cancel := context.WithCancel(context.Background())
+	b.stop, b.ended = cancel, make(chan struct{})
+	go func() {
+		defer close(b.ended)
+		if err := b.Run(ctx, func() { b.changes.Add(1) }); err != nil {
+			b.t.Error(err)
+		}
+	}()
+	return b
+}
+
+func (b *bench) finish() {
+	if b.stop != nil {
+		b.stop()
+		<-b.ended
+		b.stop = nil
+	}
+}
+
+func (b *bench) apply(s Spec) {
+	b.t.Helper()
+	if err := b.Apply(s); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// radio returns the status of wlan0.
+func (b *bench) radio() RadioStatus {
+	for _, r := range b.Observe().Radios {
+		if r.Interface == "wlan0" {
+			return r
+		}
+	}
+	return RadioStatus{}
+}
+
+func (b *bench) until(what string, holds func(RadioStatus) bool) {
+	b.t.Helper()
+	defer func() {
+		if b.t.Failed() {
+			b.t.Logf("%+v", b.Observe())
+		}
+	}()
+	await(b.t, what, func() bool { return holds(b.radio()) })
+}
+
+func on(r RadioStatus) bool { return r.State == StateEnabled }
+
+// said asks the running hostapd.
+func (b *bench) said(command string) string {
+	b.t.Helper()
+	c := newCtrl(filepath.Join(b.dir, "hostapd", "ctrl"), "wlan0")
+	defer c.close()
+	reply, err := c.ask(command)
+	if err != nil {
+		b.t.Errorf("%s: %v", command, err)
+	}
+	return reply
+}
+
+// pid finds the running hostapd of this bench; 0 none.
+func (b *bench) pid() int {
+	out, _ := exec.Command("pgrep", "-f", "^hostapd "+b.dir).Output()
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(out)))
+	return pid
+}
+
+// one is a wish for one network on wlan0, WPA2 alone.
+func one() Spec {
+	n := home()
+	n.Security, n.Bridge = WPA2, ""
+	return Spec{Radios: []Radio{{Interface: "wlan0", Channel: 6, Networks: []Network{n}}}}
+}
+
+func TestOnTheAirAndOff(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	st := b.Observe()
+	if r := st.Radios[0]; r.Channel != 6 || r.Band != Band2 || r.Error != "" || r.Refused != "" || r.Restarts != 0 || r.Since.IsZero() {
+		t.Errorf("%+v", r)
+	}
+	if d := Drift(one(), st); d != nil {
+		t.Errorf("%q", d)
+	}
+	if len(st.Devices) != 1 || st.Devices[0].Interface != "wlan0" {
+		t.Errorf("devices %+v", st.Devices)
+	}
+	info, err := os.Stat(filepath.Join(b.dir, "hostapd", "wlan0.conf"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v %v", info, err)
+	}
+	pid := b.pid()
+	b.apply(one()) // again changes nothing
+	b.apply(Spec{})
+	await(t, "the end", func() bool { return len(b.Observe().Radios) == 0 })
+	if pid == 0 || syscall.Kill(pid, 0) == nil {
+		t.Errorf("hostapd %d still runs", pid)
+	}
+	left, _ := filepath.Glob(filepath.Join(b.dir, "hostapd", "wlan0*"))
+	if len(left) != 0 || len(Drift(Spec{}, b.Observe())) != 0 {
+		t.Errorf("left: %q %q", left, Drift(Spec{}, b.Observe()))
+	}
+	for _, secret := range []string{"kfw7", "Tether 4821"} {
+		if strings.Contains(b.log.String(), secret) {
+			t.Errorf("the log holds %q", secret)
+		}
+	}
+}
+
+func TestRunEndsWithItsProcesses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	pid := b.pid()
+	b.finish()
+	if pid == 0 || syscall.Kill(pid, 0) == nil {
+		t.Error("hostapd outlived Run")
+	}
+	b.start() // a second Run pursues the same wish
+	b.until("the network again", on)
+}
+
+func TestLiveChangesKeepTheProcess(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	s := one()
+	b.apply(s)
+	b.until("the network", on)
+	pid := b.pid()
+
+	s = s.clone()
+	s.Radios[0].Networks[0].MaxStations = 1
+	s.Radios[0].Networks[0].Passphrase = "another one"
+	s.Blocked = []net.HardwareAddr{mac(7)}
+	s.Cost = Cost{Level: CostFixed}
+	b.apply(s)
+	await(t, "the deny list", func() bool { return b.said("DENY_ACL SHOW") == "02:00:00:00:00:07 VLAN_ID=0\n" })
+	if r := b.said("NEW_STA 02:00:00:00:00:01") + b.said("NEW_STA 02:00:00:00:00:02"); r != "OK\nFAIL\n" {
+		t.Errorf("two stations where one may be: %q", r)
+	}
+	key, err := os.ReadFile(filepath.Join(b.dir, "hostapd", "wlan0.psk"))
+	if err != nil || !strings.Contains(string(key), "another one") {
+		t.Errorf("%q %v", key, err)
+	}
+
+	s = s.clone()
+	s.Blocked, s.Cost = nil, Cost{}
+	b.apply(s)
+	await(t, "nobody to be denied", func() bool { return b.said("DENY_ACL SHOW") == "" })
+	if b.pid() != pid || b.radio().Restarts != 0 {
+		t.Error("hostapd was started again")
+	}
+}
+
+func TestWhatIsNotLiveStartsAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	s := one()
+	b.apply(s)
+	b.until("the network", on)
+	pid := b.pid()
+	s = s.clone()
+	s.Radios[0].Networks[0].SSID = "Other"
+	b.apply(s)
+	b.until("the other name", func(r RadioStatus) bool { return on(r) && r.Restarts == 1 })
+	if b.pid() == pid || !strings.Contains(b.said("GET_CONFIG"), "ssid=Other\n") {
+		t.Error("the name is the old one")
+	}
+	// driver=none refuses an announced change of channel, so this comes to a restart.
+	s = s.clone()
+	s.Radios[0].Channel = 11
+	b.apply(s)
+	b.until("the other channel", func(r RadioStatus) bool { return on(r) && r.Channel == 11 })
+}
+
+func TestStationsAreListed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	b.said("NEW_STA 02:00:00:00:00:02")
+	b.said("NEW_STA 02:00:00:00:00:01")
+	before := b.changes.Load()
+	b.poke()
+	await(t, "stations", func() bool { return len(b.Observe().Stations) == 2 })
+	s := b.Observe().Stations[0]
+	if s.MAC.String() != "02:00:00:00:00:01" || s.Interface != "wlan0" || s.SSID != "Tether 4821" || s.Authorised || !s.Randomised {
+		t.Errorf("%+v", s)
+	}
+	if b.changes.Load() == before || time.Since(b.radio().Read) > patience {
+		t.Error("the change was not told")
+	}
+}
+
+// poke makes hostapd emit an event, upon which the stations are read: NEW_STA itself
+// has none.
+func (b *bench) poke() {
+	b.said("DEAUTHENTICATE 02:00:00:00:00:0f")
+	s := b.Observe().InForce
+	s.Blocked = append(s.Blocked, mac(0xee))
+	b.apply(s)
+}
+
+func TestKickedOnceAndBanned(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	s := one()
+	b.apply(s)
+	b.until("the network", on)
+	b.said("NEW_STA 02:00:00:00:00:01")
+	b.poke()
+	await(t, "the station", func() bool { return len(b.Observe().Stations) == 1 })
+
+	s = s.clone()
+	s.Kicks = []Kick{{ID: "k1", MAC: mac(1), Ban: time.Second}, {ID: "k2", MAC: mac(2)}}
+	b.apply(s)
+	await(t, "the ban", func() bool { return strings.Contains(b.said("DENY_ACL SHOW"), "02:00:00:00:00:01") })
+	await(t, "the kick", func() bool {
+		return strings.Contains(b.said("STA 02:00:00:00:00:01"), "timeout_next=REMOVE") || b.said("STA 02:00:00:00:00:01") == "FAIL\n"
+	})
+	want := []Outcome{{"k1", true}, {"k2", false}}
+	if got := b.Observe().Acts; !slices.Equal(got, want) {
+		t.Errorf("%+v", got)
+	}
+	await(t, "the end of the ban", func() bool { return b.said("DENY_ACL SHOW") == "" })
+
+	// A process that begins anew, and finds the same acts in its wish, does nothing.
+	b.finish()
+	again := newBench(t, "")
+	again.opt.RunDir = b.dir
+	again.dir = b.dir
+	again.start()
+	again.apply(s)
+	again.until("the network", on)
+	if got := again.Observe().Acts; !slices.Equal(got, want) {
+		t.Errorf("after a restart: %+v", got)
+	}
+	if strings.Contains(again.log.String(), "thrown out") {
+		t.Error("the act was done again")
+	}
+}
+
+func TestKilledHostapdComesBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	pid := b.pid()
+	syscall.Kill(pid, syscall.SIGKILL)
+	b.until("the restart", func(r RadioStatus) bool { return on(r) && r.Restarts == 1 })
+	if b.pid() == pid {
+		t.Error("it is the killed one")
+	}
+}
+
+func TestHungHostapdIsReplaced(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	syscall.Kill(b.pid(), syscall.SIGSTOP)
+	s := one()
+	s.Radios[0].Networks[0].MaxStations = 3
+	b.apply(s) // a live change that is not answered
+	b.until("the restart", func(r RadioStatus) bool { return on(r) && r.Restarts == 1 })
+}
+
+func TestRadioRemovedAndBack(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	have := b.radios
+	b.mu.Lock()
+	b.radios, b.index = nil, map[string]int{}
+	b.mu.Unlock()
+	b.touched()
+	b.until("the radio to be missed", func(r RadioStatus) bool { return r.State == StateAbsent && r.Error == "there is no such radio" })
+	if b.pid() != 0 {
+		t.Error("hostapd runs without a radio")
+	}
+	b.mu.Lock()
+	b.radios, b.index = have, map[string]int{"wlan0": 9}
+	b.mu.Unlock()
+	b.touched()
+	b.until("the network again", on)
+}
+
+func TestRefusedWishLeavesTheFormer(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+
+	bad := one()
+	bad.Radios[0].Networks[0].Passphrase = "short"
+	if err := b.Apply(bad); err == nil || !strings.Contains(err.Error(), "hostapd: radio \"wlan0\": network \"Tether 4821\": the passphrase has 5") {
+		t.Errorf("%v", err)
+	}
+	if len(Drift(one(), b.Observe())) != 0 || !on(b.radio()) {
+		t.Error("what was refused at once touched what is")
+	}
+
+	// The radio cannot protect frames, so WPA3 alone cannot be.
+	b.mu.Lock()
+	b.radios[0].Protection = false
+	b.mu.Unlock()
+	pid := b.pid()
+	bad = one()
+	bad.Radios[0].Networks[0].Security = WPA3
+	b.apply(bad)
+	b.until("the refusal", func(r RadioStatus) bool { return strings.Contains(r.Refused, "cannot protect management frames") })
+	if b.pid() != pid || len(Drift(bad, b.Observe())) != 0 {
+		t.Error("the former settings are not in force, or the wish would be applied for ever")
+	}
+
+	// What may change meanwhile still does.
+	bad = bad.clone()
+	bad.Blocked = []net.HardwareAddr{mac(7)}
+	b.apply(bad)
+	await(t, "the deny list", func() bool { return b.said("DENY_ACL SHOW") != "" })
+	b.mu.Lock()
+	b.radios[0].Protection = true
+	b.mu.Unlock()
+	b.apply(one())
+	b.until("the former wish", func(r RadioStatus) bool { return r.Refused == "" && on(r) })
+	if b.pid() != pid {
+		t.Error("hostapd was started again for what already was")
+	}
+}
+
+// Two networks need a radio for the second, which driver=none has not: hostapd itself
+// ends, and the former settings come back.
+func TestWishThatHostapdRefuses(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	two := one()
+	guest := home()
+	guest.Guest, guest.Security, guest.SSID = true, WPA2, "Guests"
+	two.Radios[0].Networks = append(two.Radios[0].Networks, guest)
+	b.apply(two)
+	b.until("the refusal", func(r RadioStatus) bool { return r.Refused == "the radio could not carry another network" && on(r) })
+	if !strings.Contains(b.said("GET_CONFIG"), "ssid=Tether 4821\n") {
+		t.Error("the former network is not on the air")
+	}
+	b.apply(one())
+	b.until("the former wish", func(r RadioStatus) bool { return r.Refused == "" && on(r) })
+}
+
+func TestCountryIsSetBeforeTheChannelIsChosen(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	b.radios = []Capabilities{made(t, "world")}
+	set := b.hw.country
+	b.hw.country = func(code string) error { // the kernel reads its rules
+		err := set(code)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.radios[0].Bands = made(t, "ac").Bands
+		return err
+	}
+	b.start()
+	s := one()
+	s.Country, s.Radios[0].Band, s.Radios[0].Channel = "DE", Band5, 44
+	b.apply(s)
+	// Without a radio hostapd waits 5 s for the kernel to take the country.
+	b.until("5 GHz", func(r RadioStatus) bool { return r.State == StateCountry && r.Channel == 44 && len(r.Why) == 0 })
+}
+
+func TestDriverThatKeepsItsOwnRules(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	b.radios[0].SelfManaged, b.radios[0].Country = true, "US"
+	b.start()
+	s := one()
+	s.Country = "DE"
+	b.apply(s)
+	b.until("the reason", func(r RadioStatus) bool {
+		return r.State == StateCountry && slices.Contains(r.Why, "the radio's driver keeps its own rules instead of those of DE")
+	})
+}
+
+// script is a program in hostapd's place.
+func script(t *testing.T, text string) string {
+	path := filepath.Join(t.TempDir(), "hostapd")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestHostapdWithoutSAEIsToldOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, script(t, `if grep -q 'key_mgmt=.*SAE' "$1"; then echo "Line 19: invalid key_mgmt 'SAE'"; echo "1 errors found in configuration file '$1'"; exit 1; fi; exec hostapd "$1"`)).start()
+	s := one()
+	s.Radios[0].Networks[0].Security = WPA2WPA3
+	b.apply(s)
+	b.until("WPA2", func(r RadioStatus) bool {
+		return on(r) && slices.Contains(r.Why, `network "Tether 4821" is WPA2 only: hostapd is built without WPA3`)
+	})
+	if !strings.Contains(b.said("GET_CONFIG"), "key_mgmt=WPA-PSK \n") && !strings.Contains(b.said("GET_CONFIG"), "key_mgmt=WPA-PSK\n") {
+		t.Error(b.said("GET_CONFIG"))
+	}
+}
+
+func TestFailingChoiceOfAChannel(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, script(t, `if grep -q channel=0 "$1"; then echo "ACS: Unable to collect survey data"; exit 1; fi; exec hostapd "$1"`)).start()
+	s := one()
+	s.Radios[0].Channel = 0
+	b.apply(s)
+	b.until("a fixed channel", func(r RadioStatus) bool {
+		return on(r) && r.Channel == 1 && slices.Contains(r.Why, "the radio could not choose a channel by itself")
+	})
+}
+
+func TestRefusedChannelIsAvoided(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, script(t, `if grep -q channel=6 "$1"; then echo "Channel 6 (primary) not allowed for AP mode, flags: 0x3"; exit 1; fi; exec hostapd "$1"`)).start()
+	b.apply(one())
+	b.until("another channel", func(r RadioStatus) bool { return on(r) && r.Channel == 1 })
+}
+
+func TestFailureIsToldAndTriedAgain(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, script(t, `f="$(dirname "$0")/n"; echo x >>"$f"; if [ $(wc -l <"$f") -lt 2 ]; then echo "nl80211: Could not configure driver mode"; echo "nl80211 driver initialization failed."; exit 1; fi; exec hostapd "$1"`)).start()
+	b.apply(one())
+	b.until("the cause", func(r RadioStatus) bool {
+		return r.State == StateWaiting && r.Error == "the radio's driver could not be opened"
+	})
+	b.until("the second try", func(r RadioStatus) bool { return on(r) && r.Restarts == 1 })
+}
+
+func TestMissingProgram(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "/no/such/hostapd").start()
+	b.apply(one())
+	b.until("the cause", func(r RadioStatus) bool {
+		return r.State == StateWaiting && strings.Contains(r.Error, "start hostapd") && strings.Contains(r.Error, "no such file")
+	})
+}
+
+// A hostapd that a killed process of ours left is ended first, or its socket would be
+// in the way.
+func TestLeftoverIsEnded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	caps := made(t, "g")
+	r, tune, _ := Fit(one().Radios[0], caps, Trouble{})
+	c := serve(t, Setting{Dir: b.Driver.dir(), Radio: r, Tune: tune, Capabilities: caps, driver: "none"})
+	if err := c.attach(make(chan event, 9), make(chan struct{}, 1)); err != nil {
+		t.Fatal(err)
+	}
+	b.start().apply(one())
+	b.until("the network", on)
+	if r := b.radio(); r.Restarts != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestAwkwardConversation(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "wlan0")
+	c := &ctrl{path: path}
+	defer c.close()
+	if _, err := c.ask("PING"); !errors.Is(err, syscall.ENOENT) {
+		t.Errorf("without a socket: %v", err)
+	}
+	server, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	stranger, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path + "2", Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stranger.Close()
+	go func() {
+		b := make([]byte, 99)
+		for {
+			n, from, err := server.ReadFromUnix(b)
+			if err != nil {
+				return
+			}
+			stranger.WriteToUnix([]byte("FAIL\n"), from) // who does not belong is not heard
+			switch string(b[:n]) {
+			case "LONG":
+				server.WriteToUnix(bytes.Repeat([]byte("x"), 2*maxReply), from)
+			case "SILENCE":
+			default:
+				server.WriteToUnix([]byte("OK\n"), from)
+			}
+		}
+	}()
+	if err := c.tell("X"); err != nil {
+		t.Error(err)
+	}
+	if reply, err := c.ask("LONG"); err != nil || len(reply) != maxReply {
+		t.Errorf("%d octets, %v", len(reply), err)
+	}
+	n, err := dialCtrl(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.close()
+	if _, err := n.ask("SILENCE", 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("silence: %v", err)
+	}
+}
+
+func TestChildEndsWithItsParent(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("HOSTAPD_TEST_PARENT") != "" {
+		p, err := startProcess("sleep", "1000")
+		if err != nil {
+			t.Fatal(err)
+		}
+		os.Stdout.WriteString("child " + strconv.Itoa(p.cmd.Process.Pid) + "\n")
+		<-p.done
+		return
+	}
+	parent := exec.Command(os.Args[0], "-test.run=^TestChildEndsWithItsParent$")
+	parent.Env = append(os.Environ(), "HOSTAPD_TEST_PARENT=1")
+	out := &lockedBuffer{}
+	parent.Stdout = out
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the child", func() bool { return strings.Contains(out.String(), "\n") })
+	word, _, _ := strings.Cut(strings.TrimPrefix(out.String(), "child "), "\n")
+	child, err := strconv.Atoi(word)
+	if err != nil || syscall.Kill(child, 0) != nil {
+		t.Fatalf("%q", out.String())
+	}
+	parent.Process.Kill()
+	await(t, "the end of the child", func() bool {
+		stat, err := os.ReadFile("/proc/" + word + "/stat")
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
+	parent.Wait()
+}
+
+func TestStubbornChildIsKilled(t *testing.T) {
+	t.Parallel()
+	p, err := startProcess(script(t, "trap '' TERM\necho ready\nwhile :; do sleep 0.05; done"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the child", func() bool { return len(p.out.text()) > 0 })
+	p.stop(50 * time.Millisecond)
+	if !strings.Contains(p.end, "killed") {
+		t.Errorf("it ended by %q", p.end)
+	}
+}
+
+// One radio's failure is not the other's.
+func TestTwoRadios(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, script(t, `case "$1" in *wlan1.conf) echo "Could not set interface wlan1 flags (UP): Operation not possible due to RF-kill"; exit 1;; esac; exec hostapd "$1"`))
+	second := made(t, "g")
+	second.Interface, second.Interfaces = "wlan1", []string{"wlan1"}
+	b.radios = append(b.radios, second)
+	b.index["wlan1"] = 6
+	b.start()
+	s := one()
+	s.Radios = append(s.Radios, one().Radios[0])
+	s.Radios[1].Interface = "wlan1"
+	b.apply(s)
+	b.until("one radio and the other's fault", func(r RadioStatus) bool {
+		all := b.Observe().Radios
+		return on(r) && len(all) == 2 && all[1].Interface == "wlan1" && all[1].Error == "the radio is switched off (rfkill)"
+	})
+	s = s.clone()
+	s.Radios = s.Radios[:1]
+	b.apply(s)
+	await(t, "the second to be forgotten", func() bool { return len(b.Observe().Radios) == 1 })
+	if r := b.radio(); !on(r) || r.Restarts != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestRadiosThatCannotBeListed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	list := b.hw.list
+	var broken atomic.Bool
+	broken.Store(true)
+	b.hw.list = func() ([]Capabilities, error) {
+		if broken.Load() {
+			return nil, errors.New("netlink is out of order")
+		}
+		return list()
+	}
+	b.start().apply(one())
+	b.until("the fault", func(r RadioStatus) bool {
+		return r.State == StateWaiting && r.Error == "netlink is out of order" && b.Observe().Error == r.Error
+	})
+	broken.Store(false)
+	b.until("the network", on)
+}
+
+// A country in whose rules no channel is left is found out only after its rules are in
+// force, for which the network had to go.
+func TestCountryWithoutAChannel(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	set := b.hw.country
+	b.hw.country = func(code string) error {
+		b.mu.Lock()
+		bands := made(t, "g").Bands
+		for i := range bands[0].Channels {
+			bands[0].Channels[i].Disabled = code == "KP"
+		}
+		b.radios[0].Bands = bands
+		b.mu.Unlock()
+		return set(code)
+	}
+	b.start().apply(one())
+	b.until("the network", on)
+	s := one()
+	s.Country = "KP"
+	b.apply(s)
+	b.until("the former network", func(r RadioStatus) bool {
+		return on(r) && r.Refused == "no channel of the 2.4 GHz band may transmit in KP"
+	})
+}
+
+func TestActsOfACorruptFileAreForgotten(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	if err := os.MkdirAll(b.Driver.dir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(b.Driver.dir(), actFile), []byte("\x00"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := one()
+	s.Kicks = []Kick{{ID: "k1", MAC: mac(1)}}
+	b.start().apply(s)
+	b.until("the network", on)
+	await(t, "the act", func() bool { return slices.Equal(b.Observe().Acts, []Outcome{{"k1", false}}) })
+	await(t, "the file", func() bool {
+		text, err := os.ReadFile(filepath.Join(b.Driver.dir(), actFile))
+		return err == nil && string(text) == "k1 02:00:00:00:00:01 0 0\n"
+	})
+}

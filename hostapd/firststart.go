@@ -1,0 +1,82 @@
+package hostapd
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// letters are those of a first passphrase: nothing that print or a screen lets one
+// take for another (0 and o, 1 and i and l), and no capitals, which are tedious to type
+// on a phone.
+const letters = "abcdefghjkmnpqrstuvwxyz23456789"
+
+// firstLetters of 31 each make 2^59.4 equally probable passphrases. The key is
+// stretched by 4096 rounds of PBKDF2, so that even a million guesses a second, made
+// offline on a recorded handshake, need ten thousand years.
+const firstLetters = 12
+
+// FirstPassphrase makes a passphrase from random octets, which must be those of
+// crypto/rand.Reader: three groups of four, such as "kfw7-8mrp-dh3x".
+func FirstPassphrase(random io.Reader) (Secret, error) {
+	var b strings.Builder
+	for n := range firstLetters {
+		if n > 0 && n%4 == 0 {
+			b.WriteByte('-')
+		}
+		i, err := pick(random, len(letters))
+		if err != nil {
+			return "", err
+		}
+		b.WriteByte(letters[i])
+	}
+	return Secret(b.String()), nil
+}
+
+// FirstSSID makes a name with four random digits, so that two devices in one room can
+// be told apart: "Tether 4821" of "Tether". A name that leaves no room is cut short.
+func FirstSSID(name string, random io.Reader) (string, error) {
+	n, err := pick(random, 100)
+	if err != nil {
+		return "", err
+	}
+	m, err := pick(random, 100)
+	if err != nil {
+		return "", err
+	}
+	tail := fmt.Sprintf(" %02d%02d", n, m)
+	for len(name)+len(tail) > maxSSID {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	if CheckSSID(name) != nil {
+		name = "Tether"
+	}
+	return name + tail, nil
+}
+
+// pick draws a number below n, at most 256, each as probable as the others: octets
+// beyond the last multiple of n are drawn again.
+func pick(random io.Reader, n int) (int, error) {
+	var b [1]byte
+	for {
+		if _, err := io.ReadFull(random, b[:]); err != nil {
+			return 0, fmt.Errorf("hostapd: read random octets: %w", err)
+		}
+		if int(b[0]) < 256/n*n {
+			return int(b[0]) % n, nil
+		}
+	}
+}
+
+// QR returns the text of a QR code from which phones join the network (Wi-Fi
+// Alliance, WPA3 Specification section 7). The type WPA stands for WPA2 and WPA3.
+func (n Network) QR() string {
+	hidden := ""
+	if n.Hidden {
+		hidden = "H:true;"
+	}
+	escape := strings.NewReplacer(`\`, `\\`, `;`, `\;`, `,`, `\,`, `:`, `\:`, `"`, `\"`)
+	return "WIFI:T:WPA;S:" + escape.Replace(n.SSID) + ";P:" + escape.Replace(string(n.Passphrase)) + ";" + hidden + ";"
+}
