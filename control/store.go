@@ -85,7 +85,7 @@ func (s *store) flush(log *slog.Logger) {
 
 // writeFile replaces a file in one step, readable by its owner only.
 func writeFile(path string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	return renameio.WriteFile(path, text, 0o600)

@@ -68,13 +68,15 @@ ip addr add 192.168.8.1/24 dev br-test
 ip link set br-test up
 `
 
-// plug makes a client's namespace with eth0 in the bridge.
+// plug makes a client's namespace with eth0 in the bridge, and waits until the bridge
+// has noticed the carrier and forwards.
 func plug(t *testing.T, name, mac string) {
 	t.Helper()
 	sh(t, `ip netns list | grep -q "^`+name+`" || ip netns add `+name+`
 ip link add v-`+name+` type veth peer name eth0 address `+mac+` netns `+name+`
 ip link set v-`+name+` master br-test up
-ip -n `+name+` link set eth0 up`)
+ip -n `+name+` link set eth0 up
+timeout 10 sh -c 'until bridge link show dev v-`+name+` | grep -q "state forwarding"; do sleep 0.01; done'`)
 }
 
 // within runs f on a thread in a client's namespace.

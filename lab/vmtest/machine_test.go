@@ -242,6 +242,31 @@ func (g *gateway) stop() {
 	g.client.Close()
 }
 
+// descriptors counts what tetherd has open.
+func (g *gateway) descriptors() int {
+	g.t.Helper()
+	entries, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", g.cmd.Process.Pid))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return len(entries)
+}
+
+// resident is tetherd's memory, as the kernel counts it.
+func (g *gateway) resident() string {
+	g.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", g.cmd.Process.Pid))
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			return strings.TrimSpace(rest)
+		}
+	}
+	return "unknown"
+}
+
 // await waits for a document that ok accepts.
 func (g *gateway) await(what string, ok func(api.Document) bool) api.Document {
 	g.t.Helper()

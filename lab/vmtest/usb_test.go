@@ -76,3 +76,68 @@ func TestClientOnlineThroughUSB(t *testing.T) {
 	g.online()
 	g.fetch()
 }
+
+// TestReplug: twenty times out and in again (three with -short), the client is back
+// online each time, and neither tetherd nor the kernel keeps anything of the former
+// devices.
+func TestReplug(t *testing.T) {
+	rounds := 20
+	if testing.Short() {
+		rounds = 3
+	}
+	w := newWorld(t)
+	g := newGateway(t)
+	w.plug()
+	g.online()
+	g.lease()
+	g.fetch()
+	before := g.descriptors()
+	for range rounds {
+		w.unplug()
+		g.offline()
+		w.plug()
+		g.online()
+		g.fetch()
+	}
+	if after := g.descriptors(); after > before {
+		t.Errorf("tetherd has %d descriptors open after %d rounds, %d before", after, rounds, before)
+	}
+	t.Logf("tetherd: %s resident", g.resident())
+}
+
+// TestFlowTableForgetsTheModem holds the facts that the firewall has to live with: a
+// flow table that names an absent device is refused, with all that came with it; the
+// kernel takes a device that vanishes out of a flow table and does not put it back.
+func TestFlowTableForgetsTheModem(t *testing.T) {
+	const rules = `table inet facts {
+	flowtable ft {
+		hook ingress priority 0
+		devices = { wwan0 }
+	}
+	chain c {
+		type filter hook forward priority 0
+		meta l4proto { tcp, udp } flow add @ft
+	}
+}`
+	w := newWorld(t)
+	if out, err := command("nft", rules); err == nil || !strings.Contains(err.Error(), "No such file") {
+		t.Errorf("an absent device: %s, %v", out, err)
+	}
+	if out := run(t, "nft", "list", "tables"); strings.Contains(out, "facts") {
+		t.Errorf("a part of what was refused is there: %s", out)
+	}
+	w.plug()
+	w.appear()
+	run(t, "nft", rules)
+	defer run(t, "nft", "delete", "table", "inet", "facts")
+	if out := run(t, "nft", "list", "flowtables"); !strings.Contains(out, "wwan0") {
+		t.Errorf("the modem is not in it: %s", out)
+	}
+	w.unplug()
+	eventually(t, "network interface gone", gone("/sys/class/net/wwan0"))
+	w.plug()
+	w.appear()
+	if out := run(t, "nft", "list", "flowtables"); strings.Contains(out, "wwan0") {
+		t.Errorf("the kernel has put it back by itself: %s", out)
+	}
+}
