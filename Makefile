@@ -13,10 +13,11 @@ $(shell mkdir -p $(CACHE))
 FUZZTIME ?= 5s
 
 # Debian packages that the lab and the tests call, by the command that proves them.
-TOOLS := nft:nftables ip:iproute2 nsenter:util-linux tcpdump:tcpdump \
+TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 	mbimcli:libmbim-utils udhcpc:udhcpc dhclient:isc-dhcp-client dhcpcd:dhcpcd-base \
-	dig:bind9-dnsutils curl:curl ping:iputils-ping ethtool:ethtool \
-	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools
+	dig:bind9-dnsutils curl:curl ping:iputils-ping \
+	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools \
+	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps
 
 .PHONY: help run test build cross size size-write deps lint unit unit-386 codecs-mips fuzz fuzz-short scenarios apn clean
 
