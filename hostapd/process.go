@@ -68,7 +68,7 @@ type process struct {
 func startProcess(program string, args ...string) (*process, error) {
 	p := &process{cmd: exec.Command(program, args...), done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: false}
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	p.cmd.WaitDelay = time.Second // for the pipe, should a grandchild hold it
 	started := make(chan error, 1)
 	go func() {

@@ -194,6 +194,9 @@ func TestLearn(t *testing.T) {
 		if errors.Is(err, errRestart) != c.again || fmt.Sprint(s.trouble) != fmt.Sprint(c.trouble) || (s.refused != "") != c.refused {
 			t.Errorf("%s: %v %+v %q", name, err, s.trouble, s.refused)
 		}
+		if name == "the former fails too" && s.good != nil {
+			t.Error("settings that fail count as good")
+		}
 	}
 }
 
