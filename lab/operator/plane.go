@@ -102,7 +102,7 @@ func gardenAllows(packet []byte) bool {
 	var protocol byte
 	var header int
 	switch {
-	case len(packet) >= 20 && packet[0]>>4 == 4:
+	case len(packet) >= 20 && packet[0]>>4 == 4 && packet[0]&0x0f >= 5: // RFC 791: the header's least length
 		protocol, header = packet[9], int(packet[0]&0x0f)*4
 	case len(packet) >= 40 && packet[0]>>4 == 6:
 		protocol, header = packet[6], 40

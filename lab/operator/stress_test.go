@@ -178,6 +178,7 @@ func TestTwoSessionsOfOneModem(t *testing.T) {
 
 func FuzzPackets(f *testing.F) {
 	f.Add([]byte{0x45, 0, 0, 20})
+	f.Add([]byte("A00000\x0050\x060000000000")) // a header that claims to be 4 bytes long
 	f.Add(append([]byte{0x60}, make([]byte, 43)...))
 	f.Add(append([]byte{0x4f, 0, 0, 63}, make([]byte, 59)...))
 	f.Fuzz(func(t *testing.T, packet []byte) {
