@@ -255,7 +255,8 @@ func uplinksDoc(obs plan.Observed, want plan.Desired) []Uplink {
 		if u.Gateway.IsValid() {
 			d.Gateway = u.Gateway.String()
 		}
-		for _, b := range obs.Modem.Bearers {
+		for _, p := range []modem.Purpose{modem.Purchase, modem.Own, modem.Shared} {
+			b := obs.Modem.Bearers[p]
 			if b.Interface == u.Interface && b.IPv4 != nil {
 				d.DNS, d.Adopted = b.IPv4.DNS, b.Adopted
 			}
@@ -301,7 +302,11 @@ func reasonsDoc(in []plan.Reason) []Reason {
 func problems(s *control.Snapshot) []string {
 	var out []string
 	add := func(who, what string) {
-		if what != "" {
+		switch {
+		case what == "":
+		case strings.HasPrefix(what, who+": "): // as errors that crossed the part's border
+			out = append(out, what)
+		default:
 			out = append(out, who+": "+what)
 		}
 	}

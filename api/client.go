@@ -9,7 +9,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
+
+// answerLimit is how long a gateway may take to answer one question.
+const answerLimit = 5 * time.Second
 
 // Follow reads documents from a local socket and hands each to f until f returns
 // false, ctx ends or the server goes away. With once, it asks for a single one. One
@@ -26,6 +30,7 @@ func Follow(ctx context.Context, socket string, once bool, f func(Document) bool
 	path := "/v1/status?follow=1"
 	if once {
 		path = "/v1/status"
+		_ = conn.SetDeadline(time.Now().Add(answerLimit)) // a socket takes one
 	}
 	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: tetherd\r\nConnection: close\r\n\r\n", path); err != nil {
 		return fmt.Errorf("api: ask for the document: %w", err)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -92,6 +93,32 @@ func literal(host string) bool {
 	return err == nil
 }
 
+// sole is an abstract socket: there is one of a name in a network namespace, and it is
+// gone with its process.
+const sole = "@tetherd"
+
+// Sole takes the one place that a gateway can have in a network namespace, and waits
+// up to patience for a former process to leave it. Closing it gives it up.
+func Sole(ctx context.Context, patience time.Duration) (io.Closer, error) {
+	const again = 20 * time.Millisecond // between tries: nobody tells when it is free
+	ctx, stop := context.WithTimeout(ctx, patience)
+	defer stop()
+	for {
+		l, err := net.Listen("unix", sole)
+		if err == nil {
+			return l, nil
+		}
+		if !errors.Is(err, unix.EADDRINUSE) {
+			return nil, fmt.Errorf("api: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.New("another tetherd runs here (in this network namespace)")
+		case <-time.After(again):
+		}
+	}
+}
+
 // ListenLocal listens on a socket that only its owner may open, replacing one
 // that a killed process left.
 func ListenLocal(path string) (net.Listener, error) {
@@ -102,8 +129,16 @@ func ListenLocal(path string) (net.Listener, error) {
 		c.Close()
 		return nil, fmt.Errorf("api: another tetherd answers on %s", path)
 	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
 		return nil, fmt.Errorf("api: stale socket: %w", err)
+	case info.Mode()&os.ModeSocket == 0: // somebody's file, named by mistake
+		return nil, fmt.Errorf("api: %s is there and is no socket", path)
+	default:
+		if err := os.Remove(path); err != nil {
+			return nil, fmt.Errorf("api: stale socket: %w", err)
+		}
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {

@@ -336,3 +336,61 @@ func reload(t *testing.T, s *Server, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestLocalSocketIsNoFileEater: a path that names somebody's file is refused, and the
+// file is kept.
+func TestLocalSocketIsNoFileEater(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "precious")
+	if err := os.WriteFile(path, []byte("text"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if l, err := ListenLocal(path); err == nil {
+		l.Close()
+		t.Error("it listens in place of a file")
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "text" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestSole: one gateway has its network namespace to itself, the next one waits for it
+// to end, and not for ever.
+func TestSole(t *testing.T) {
+	first, err := Sole(t.Context(), time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := Sole(t.Context(), 50*time.Millisecond); err == nil {
+		second.Close()
+		t.Error("two gateways have the same place")
+	}
+	got := make(chan error, 1)
+	go func() {
+		l, err := Sole(t.Context(), 10*time.Second)
+		if err == nil {
+			err = l.Close()
+		}
+		got <- err
+	}()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-got; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStatusDoesNotWaitForAHungGateway: whoever asks once has an answer or an error.
+func TestStatusDoesNotWaitForAHungGateway(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sock")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	begun := time.Now()
+	err = Follow(t.Context(), path, true, func(Document) bool { return true })
+	if err == nil || time.Since(begun) > 2*answerLimit {
+		t.Errorf("%v after %v", err, time.Since(begun))
+	}
+}

@@ -2,8 +2,8 @@ package control
 
 import (
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/tetherd/tetherd/link"
@@ -167,7 +167,10 @@ func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
 			continue
 		}
 		l.state.refused = append(l.state.refused, s.Part)
-		line := fmt.Sprintf("%s: %v", s.Part, err)
+		line := err.Error()
+		if name := string(s.Part) + ": "; !strings.HasPrefix(line, name) {
+			line = name + line
+		}
 		l.state.failures = append(l.state.failures, line)
 		if !slices.Contains(before, line) {
 			l.log.Error("part refused its wish", "part", s.Part, "err", err)

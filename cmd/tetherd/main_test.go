@@ -358,7 +358,7 @@ func TestLife(t *testing.T) {
 	if code != exitOK || !strings.HasPrefix(text, "Clients have no Internet: no modem is found.\n") {
 		t.Errorf("exit %d, %s", code, text)
 	}
-	if code, _, complaints := call("run", "--config", path, "--root", made(t)); code != exitFailed || !strings.Contains(complaints, "another tetherd answers on "+socket) {
+	if code, _, complaints := call("run", "--config", path, "--root", made(t)); code != exitFailed || !strings.Contains(complaints, "another tetherd runs here") {
 		t.Errorf("a second instance: exit %d, %s", code, complaints)
 	}
 

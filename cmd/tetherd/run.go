@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -34,6 +34,9 @@ const defaultConfig = "/etc/config/tetherd"
 // hot paths do not allocate.
 const gcPercent = 50
 
+// handOverPatience is how long a new process waits for the former one to end.
+const handOverPatience = 3 * time.Second
+
 func runCommand(args []string, out io.Writer) error {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	path := fs.String("config", defaultConfig, "configuration `file`")
@@ -55,6 +58,11 @@ func runCommand(args []string, out io.Writer) error {
 	leave.Store(*handOver)
 	ctx, stop := endOnSignal(&leave)
 	defer stop()
+	sole, err := api.Sole(ctx, handOverPatience)
+	if err != nil {
+		return err
+	}
+	defer sole.Close()
 	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Log: log, Leave: leave.Load})
 	server := &api.Server{Loop: loop, Version: version, Log: log}
 	local, err := api.ListenLocal(cfg.API.Socket)
@@ -65,7 +73,7 @@ func runCommand(args []string, out io.Writer) error {
 	return serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
 		group.Go(func() error { return server.ServeLAN(ctx) })
-		group.Go(func() error { return watchConfig(ctx, *path, loop, level) })
+		group.Go(func() error { return watchConfig(ctx, *path, loop, level, log) })
 	})
 }
 
@@ -116,13 +124,13 @@ func endOnSignal(leave *atomic.Bool) (context.Context, context.CancelFunc) {
 
 // watchConfig reloads the configuration on SIGHUP and when its file is replaced
 // or written.
-func watchConfig(ctx context.Context, path string, loop *control.Loop, level *slog.LevelVar) error {
+func watchConfig(ctx context.Context, path string, loop *control.Loop, level *slog.LevelVar, log *slog.Logger) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, unix.SIGHUP)
 	defer signal.Stop(hup)
 	written, err := config.Watch(ctx, path)
-	if err != nil {
-		return fmt.Errorf("watch the configuration: %w", err)
+	if err != nil { // a convenience must not end a gateway
+		log.Warn("changes of the configuration are seen on SIGHUP only", "err", err)
 	}
 	for {
 		select {
