@@ -93,13 +93,14 @@ func (t *turn) allowed(s *slot) bool {
 	return s.wished && !t.leaving() && (t.spec.Roaming || !roaming)
 }
 
-// release ends what may not stay. A dial under way is not waited for. Abroad it also
+// release ends what may not stay. A dial, or a look at a bearer of ours, is not waited
+// for: abroad every second may cost money. Abroad it also
 // looks for what a former process left up.
 func (t *turn) release(s *slot) {
 	switch {
 	case s.dialing():
 		t.hangUp(s)
-	case s.lane.busy():
+	case s.lane.busy() && (s.lane.op == opHangUp || s.context != contextOurs):
 	case s.context == contextUnasked && t.phase == PhaseRoaming: // a former process's must not go on
 		if !s.lane.hold.After(t.at) {
 			t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
