@@ -19,7 +19,11 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools \
 	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps
 
-.PHONY: help run test build cross size size-write deps lint unit unit-386 codecs-mips fuzz fuzz-short scenarios apn clean
+# What the lab with real kernels calls besides.
+VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
+	qemu-system-mipsel:qemu-system-mips depmod:kmod
+
+.PHONY: vm vm-all vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips fuzz fuzz-short scenarios apn clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,11 +36,17 @@ build: ## build bin/tetherd and bin/tetherd-lab
 	$(BUILD) -o bin/tetherd-lab ./cmd/tetherd-lab
 
 deps: ## install the Debian packages that lab and tests need
-	@missing=; for t in $(TOOLS); do \
+	@$(MAKE) --no-print-directory install WANT="$(TOOLS)"
+
+vm-deps: deps
+	@$(MAKE) --no-print-directory install WANT="$(VMTOOLS)"
+
+install:
+	@missing=; for t in $(WANT); do \
 		PATH=$$PATH:/usr/sbin:/sbin command -v $${t%%:*} >/dev/null || missing="$$missing $${t##*:}"; done; \
 	if [ -n "$$missing" ]; then echo "installing$$missing"; \
 		(apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing) \
-		>$(CACHE).apt.log 2>&1 || { tail -20 $(CACHE).apt.log; exit 1; }; rm -f $(CACHE).apt.log; fi
+		>$(CACHE)/apt.log 2>&1 || { tail -20 $(CACHE)/apt.log; exit 1; }; fi
 
 test: deps lint build ## run the whole suite
 	@rm -f $(TOTAL)
@@ -82,6 +92,19 @@ size: cross ## sizes beside the checked-in table; fails when over budget
 
 size-write: cross ## renew the checked-in table of sizes
 	@go run ./tools/size -write $(foreach t,$(TARGETS),$(firstword $(subst :, ,$(t)))=bin/tetherd-$(firstword $(subst :, ,$(t))))
+
+ARCH ?= amd64
+VMENV_amd64  := GOARCH=amd64
+VMENV_armhf  := GOARCH=arm GOARM=7
+VMENV_mipsel := GOARCH=mipsle GOMIPS=softfloat
+
+vm: vm-deps build ## the same job with a real kernel and USB driver in a VM (ARCH=amd64, armhf, mipsel)
+	$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-vm-$(ARCH) ./cmd/tetherd
+	$(VMENV_$(ARCH)) go test -count=1 -v -p 1 -tags vm -timeout 8m $(VMFLAGS) -ldflags '-s -w' \
+		-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 256 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd" ./lab/vmtest
+
+vm-all: ## that on every architecture
+	@for a in amd64 armhf mipsel; do $(MAKE) --no-print-directory vm ARCH=$$a || exit 1; done
 
 apn: ## make the packed access point table from its rows
 	go run ./tools/apngen

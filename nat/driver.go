@@ -15,9 +15,10 @@ import (
 	"github.com/mdlayher/netlink"
 )
 
-// patience bounds one exchange with the kernel, which answers within milliseconds:
-// only an answer that was lost makes anybody wait for it.
-const patience = 3 * time.Second
+// patience bounds one exchange with the kernel, which answers within milliseconds,
+// but loads its modules before the first answer, and that takes a small router seconds.
+// Otherwise only an answer that was lost makes anybody wait for it.
+const patience = 20 * time.Second
 
 // Options are what a Driver needs from outside.
 type Options struct {

@@ -30,17 +30,23 @@ func main() {
 		return
 	}
 	fmt.Fprintln(os.Stderr, "tetherd-lab:", err)
+	if job := jobStatus(0); errors.As(err, &job) {
+		os.Exit(int(job))
+	}
 	if errors.Is(err, errUsage) {
 		os.Exit(exitUsage)
 	}
 	os.Exit(exitFailed)
 }
 
-var errUsage = errors.New("usage: tetherd-lab run [-tetherd FILE] [-once] | play [-tetherd FILE] [-v] FILE… | modem [FILE]")
+var errUsage = errors.New("usage: tetherd-lab run [-tetherd FILE] [-once] | play [-tetherd FILE] [-v] FILE… | modem [FILE] | vm …")
 
 func dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errUsage
+	}
+	if args[0] == "vm" {
+		return vmCommand(ctx, args[1:])
 	}
 	fs := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	program := fs.String("tetherd", beside("tetherd"), "the tetherd `program` to run")

@@ -14,11 +14,11 @@ import (
 	"github.com/tetherd/tetherd/lab/vm"
 )
 
-var errVMUsage = fmt.Errorf("%w", errors.New("usage: tetherd-lab vm build|exec [-arch ARCH] [-cache DIR] …; -h lists the flags"))
+var errVMUsage = errors.New("usage: tetherd-lab vm build [-arch ARCH] | vm exec [-arch ARCH] [flags] PROGRAM [ARGUMENT…]; -h lists the flags")
 
 // Limits of a machine's life.
 const (
-	vmLimit    = 5 * time.Minute
+	vmLimit    = 5 * time.Minute  // of a program that has no limit of its own
 	bootMargin = 90 * time.Second // what a test's own limit does not cover
 )
 
@@ -40,7 +40,7 @@ type vmFlags struct {
 // vmCommand boots machines: build prepares an image, exec runs a test binary in it
 // for go test -exec.
 func vmCommand(ctx context.Context, args []string) error {
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] != "build" && args[0] != "exec" {
 		return errVMUsage
 	}
 	root, err := moduleRoot()
@@ -59,14 +59,11 @@ func vmCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	switch args[0] {
-	case "build":
-		fmt.Printf("%s: kernel %s, initramfs %s\n", arch.Name, image.Release, image.Base)
-		return nil
-	case "exec":
+	if args[0] == "exec" {
 		return vmExec(ctx, image, root, f, rest)
 	}
-	return errVMUsage
+	fmt.Printf("%s: kernel %s, initramfs %s\n", arch.Name, image.Release, image.Base)
+	return nil
 }
 
 // parseVM reads the flags behind a verb.
@@ -76,7 +73,7 @@ func parseVM(root string, args []string) (vmFlags, []string, error) {
 	fs.StringVar(&f.arch, "arch", "amd64", "machine: "+strings.Join(vm.Names(), ", "))
 	fs.StringVar(&f.cache, "cache", filepath.Join(root, ".cache", "vm"), "`folder` for packages and images")
 	fs.IntVar(&f.memory, "m", 0, "memory in `MiB` (exec)")
-	fs.DurationVar(&f.limit, "limit", vmLimit, "longest life of the machine (exec)")
+	fs.DurationVar(&f.limit, "limit", 0, "longest life of the machine, if less than the test's own limit allows (exec)")
 	fs.BoolVar(&f.kvm, "kvm", false, "use the processor's own virtualisation (exec)")
 	fs.BoolVar(&f.times, "times", false, "tell how long booting and the job took (exec)")
 	fs.Func("env", "set a variable in the machine, `KEY=VALUE` (exec)", func(s string) error {
@@ -100,7 +97,8 @@ func parseVM(root string, args []string) (vmFlags, []string, error) {
 	return f, fs.Args(), nil
 }
 
-// vmExec runs a test binary as go test would, in the folder of its package.
+// vmExec runs a program, usually a test binary, as go test would: in the working
+// folder, which is that of its package.
 func vmExec(ctx context.Context, image *vm.Image, root string, f vmFlags, args []string) error {
 	if len(args) == 0 {
 		return errVMUsage
@@ -141,7 +139,7 @@ func lifeLimit(limit time.Duration, args []string) time.Duration {
 			}
 		}
 	}
-	return limit
+	return cmp.Or(limit, vmLimit)
 }
 
 // moduleRoot is the folder of go.mod above the working folder.

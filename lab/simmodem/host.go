@@ -35,7 +35,10 @@ func (h *host) close() {
 // Serve speaks MBIM on conn until it ends, and then closes it. A host that is there
 // already is thrown out. State, also open sessions, does not depend on the
 // connection: as with a character device, only messages change it.
-func (m *Modem) Serve(conn io.ReadWriteCloser) {
+func (m *Modem) Serve(conn io.ReadWriteCloser) { m.serve(m.admit(conn)) }
+
+// admit makes a connection the modem's host.
+func (m *Modem) admit(conn io.ReadWriteCloser) *host {
 	h := &host{conn: conn, out: make(chan outgoing, queueLength), done: make(chan struct{})}
 	m.mu.Lock()
 	former := m.host
@@ -45,6 +48,11 @@ func (m *Modem) Serve(conn io.ReadWriteCloser) {
 	if former != nil {
 		former.close()
 	}
+	return h
+}
+
+// serve works for a host until its connection ends.
+func (m *Modem) serve(h *host) {
 	var writer sync.WaitGroup
 	writer.Go(h.write)
 	m.read(h)

@@ -47,7 +47,7 @@ func (m *Modem) OpenPTY() (path string, closer io.Closer, err error) {
 		return "", nil, fmt.Errorf("simmodem: control node: %w", err)
 	}
 	master := os.NewFile(uintptr(fd), "ptmx")
-	go m.Serve(master)
+	go m.serve(m.admit(master)) // admitted before anybody can come after it
 	return path, &node{closers: []io.Closer{master, held}}, nil
 }
 

@@ -2,13 +2,13 @@
 # The first process of the guest: mounts, the port to the runner, the job, its status.
 export PATH=/usr/sbin:/usr/bin:/applets HOME=/root
 mount -t proc proc /proc
+busybox --install -s /applets
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs run /run
 mount -t tmpfs tmp /tmp
-busybox --install -s /applets
 hostname gateway
 ip link set lo up
 

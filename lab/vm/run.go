@@ -74,7 +74,7 @@ func (i *Image) boot(ctx context.Context, job Job, initramfs string) (Result, er
 	if v != nil || err != nil {
 		cmd.Process.Kill() // it has nothing more to say
 	}
-	exit := <-ended
+	<-ended
 	switch {
 	case err != nil:
 		return Result{}, err
@@ -82,7 +82,7 @@ func (i *Image) boot(ctx context.Context, job Job, initramfs string) (Result, er
 		return Result{v.code, v.boot, time.Since(begun)}, nil
 	}
 	why := cmp.Or(context.Cause(ctx), errEnded)
-	return Result{}, fmt.Errorf("vm: %w (%s, %v, %s); the end of its console:\n%s", why, i.Arch.Name, exit, i.Release, console)
+	return Result{}, fmt.Errorf("vm: %w (%s, %v, %s); the end of its console:\n%s", why, i.Arch.Name, cmd.ProcessState, i.Release, console)
 }
 
 // parameters are the kernel's: little on the console, and an end when it panics. The
@@ -129,10 +129,10 @@ func socketPair() (net.Conn, *os.File, error) {
 
 // startBound starts a process that the kernel ends with this one, however this one
 // ends. That is bound to the thread, so one thread stays with the process. It runs
-// behind whoever else wants the processors.
-func startBound(cmd *exec.Cmd) (<-chan error, error) {
+// behind whoever else wants the processors. The channel is closed when it has ended.
+func startBound(cmd *exec.Cmd) (<-chan struct{}, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
-	started, ended := make(chan error, 1), make(chan error, 1)
+	started, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -142,7 +142,8 @@ func startBound(cmd *exec.Cmd) (<-chan error, error) {
 			return
 		}
 		_ = unix.Setpriority(unix.PRIO_PROCESS, cmd.Process.Pid, 10) // without it, it runs all the same
-		ended <- cmd.Wait()
+		_ = cmd.Wait()                                               // how it ended is in cmd.ProcessState
+		close(ended)
 	}()
 	return ended, <-started
 }

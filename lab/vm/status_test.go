@@ -23,16 +23,14 @@ func TestSplitter(t *testing.T) {
 		{"bytes of its own", "a\x00b\x00\x00exi\x00exit 1 up 1.00\n", "a\x00b\x00\x00exi", &verdict{1, time.Second}},
 		{"nothing at all", "", "", nil},
 	} {
-		for how, r := range map[string]func() *strings.Reader{"whole": func() *strings.Reader { return strings.NewReader(c.port) }} {
-			var whole, pieces bytes.Buffer
-			got, err := (&splitter{out: &whole}).copy(r())
-			slow, slowErr := (&splitter{out: &pieces}).copy(iotest.OneByteReader(r()))
-			if err != nil || slowErr != nil || whole.String() != c.out || pieces.String() != c.out {
-				t.Errorf("%s, %s: %q and %q, want %q; %v, %v", c.name, how, whole.String(), pieces.String(), c.out, err, slowErr)
-			}
-			if !equal(got, c.want) || !equal(slow, c.want) {
-				t.Errorf("%s, %s: %v and %v, want %v", c.name, how, got, slow, c.want)
-			}
+		var whole, pieces bytes.Buffer
+		got, err := (&splitter{out: &whole}).copy(strings.NewReader(c.port))
+		slow, slowErr := (&splitter{out: &pieces}).copy(iotest.OneByteReader(strings.NewReader(c.port)))
+		if err != nil || slowErr != nil || whole.String() != c.out || pieces.String() != c.out {
+			t.Errorf("%s: %q and in pieces %q, want %q; %v, %v", c.name, whole.String(), pieces.String(), c.out, err, slowErr)
+		}
+		if !equal(got, c.want) || !equal(slow, c.want) {
+			t.Errorf("%s: %v and in pieces %v, want %v", c.name, got, slow, c.want)
 		}
 	}
 }
