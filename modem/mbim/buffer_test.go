@@ -228,6 +228,7 @@ func (l layout) write() []byte {
 
 func (l layout) check(t *testing.T, r *Reader) {
 	text, _, _ := strings.Cut(string([]rune(l.text)), "\x00")
+	text = strings.Map(printable, text)
 	element := func(e *Reader) {
 		same(t, "number", e.U32(), l.number)
 		same(t, "text", e.Text(), text)

@@ -95,6 +95,7 @@ func FuzzParse(f *testing.F) {
 // FuzzBuffer writes and reads a buffer with every kind of field.
 func FuzzBuffer(f *testing.F) {
 	f.Add(uint32(7), uint64(5_000_000_000), "internet", []byte{1, 2, 3}, []byte{10, 0, 0, 1}, uint8(24))
+	f.Add(uint32(83), uint64(0), "\b", []byte{}, []byte("0"), uint8('@'))
 	f.Add(uint32(0), uint64(0), "", []byte{}, make([]byte, 16), uint8(64))
 	f.Add(uint32(1<<31), uint64(1)<<63, "Я€😀\x00\xff", []byte{0}, []byte{0x20, 1, 0x0d, 0xb8}, uint8(255))
 	f.Fuzz(func(t *testing.T, number uint32, speed uint64, text string, data, address []byte, bits uint8) {
