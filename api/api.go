@@ -313,6 +313,9 @@ func problems(s *control.Snapshot) []string {
 	for _, fault := range strings.Split(s.BadConfig, "\n") {
 		add("config", fault)
 	}
+	for _, name := range s.NeedRestart {
+		add("config", "the changed option '"+name+"' needs a restart of tetherd")
+	}
 	out = append(out, s.Failures...)
 	obs := s.Observed
 	add("modem", obs.Modem.Error)

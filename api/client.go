@@ -16,37 +16,79 @@ import (
 const answerLimit = 5 * time.Second
 
 // Follow reads documents from a local socket and hands each to f until f returns
-// false, ctx ends or the server goes away. With once, it asks for a single one. One
-// request on one connection needs none of net/http's client, which would cost the
-// binary more than the whole of this package.
+// false, ctx ends or the server goes away. With once, it asks for a single one.
+// Somebody who does not answer in time is an error.
 func Follow(ctx context.Context, socket string, once bool, f func(Document) bool) error {
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
-	if err != nil {
-		return fmt.Errorf("api: nobody answers: %w", err)
-	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
-	defer stop()
 	path := "/v1/status?follow=1"
 	if once {
 		path = "/v1/status"
-		_ = conn.SetDeadline(time.Now().Add(answerLimit)) // a socket takes one
 	}
-	if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: tetherd\r\nConnection: close\r\n\r\n", path); err != nil {
-		return fmt.Errorf("api: ask for the document: %w", err)
-	}
-	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	conn, err := dial(ctx, socket)
 	if err != nil {
-		return fmt.Errorf("api: read the answer: %w", err)
+		return err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("api: the socket answers with status %s", resp.Status)
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	defer conn.Close()
+	body, err := ask(conn, "GET", path, "")
+	if err != nil {
+		return err
 	}
-	// The body ends with the connection: closing it would wait for the rest of it.
-	if err := read(resp.Body, f); err != nil && ctx.Err() == nil {
+	err = read(body, func(d Document) bool {
+		_ = conn.SetDeadline(time.Time{}) // the next one comes when something changes
+		return f(d)
+	})
+	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("api: read the document: %w", err)
 	}
 	return nil
+}
+
+// AskPlan asks the gateway on a local socket what it would do with a configuration,
+// given as text in UCI syntax.
+func AskPlan(ctx context.Context, socket string, config []byte) (Plan, error) {
+	var p Plan
+	conn, err := dial(ctx, socket)
+	if err != nil {
+		return p, err
+	}
+	defer conn.Close()
+	body, err := ask(conn, "POST", "/v1/plan", string(config))
+	if err != nil {
+		return p, err
+	}
+	if err := json.NewDecoder(body).Decode(&p); err != nil {
+		return p, fmt.Errorf("api: read the plan: %w", err)
+	}
+	return p, nil
+}
+
+func dial(ctx context.Context, socket string) (net.Conn, error) {
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
+	if err != nil {
+		return nil, fmt.Errorf("api: nobody answers: %w", err)
+	}
+	return conn, nil
+}
+
+// ask sends one request and returns the answer's body, which ends with the connection:
+// closing it would wait for the rest of it. One request on one connection needs none of
+// net/http's client, which would cost the binary more than the whole of this package.
+func ask(conn net.Conn, method, path, text string) (io.Reader, error) {
+	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
+		return nil, fmt.Errorf("api: limit the time: %w", err)
+	}
+	const head = "%s %s HTTP/1.1\r\nHost: tetherd\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+	if _, err := fmt.Fprintf(conn, head, method, path, len(text), text); err != nil {
+		return nil, fmt.Errorf("api: ask: %w", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return nil, fmt.Errorf("api: read the answer: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("api: the socket answers with status %s", resp.Status)
+	}
+	return resp.Body, nil
 }
 
 // read hands on documents until f returns false or, after at least one, they end.

@@ -118,6 +118,7 @@ func stories() []story {
 		{"online-with-problems", func(s *control.Snapshot) {
 			online(s)
 			s.BadConfig = "/etc/config/tetherd:3: section 'lan': unknown option 'adress', did you mean 'address'?"
+			s.NeedRestart = []string{"state_dir"}
 			s.Observed.DNS.Error = "listen on 192.168.97.1:53: address in use"
 			s.Observed.Modem.Bearers[modem.Shared] = adopted(s.Observed.Modem.Bearers[modem.Shared])
 		}},
@@ -338,7 +339,7 @@ func shape(b *strings.Builder, path string, typ reflect.Type) {
 // TestEveryFieldIsDocumented: each field of the document has its comment and its name.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	checked := 0
-	for _, name := range []string{"api.go", "stages.go"} {
+	for _, name := range []string{"api.go", "plan.go", "stages.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

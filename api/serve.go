@@ -12,12 +12,14 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 
+	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 )
 
@@ -27,17 +29,23 @@ type Server struct {
 	Loop    *control.Loop
 	Version string
 	Log     *slog.Logger
+
+	lanFault atomic.Pointer[string] // why the LAN has no status; nil when it has
 }
 
-// document renders the newest snapshot.
+// document renders a snapshot and adds what only the process knows.
 func (s *Server) document(snap *control.Snapshot) Document {
 	d := Render(snap)
 	d.Process.Version, d.Process.PID = s.Version, os.Getpid()
+	if fault := s.lanFault.Load(); fault != nil {
+		d.LAN.Port, d.Problems = 0, append(d.Problems, *fault)
+	}
 	return d
 }
 
 // Local is the handler of the local socket. GET /v1/status gives the document;
-// with ?follow=1 one document a line, a new one with every turn.
+// with ?follow=1 one document a line, a new one with every turn. POST /v1/plan with the
+// text of a configuration tells what would be done with it, and does nothing.
 func (s *Server) Local() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -48,7 +56,28 @@ func (s *Server) Local() http.Handler {
 		}
 		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot())) // the client went away
 	})
+	mux.HandleFunc("POST /v1/plan", s.plan)
 	return mux
+}
+
+// maxConfig bounds the text of a configuration, in bytes; config has a stricter bound.
+const maxConfig = 1 << 20
+
+func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfig))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	cfg, err := config.Parse("configuration", text)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p := planWith(s.Loop.Snapshot(), cfg)
+	p.Running = os.Getpid()
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(p) // the client went away
 }
 
 // follow streams documents until the client goes away.
@@ -174,7 +203,10 @@ func (s *Server) ServeLAN(ctx context.Context) error {
 		at := lanAddr(s.Loop.Snapshot())
 		serving, stop := context.WithCancel(ctx)
 		var again <-chan time.Time // never, unless it failed
-		if at.IsValid() && !s.serveAt(serving, at) {
+		switch {
+		case !at.IsValid():
+			s.lanFault.Store(nil)
+		case !s.serveAt(serving, at):
 			again = time.After(lanRetry)
 		}
 		s.stay(ctx, at, again)
@@ -209,15 +241,23 @@ func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
 	lc := net.ListenConfig{Control: freebind}
 	l, err := lc.Listen(ctx, "tcp4", at.String())
 	if err != nil {
-		s.Log.Error("status is not served on the LAN", "address", at, "err", err)
+		s.notServed(at, err)
 		return false
 	}
+	s.lanFault.Store(nil)
 	go func() {
 		if err := Serve(ctx, netutil.LimitListener(l, lanPeers), hurry(s.LAN())); err != nil {
-			s.Log.Error("status on the LAN ended", "err", err)
+			s.notServed(at, err)
 		}
 	}()
 	return true
+}
+
+// notServed says in log and document that the LAN has no status.
+func (s *Server) notServed(at netip.AddrPort, err error) {
+	s.Log.Error("status is not served on the LAN", "address", at, "err", err)
+	fault := "api: the status is not served on the LAN: " + err.Error()
+	s.lanFault.Store(&fault)
 }
 
 // hurry cuts off peers that send or take their bytes too slowly.

@@ -380,17 +380,42 @@ func TestSole(t *testing.T) {
 	}
 }
 
-// TestStatusDoesNotWaitForAHungGateway: whoever asks once has an answer or an error.
-func TestStatusDoesNotWaitForAHungGateway(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "sock")
-	l, err := net.Listen("unix", path)
+// TestStatusPortTaken: a port that another program has is a problem in the document,
+// which does not claim to be served there, until the LAN or the port is another.
+func TestStatusPortTaken(t *testing.T) {
+	ip(t, "link set lo up")
+	ip(t, "address add 10.97.4.1/24 dev lo")
+	other, err := net.Listen("tcp4", "10.97.4.1:8080")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	begun := time.Now()
-	err = Follow(t.Context(), path, true, func(Document) bool { return true })
-	if err == nil || time.Since(begun) > 2*answerLimit {
-		t.Errorf("%v after %v", err, time.Since(begun))
+	defer other.Close()
+	const at = "config lan\n\toption address '10.97.4.1/24'\n"
+	s := turning(t, at)
+	go s.ServeLAN(t.Context())
+	told := func() string { // without those of the test's own folders
+		all := s.document(s.Loop.Snapshot()).Problems
+		return strings.Join(slices.DeleteFunc(all, func(p string) bool { return strings.HasPrefix(p, "config: ") }), "\n")
 	}
+	await(t, "told", func() bool {
+		return strings.HasPrefix(told(), "api: the status is not served on the LAN: ") && strings.Contains(told(), "address already in use")
+	})
+	if d := s.document(s.Loop.Snapshot()); d.LAN.Port != 0 {
+		t.Errorf("claims port %d", d.LAN.Port)
+	}
+	reload(t, s, at+"config api\n\toption port '8081'\n")
+	await(t, "served on another port", func() bool { return answers("10.97.4.1:8081") && told() == "" })
+	reload(t, s, at)
+	await(t, "told again", func() bool { return told() != "" })
+	reload(t, s, at+"config api\n\toption port '0'\n")
+	await(t, "switched off", func() bool { return told() == "" })
+}
+
+// post posts nothing to a path and returns the answer.
+func post(t *testing.T, h http.Handler, path string) string {
+	t.Helper()
+	req := httptest.NewRequest("POST", "http://192.168.97.1"+path, nil)
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	return rec.Body.String()
 }

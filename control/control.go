@@ -99,7 +99,10 @@ func New(opt Options) *Loop {
 	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
 	l.state.inputs.Former = l.state.former.read.Bearers
 	l.state.marks.Started = time.Now()
-	l.last.Store(&Snapshot{Marks: l.state.marks, Config: opt.Config, superseded: make(chan struct{})})
+	l.last.Store(&Snapshot{
+		Marks: l.state.marks, Config: opt.Config, start: opt.Config, inputs: l.state.inputs,
+		memory: l.state.memory.memory, superseded: make(chan struct{}),
+	})
 	return l
 }
 
@@ -196,11 +199,7 @@ func (l *Loop) take(i Intent) {
 	switch i := i.(type) {
 	case Reload:
 		l.log.Info("configuration reloaded")
-		in := &l.state.inputs
-		if pin := i.Config.Modem.PIN; pin != in.Config.Modem.PIN {
-			in.PINTyped = pin != ""
-		}
-		in.Config, l.state.badConfig = i.Config, ""
+		l.state.inputs, l.state.badConfig = reloaded(l.state.inputs, i.Config), ""
 	case BadConfig:
 		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
 		l.state.badConfig = i.Text

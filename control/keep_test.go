@@ -259,11 +259,11 @@ func TestPreviewHoldsTheBearer(t *testing.T) {
 		w := newWorld(t)
 		crashed(t, w, "")
 		w.phase = modem.PhaseOff
-		want, steps := Preview(w.parts(), w.config(t, ""), time.Now())
-		if len(want.Link.Uplinks) != 1 {
-			t.Errorf("uplinks are %+v", want.Link.Uplinks)
+		preview := Preview(w.parts(), w.config(t, ""), time.Now())
+		if up := preview.Desired.Link.Uplinks; len(up) != 1 {
+			t.Errorf("uplinks are %+v", up)
 		}
-		for _, s := range steps {
+		for _, s := range preview.Steps {
 			if s.Part == plan.Link || s.Part == plan.NAT {
 				t.Errorf("would change %s: %q", s.Part, s.Why)
 			}

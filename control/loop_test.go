@@ -241,12 +241,12 @@ func TestPartThatEnds(t *testing.T) {
 // TestPreviewAppliesNothing: it says what a first turn would do.
 func TestPreviewAppliesNothing(t *testing.T) {
 	w := newWorld(t)
-	want, steps := Preview(w.parts(), w.config(t, ""), time.Now())
+	s := Preview(w.parts(), w.config(t, ""), time.Now())
 	if got := w.applied(); got != "" {
 		t.Errorf("applied %s", got)
 	}
-	if len(steps) != 5 || steps[0].Part != plan.NAT || !want.NAT.Enabled || len(want.Why) == 0 {
-		t.Errorf("steps are %+v", steps)
+	if len(s.Steps) != 5 || s.Steps[0].Part != plan.NAT || !s.Desired.NAT.Enabled || len(s.Desired.Why) == 0 || s.Failures != nil {
+		t.Errorf("steps are %+v, failures %q", s.Steps, s.Failures)
 	}
 	if !reflect.DeepEqual(read(w, func() link.Spec { return w.link.spec }), link.Spec{}) {
 		t.Error("the link has a wish")

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"log/slog"
 	"slices"
 	"time"
 
@@ -35,7 +34,13 @@ type Snapshot struct {
 	APN       provision.Ladder
 	Online    bool // a client has Internet
 	Marks     Marks
+	// NeedRestart names changed options that are in force after a restart of the
+	// process only.
+	NeedRestart []string
 
+	start      *config.Config // of this process
+	inputs     plan.Inputs
+	memory     *provision.Memory
 	superseded chan struct{}
 }
 
@@ -45,17 +50,21 @@ func (s *Snapshot) Superseded() <-chan struct{} { return s.superseded }
 func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) {
 	l.state.seq++
 	next := &Snapshot{
-		Seq:        l.state.seq,
-		Config:     l.state.inputs.Config,
-		Observed:   obs,
-		Desired:    want,
-		Steps:      steps,
-		Failures:   l.state.failures,
-		BadConfig:  l.state.badConfig,
-		APN:        l.state.inputs.Ladder,
-		Online:     l.state.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe),
-		Marks:      l.state.marks,
-		superseded: make(chan struct{}),
+		Seq:         l.state.seq,
+		Config:      l.state.inputs.Config,
+		Observed:    obs,
+		Desired:     want,
+		Steps:       steps,
+		Failures:    l.state.failures,
+		BadConfig:   l.state.badConfig,
+		APN:         l.state.inputs.Ladder,
+		Online:      l.state.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe),
+		Marks:       l.state.marks,
+		NeedRestart: needRestart(l.opt.Config, l.state.inputs.Config),
+		start:       l.opt.Config,
+		inputs:      l.state.inputs,
+		memory:      l.state.memory.memory,
+		superseded:  make(chan struct{}),
 	}
 	close(l.last.Swap(next).superseded)
 }
@@ -79,18 +88,4 @@ func (s *state) mark(obs plan.Observed) {
 		return !slices.Equal(l.MAC, probe.ClientMAC())
 	}))
 	first(&s.marks.Online, s.online(obs.Probe))
-}
-
-// Preview observes and compiles once without applying anything: what a turn with
-// this configuration, the first one of a process, would do now.
-func Preview(parts Parts, cfg *config.Config, now time.Time) (plan.Desired, []plan.Step) {
-	l := &Loop{opt: Options{Parts: parts}}
-	l.state.marks.Started = now
-	obs := l.observe(now)
-	left := openFormer(cfg.Main.RunDir, slog.New(slog.DiscardHandler)).read
-	in := plan.Inputs{Config: cfg}
-	in.Former, _ = plan.StillFormer(left.Bearers, obs)
-	in.Avoid = plan.Avoid(nil, plan.Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
-	want := plan.Compile(in, obs)
-	return want, plan.Diff(want, obs, false)
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -106,19 +107,31 @@ type former struct {
 	written note
 }
 
-// openFormer reads what a former process left. Damage means that nothing was left.
+// openFormer reads what a former process left. What cannot be read means that nothing
+// was left.
 func openFormer(dir string, log *slog.Logger) former {
-	f := former{path: filepath.Join(dir, "bearers.json")}
-	text, err := os.ReadFile(f.path)
+	f, err := readFormer(dir)
 	if err != nil {
-		return f
-	}
-	if err := json.Unmarshal(text, &f.read); err != nil {
-		log.Warn("note of the former process is damaged", "err", err)
-		f.read = note{}
+		log.Warn("note of the former process cannot be read", "err", err)
 	}
 	f.written = f.read
 	return f
+}
+
+func readFormer(dir string) (former, error) {
+	f := former{path: filepath.Join(dir, "bearers.json")}
+	text, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
+	}
+	if err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal(text, &f.read); err != nil {
+		f.read = note{}
+		return f, fmt.Errorf("%s: %w", f.path, err)
+	}
+	return f, nil
 }
 
 // note writes the bearers that are up and the ladder's trace when they differ from

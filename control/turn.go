@@ -85,8 +85,7 @@ func (l *Loop) climb(obs plan.Observed) time.Time {
 		key = provision.Key(wish, sim)
 	}
 	rungs := func() []provision.Rung {
-		abroad := obs.Modem.Registration.State == "roaming"
-		return provision.Rungs(provision.Candidates(wish, sim, s.memory.memory, abroad))
+		return provision.Rungs(provision.Candidates(wish, sim, s.memory.memory, abroad(obs.Modem)))
 	}
 	before := s.inputs.Ladder.Story()
 	ladder, wake := s.inputs.Ladder.Climb(key, rungs, s.seen(obs))

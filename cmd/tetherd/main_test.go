@@ -2,10 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -168,7 +168,7 @@ func TestAPN(t *testing.T) {
 	}
 
 	_, text, _ := call("apn", "--json", "26201")
-	var list []candidate
+	var list []api.Candidate
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&list); err != nil || len(list) != len(lines)-1 {
@@ -243,7 +243,7 @@ func TestPlan(t *testing.T) {
 	if code != exitOK || complaints != "" {
 		t.Fatalf("exit %d, %q", code, complaints)
 	}
-	for _, want := range []string{"would do first:\nnat\n", "link\n", "dhcp\n", "dns\n", "modem\n", "lan address 192.168.97.1/24: the first choice"} {
+	for _, want := range []string{"No tetherd answers here. One that is started now would do first:\nnat\n", "the SIM is not known here", "link\n", "dhcp\n", "dns\n", "modem\n", "lan address 192.168.97.1/24: the first choice"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
 		}
@@ -253,7 +253,7 @@ func TestPlan(t *testing.T) {
 	}
 
 	_, text, _ := call("plan", "--json", "--config", path, "--root", made(t))
-	var d planned
+	var d api.Plan
 	if err := json.Unmarshal([]byte(text), &d); err != nil || len(d.Steps) != 5 || d.Steps[0].Part != plan.NAT || len(d.Steps[0].Why) == 0 {
 		t.Fatalf("%+v, %v", d, err)
 	}
@@ -291,6 +291,13 @@ type gateway struct {
 // start starts the command and waits until it answers.
 func start(t *testing.T, config, socket, root string) *gateway {
 	t.Helper()
+	g := launch(t, config, socket, root)
+	g.await(t, "serving", func(d api.Document) bool { return d.DNS.Serving })
+	return g
+}
+
+func launch(t *testing.T, config, socket, root string) *gateway {
+	t.Helper()
 	log, err := os.CreateTemp(t.TempDir(), "log")
 	if err != nil {
 		t.Fatal(err)
@@ -303,7 +310,6 @@ func start(t *testing.T, config, socket, root string) *gateway {
 	}
 	go func() { g.done <- g.cmd.Wait() }()
 	t.Cleanup(func() { g.cmd.Process.Kill(); log.Close() })
-	g.await(t, "serving", func(d api.Document) bool { return d.DNS.Serving })
 	return g
 }
 
@@ -311,7 +317,7 @@ func start(t *testing.T, config, socket, root string) *gateway {
 func (g *gateway) await(t *testing.T, what string, holds func(api.Document) bool) api.Document {
 	t.Helper()
 	var d api.Document
-	for limit := time.After(5 * time.Second); ; {
+	for limit := time.After(15 * time.Second); ; {
 		code, out, _ := call("status", "--json", "--socket", g.socket)
 		if code == exitOK && json.Unmarshal([]byte(out), &d) == nil && holds(d) {
 			return d
@@ -430,14 +436,94 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestDocumentsNameTheirFields: what programs read has lower-case names.
-func TestDocumentsNameTheirFields(t *testing.T) {
-	for _, typ := range []reflect.Type{reflect.TypeFor[candidate](), reflect.TypeFor[planned](), reflect.TypeFor[step]()} {
-		for i := range typ.NumField() {
-			name, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
-			if name == "" || name != strings.ToLower(name) {
-				t.Errorf("%s.%s is called %q", typ, typ.Field(i).Name, name)
-			}
+// TestPlanBesideARunningGateway: the gateway itself is asked, for the file at hand, and
+// what cannot be asked is told.
+func TestPlanBesideARunningGateway(t *testing.T) {
+	path, socket := settings(t, "")
+	g := start(t, path, socket, made(t))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.plans(t, path, "with this configuration. It would do nothing: everything is as wanted.\n")
+	off := file(t, "off", string(text)+"config dns\n\toption enabled '0'\n")
+	g.plans(t, off, "with another configuration. With this one it would do next:\ndns\n")
+	g.plans(t, path, "with this configuration. It would do nothing")
+	elsewhere := file(t, "elsewhere", strings.Replace(string(text), socket, socket+"2", 1))
+	code, out, _ := call("plan", "--config", elsewhere, "--root", made(t))
+	if code != exitOK || !strings.Contains(out, "problem: another tetherd runs here, and this is not what that one would do: ") {
+		t.Errorf("exit %d, %s", code, out)
+	}
+	g.end(t, syscall.SIGTERM)
+}
+
+// plans awaits a plan of this gateway for a file; the last turn's own steps are in it
+// until the next turn.
+func (g *gateway) plans(t *testing.T, path, want string) {
+	t.Helper()
+	want = fmt.Sprintf("tetherd runs here (process %d) ", g.cmd.Process.Pid) + want
+	for limit := time.After(15 * time.Second); ; {
+		code, out, complaints := call("plan", "--config", path)
+		if code == exitOK && strings.HasPrefix(out, want) {
+			return
 		}
+		select {
+		case <-limit:
+			t.Fatalf("exit %d, %q, never %q:\n%s", code, complaints, want, out)
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// TestConfigGoes: a file that is removed is a problem at once, and the former one stays
+// in force; so is an option that only a restart can apply.
+func TestConfigGoes(t *testing.T) {
+	path, socket := settings(t, "")
+	g := start(t, path, socket, made(t))
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := func(want string) func(api.Document) bool {
+		return func(d api.Document) bool { return strings.Contains(strings.Join(d.Problems, "\n"), want) }
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	d := g.await(t, "told that it is gone", told("config: open "+path+": no such file"))
+	if !d.DNS.Serving || !d.LAN.Sharing {
+		t.Error("something was taken down")
+	}
+	replace(t, path, strings.Replace(string(text), socket, socket+"2", 1))
+	g.await(t, "told that a restart is needed", told("the changed option 'socket' needs a restart"))
+	replace(t, path, string(text))
+	g.await(t, "all well", func(d api.Document) bool { return !told("config: ")(d) })
+	g.end(t, syscall.SIGTERM)
+}
+
+// TestNextProcessWaits: a process that is started while the former one still runs takes
+// over when that ends, and a file in the place of its socket is not eaten.
+func TestNextProcessWaits(t *testing.T) {
+	path, socket := settings(t, "")
+	root := made(t)
+	g := start(t, path, socket, root)
+	next := launch(t, path, socket, root)
+	g.end(t, syscall.SIGUSR2)
+	d := next.await(t, "taken over", func(d api.Document) bool { return d.Process.PID == next.cmd.Process.Pid && d.DNS.Serving })
+	if d.LAN.Address == "" {
+		t.Errorf("the LAN is %+v", d.LAN)
+	}
+	next.end(t, syscall.SIGTERM)
+	if left := traces(t); left != "" {
+		t.Errorf("left behind:\n%s", left)
+	}
+	if err := os.WriteFile(socket, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, complaints := call("run", "--config", path, "--root", root); code != exitFailed || !strings.Contains(complaints, socket+" is there and is no socket") {
+		t.Errorf("exit %d, %s", code, complaints)
+	}
+	if text, err := os.ReadFile(socket); err != nil || string(text) != "precious" {
+		t.Errorf("%q, %v", text, err)
 	}
 }

@@ -46,14 +46,6 @@ func runCommand(args []string, out io.Writer) error {
 		return err
 	}
 	debug.SetGCPercent(gcPercent)
-	cfg, err := config.Load(*path)
-	if err != nil {
-		return exit{exitConfig, err}
-	}
-	level := new(slog.LevelVar)
-	level.Set(cfg.Main.LogLevel)
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-
 	var leave atomic.Bool
 	leave.Store(*handOver)
 	ctx, stop := endOnSignal(&leave)
@@ -63,6 +55,14 @@ func runCommand(args []string, out io.Writer) error {
 		return err
 	}
 	defer sole.Close()
+	cfg, err := config.Load(*path)
+	if err != nil {
+		return exit{exitConfig, err}
+	}
+	level := new(slog.LevelVar)
+	level.Set(cfg.Main.LogLevel)
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+
 	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Log: log, Leave: leave.Load})
 	server := &api.Server{Loop: loop, Version: version, Log: log}
 	local, err := api.ListenLocal(cfg.API.Socket)

@@ -9,14 +9,14 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"strings"
+	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/api"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
-	"github.com/tetherd/tetherd/nat"
-	"github.com/tetherd/tetherd/plan"
 )
 
 func statusCommand(args []string, out io.Writer) error {
@@ -36,12 +36,21 @@ func statusCommand(args []string, out io.Writer) error {
 		return err == nil
 	})
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, fs.ErrPermission):
-		return exit{exitDown, fmt.Errorf("only root may ask on %s: %w", *socket, err)}
-	case err != nil:
-		return exit{exitDown, fmt.Errorf("no tetherd answers on %s ('tetherd run' starts one, --socket names another place): %w", *socket, err)}
+		err = fmt.Errorf("only root may ask on %s: %w", *socket, err)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = hung(*socket, err)
+	default:
+		err = fmt.Errorf("no tetherd answers on %s ('tetherd run' starts one, --socket names another place): %w", *socket, err)
 	}
-	return nil
+	return exit{exitDown, err}
+}
+
+// hung is the error when somebody is there and gives no right answer.
+func hung(socket string, err error) error {
+	return fmt.Errorf("what listens on %s gives no right answer: %w", socket, err)
 }
 
 func documentJSON(d api.Document) string {
@@ -64,46 +73,35 @@ func planCommand(args []string, out io.Writer) error {
 	if err != nil {
 		return exit{exitConfig, err}
 	}
-	want, steps := control.Preview(parts(cfg, *root, slog.New(slog.DiscardHandler)), cfg, time.Now())
+	p, err := planFor(cfg, *root)
+	if err != nil {
+		return err
+	}
 	if *asJSON {
-		return json.NewEncoder(out).Encode(planDoc(want, steps))
+		return json.NewEncoder(out).Encode(p)
 	}
-	if len(steps) > 0 {
-		fmt.Fprintln(out, "A gateway that is started now would do first:")
-	} else {
-		fmt.Fprintln(out, "Nothing to do: everything is as wanted.")
-	}
-	for _, s := range steps {
-		fmt.Fprintf(out, "%s\n  %s\n", s.Part, strings.Join(s.Why, "\n  "))
-	}
-	for _, r := range want.Why {
-		fmt.Fprintf(out, "%s %s: %s\n", r.What, r.Value, r.Why)
-	}
-	return nil
+	_, err = io.WriteString(out, p.Text())
+	return err
 }
 
-// planned is a plan for programs.
-type planned struct {
-	Steps   []step       `json:"steps"`   // parts that differ from their wish, in order
-	Why     []api.Reason `json:"why"`     // why values are as they are
-	Ruleset string       `json:"ruleset"` // as nft reads it
-}
-
-// step is one part that differs from its wish.
-type step struct {
-	Part plan.Part `json:"part"` // such as "nat"
-	Why  []string  `json:"why"`  // one line a difference
-}
-
-func planDoc(want plan.Desired, steps []plan.Step) planned {
-	d := planned{Steps: []step{}, Why: []api.Reason{}, Ruleset: nat.Render(want.NAT).String()}
-	for _, s := range steps {
-		d.Steps = append(d.Steps, step(s))
+// planFor is the plan of the gateway that runs here, which knows its modem, or else
+// that of one which is started now.
+func planFor(cfg *config.Config, root string) (api.Plan, error) {
+	p, err := api.AskPlan(context.Background(), cfg.API.Socket, cfg.UCI())
+	down := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ECONNREFUSED)
+	switch denied := errors.Is(err, fs.ErrPermission); {
+	case err == nil:
+		return p, nil
+	case !down && !denied:
+		return p, exit{exitDown, hung(cfg.API.Socket, err)}
 	}
-	for _, r := range want.Why {
-		d.Why = append(d.Why, api.Reason(r))
+	p = api.RenderPlan(control.Preview(parts(cfg, root, slog.New(slog.DiscardHandler)), cfg, time.Now()))
+	if sole, taken := api.Sole(context.Background(), 0); taken == nil {
+		sole.Close()
+		return p, nil
 	}
-	return d
+	p.Problems = append(p.Problems, fmt.Sprintf("another tetherd runs here, and this is not what that one would do: it cannot be asked on %s: %v", cfg.API.Socket, err))
+	return p, nil
 }
 
 func checkCommand(args []string, out io.Writer) error {

@@ -2,9 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
@@ -26,18 +33,24 @@ func (still[Spec, Status]) Run(ctx context.Context, _ func()) error {
 	return nil
 }
 
-// behind is a loop that does not run yet and to which no more Intents can be sent.
-func behind(t *testing.T) *control.Loop {
+// resting is a loop over such parts, which does not run yet.
+func resting(t *testing.T) *control.Loop {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Main.StateDir, cfg.Main.RunDir = t.TempDir(), t.TempDir()
-	loop := control.New(control.Options{
+	return control.New(control.Options{
 		Config: cfg, Log: slog.New(slog.DiscardHandler), Leave: func() bool { return true },
 		Parts: control.Parts{
 			NAT: still[nat.Spec, nat.Status]{}, Link: still[link.Spec, link.Status]{}, DHCP: still[dhcp.Spec, dhcp.Status]{},
 			DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: still[probe.Spec, probe.Status]{},
 		},
 	})
+}
+
+// behind is a loop that does not run yet and to which no more Intents can be sent.
+func behind(t *testing.T) *control.Loop {
+	t.Helper()
+	loop := resting(t)
 	for loop.Send(control.BadConfig{Text: "an older fault"}) == nil {
 	}
 	return loop
@@ -87,4 +100,45 @@ func TestEndWhileBehind(t *testing.T) {
 			t.Error("it says that the loop took it")
 		}
 	})
+}
+
+// TestWithoutWatch: where files cannot be watched the gateway says so and goes on; a
+// signal still makes it read the file.
+func TestWithoutWatch(t *testing.T) {
+	guard := make(chan os.Signal, 1) // the signal must not end this test
+	signal.Notify(guard, syscall.SIGHUP)
+	defer signal.Stop(guard)
+	loop := resting(t)
+	warned := make(chan string, 1)
+	log := slog.New(slog.NewTextHandler(writer(func(b []byte) { warned <- string(b) }), nil))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	go func() { ended <- loop.Run(ctx) }()
+	path := filepath.Join(t.TempDir(), "gone", "config")
+	go func() { ended <- watchConfig(ctx, path, loop, new(slog.LevelVar), log) }()
+	if line := <-warned; !strings.Contains(line, "level=WARN") || !strings.Contains(line, "on SIGHUP only") {
+		t.Errorf("it says %s", line)
+	}
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	limit := time.After(5 * time.Second)
+	for s := loop.Snapshot(); !strings.Contains(s.BadConfig, "no such file"); s = loop.Snapshot() {
+		select {
+		case <-s.Superseded():
+		case <-limit:
+			t.Fatal("the signal had no effect")
+		}
+	}
+	stop()
+	if err := errors.Join(<-ended, <-ended); err != nil {
+		t.Error(err)
+	}
+}
+
+type writer func([]byte)
+
+func (w writer) Write(b []byte) (int, error) {
+	w(b)
+	return len(b), nil
 }
