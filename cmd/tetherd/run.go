@@ -54,7 +54,14 @@ func runCommand(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer sole.Close()
+	// A gateway that ran keeps its place until the process is gone, and with it every
+	// socket that the next one binds.
+	ran := false
+	defer func() {
+		if !ran {
+			sole.Close()
+		}
+	}()
 	cfg, err := config.Load(*path)
 	if err != nil {
 		return exit{exitConfig, err}
@@ -70,6 +77,7 @@ func runCommand(args []string, out io.Writer) error {
 		return err
 	}
 	log.Info("tetherd starts", "version", version, "config", *path, "status", cfg.API.Socket)
+	ran = true
 	return serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
 		group.Go(func() error { return server.ServeLAN(ctx) })
