@@ -56,11 +56,15 @@ type APN struct {
 	Password string
 	Auth     string // "auto", "none", "pap", "chap"
 	Family   string // "auto", "ipv4v6", "ipv4", "ipv6"
+	Purpose  string // "any", "own", "shared", "purchase": what it is for
 }
 
 // Sharing is section "sharing".
 type Sharing struct {
 	Enabled bool
+	// MaxClients is how many clients may have Internet at a time; 0 as many as come.
+	MaxClients int
+	Absence    time.Duration // a silent client's place is free after, whole seconds
 }
 
 // LAN is section "lan".
@@ -128,7 +132,7 @@ func Default() *Config {
 	return &Config{
 		Main:    Main{LogLevel: slog.LevelInfo, StateDir: "/var/lib/tetherd", RunDir: "/var/run/tetherd"},
 		Modem:   Modem{Enabled: true},
-		Sharing: Sharing{Enabled: true},
+		Sharing: Sharing{Enabled: true, Absence: 10 * time.Minute},
 		LAN:     LAN{Bridge: "br-tether"},
 		DHCP:    DHCP{Enabled: true, Start: 100, Limit: 150, LeaseTime: 12 * time.Hour, Domain: "lan"},
 		DNS: DNS{

@@ -60,10 +60,13 @@ config apn 'first'
 	option password 'it'\''s "secret"'
 	option auth 'chap'
 	option family 'ipv4v6'
+	option purpose 'shared'
 config apn
 	option apn 'b'
 config sharing 'sharing'
 	option enabled 'false'
+	option max_clients '5'
+	option absence '90s'
 config lan 'lan'
 	option bridge 'br0'
 	list port 'eth0'
@@ -112,11 +115,12 @@ func full() *Config {
 		Main:  Main{LogLevel: slog.LevelDebug, StateDir: "/srv/state", RunDir: "/run/t"},
 		Modem: Modem{Device: "1-1.2", PIN: "01234567", Roaming: true, MTU: 1430},
 		APNs: []APN{
-			{Section: "first", APN: "Internet.Example_1", User: "us er", Password: `it's "secret"`, Auth: "chap", Family: "ipv4v6"},
-			{APN: "b", Auth: "auto", Family: "auto"},
+			{Section: "first", APN: "Internet.Example_1", User: "us er", Password: `it's "secret"`, Auth: "chap", Family: "ipv4v6", Purpose: "shared"},
+			{APN: "b", Auth: "auto", Family: "auto", Purpose: "any"},
 		},
-		LAN:  LAN{Bridge: "br0", Ports: []string{"eth0", "eth1.5"}, Address: netip.MustParsePrefix("10.1.2.3/16"), MTU: 1500, Open: []uint16{22, 8443}},
-		DHCP: DHCP{Start: 256, Limit: 4096, LeaseTime: time.Hour, Domain: "home.example"},
+		Sharing: Sharing{MaxClients: 5, Absence: 90 * time.Second},
+		LAN:     LAN{Bridge: "br0", Ports: []string{"eth0", "eth1.5"}, Address: netip.MustParsePrefix("10.1.2.3/16"), MTU: 1500, Open: []uint16{22, 8443}},
+		DHCP:    DHCP{Start: 256, Limit: 4096, LeaseTime: time.Hour, Domain: "home.example"},
 		Hosts: []Host{
 			{Name: "printer", MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 1}, Addr: netip.MustParseAddr("10.1.9.9")},
 			{MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 2}, Addr: netip.MustParseAddr("10.1.0.1")},

@@ -72,9 +72,10 @@ func random(r *rand.Rand) *Config {
 		c.APNs = append(c.APNs, APN{
 			Section: pick("", fmt.Sprintf("apn_%d", i)), APN: pick("a", "Inter.Net", "we'b", `"x"`, `\`, "#;"),
 			User: free(30), Password: free(60), Auth: pick("auto", "none", "pap", "chap"), Family: pick("auto", "ipv4v6", "ipv4", "ipv6"),
+			Purpose: pick("any", "own", "shared", "purchase"),
 		})
 	}
-	c.Sharing.Enabled = flip()
+	c.Sharing = Sharing{Enabled: flip(), MaxClients: r.IntN(1025), Absence: time.Duration(60+r.IntN(86341)) * time.Second}
 	c.LAN.Bridge, c.LAN.MTU = pick("br-tether", "br'0", "#"), pickInt(r, 0, 1500)
 	for i := range r.IntN(33) {
 		c.LAN.Ports = append(c.LAN.Ports, fmt.Sprintf("eth%d", i))

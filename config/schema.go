@@ -47,7 +47,7 @@ func kinds() []kind {
 			}
 		}),
 		many("apn", 16, func(c *Config) *[]APN { return &c.APNs },
-			APN{Auth: "auto", Family: "auto"},
+			APN{Auth: "auto", Family: "auto", Purpose: "any"},
 			func(a *APN) *string { return &a.Section },
 			func(a *APN) []field {
 				return []field{
@@ -56,10 +56,15 @@ func kinds() []kind {
 					one("password", &a.Password, upTo(255)),
 					one("auth", &a.Auth, word("auto", "none", "pap", "chap")),
 					one("family", &a.Family, word("auto", "ipv4v6", "ipv4", "ipv6")),
+					one("purpose", &a.Purpose, word("any", "own", "shared", "purchase")),
 				}
 			}),
 		once("sharing", "sharing", func(c *Config) []field {
-			return []field{one("enabled", &c.Sharing.Enabled, boolean())}
+			return []field{
+				one("enabled", &c.Sharing.Enabled, boolean()),
+				one("max_clients", &c.Sharing.MaxClients, number[int](1, 1024, 0)),
+				one("absence", &c.Sharing.Absence, span(time.Minute, day)),
+			}
 		}),
 		once("lan", "lan", func(c *Config) []field {
 			return []field{

@@ -23,6 +23,7 @@ import (
 type Inputs struct {
 	Config *config.Config
 	Ladder provision.Ladder // which access point, and which one is tried now
+	Policy provision.Policy // what the operator's document demands of this SIM
 	Avoid  []netip.Prefix   // networks that the LAN must stay clear of, see Avoid
 	// Former are bearers that the former process left up and of which the modem has
 	// not yet told what became, see StillFormer.

@@ -8,7 +8,7 @@
 // APN table (made by tools/apngen from the rows in apn/), ladder.go is the ladder,
 // climb.go finds the rung that carries, keep.go keeps it, cause.go says what a refusal
 // means and asks for, story.go tells it, memory.go keeps what worked as bytes that
-// the caller stores.
+// the caller stores, policy.go is what an operator's document demands.
 package provision
 
 import (
