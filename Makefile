@@ -78,7 +78,7 @@ unit-386-emulated:
 	@GOARCH=386 GODEBUG=asyncpreemptoff=1 go test -json -count=1 -timeout 9m -exec qemu-i386-static $(PURE) | $(SUM)
 
 codecs-mips: ## the codecs on a big-endian machine, emulated
-	@GOARCH=mips GOMIPS=softfloat go test -json -count=1 -exec qemu-mips-static ./modem/mbim ./config ./provision | $(SUM)
+	@GOARCH=mips GOMIPS=softfloat go test -json -count=1 -exec qemu-mips-static ./modem/mbim ./config ./provision ./ubus/wire | $(SUM)
 
 scenarios: ## play every scenario of the lab
 	@go test -json -count=1 -timeout 8m ./lab -run TestScenarios | $(SUM)

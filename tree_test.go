@@ -20,16 +20,17 @@ const module = "github.com/tetherd/tetherd/"
 // a lower layer, and its own subpackages; never its own layer.
 var layers = [][]string{
 	{"cmd/tetherd"},
+	{"ubus"},
 	{"api"},
 	{"control"},
 	{"plan"},
 	{"provision"},
 	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd"},
-	{"modem/mbim"},
+	{"modem/mbim", "ubus/wire"},
 }
 
 // pure lists the files and packages that must not touch the world.
-var pure = []string{"plan", "provision", "modem/mbim/buffer.go", "modem/session.go"}
+var pure = []string{"plan", "provision", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire"}
 
 // effects are imports that touch the world.
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall", "golang.org/x/sys/unix", "log", "log/slog", "sync"}

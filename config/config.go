@@ -124,6 +124,7 @@ type Target struct {
 type API struct {
 	Socket string // path of the local socket
 	Port   uint16 // TCP port of the status page on the LAN; 0 none
+	Ubus   string // "auto" uses the bus of OpenWrt when there is one, "off" never
 }
 
 // Default returns what an empty file means: a gateway that picks its modem, access
@@ -151,6 +152,6 @@ func Default() *Config {
 				{URL: "http://detectportal.firefox.com/success.txt", Status: 200, Body: "success\n"},
 			},
 		},
-		API: API{Socket: "/var/run/tetherd/tetherd.sock", Port: 8080},
+		API: API{Socket: "/var/run/tetherd/tetherd.sock", Port: 8080, Ubus: "auto"},
 	}
 }

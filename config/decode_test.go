@@ -108,6 +108,7 @@ config target
 config api
 	option socket '/run/t.sock'
 	option port '0'
+	option ubus 'off'
 `
 
 func full() *Config {
@@ -130,7 +131,7 @@ func full() *Config {
 			{URL: "http://check.example:81/a?b=c", Status: 200, Body: "it's\n\tfine"},
 			{URL: "http://other.example", Status: 204},
 		}},
-		API: API{Socket: "/run/t.sock"},
+		API: API{Socket: "/run/t.sock", Ubus: "off"},
 	}
 }
 

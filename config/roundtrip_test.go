@@ -106,7 +106,7 @@ func random(r *rand.Rand) *Config {
 			URL: pick("http://a", "http://b:8/c?d='e'&f=%20"), Status: 100 + r.IntN(500), Body: pick("", "'", "a\nb\n", "\r\n", "\t") + free(40),
 		})
 	}
-	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536))}
+	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536)), Ubus: pick("auto", "off")}
 	return c
 }
 

@@ -125,6 +125,7 @@ func kinds() []kind {
 				// sun_path holds 108 bytes with the zero byte (unix(7)).
 				one("socket", &c.API.Socket, file(107)),
 				one("port", &c.API.Port, number[uint16](0, 65535)),
+				one("ubus", &c.API.Ubus, word("auto", "off")),
 			}
 		}),
 	}

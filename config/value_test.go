@@ -88,6 +88,7 @@ func TestValues(t *testing.T) {
 		"target.status":     {[]string{"100", "599"}, []string{"99", "600"}},
 		"target.body":       {[]string{"a\r\n\tb", n("b", 512)}, []string{n("b", 513), "a\x1bb", "\x80"}},
 		"api.port":          {[]string{"0", "65535"}, []string{"65536", "-1", "http"}},
+		"api.ubus":          {[]string{"auto", "off"}, []string{"on", "1"}},
 		"api.socket":        {[]string{"/a", "/" + n("a", 106)}, []string{"a", "/" + n("a", 107)}},
 		"sharing.enabled":   {[]string{"0"}, []string{"maybe"}},
 		"lan.port":          {[]string{"eth0"}, []string{"eth0 eth1", "br-tether"}},

@@ -25,6 +25,7 @@ import (
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/ubus"
 )
 
 // defaultConfig is where the configuration lives when no flag names another file.
@@ -72,6 +73,7 @@ func runCommand(args []string, out io.Writer) error {
 
 	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Log: log, Leave: leave.Load})
 	server := &api.Server{Loop: loop, Version: version, Log: log}
+	bus := &ubus.Server{API: server, Root: *root, Log: log.With("part", "ubus")}
 	local, err := api.ListenLocal(cfg.API.Socket)
 	if err != nil {
 		return err
@@ -81,6 +83,7 @@ func runCommand(args []string, out io.Writer) error {
 	return serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
 		group.Go(func() error { return server.ServeLAN(ctx) })
+		group.Go(func() error { return bus.Run(ctx) })
 		group.Go(func() error { return watchConfig(ctx, *path, loop, level, log) })
 	})
 }
