@@ -32,6 +32,7 @@ type Document struct {
 	APN      APN      `json:"access_point"`       // in use, and how it was found
 	Uplinks  []Uplink `json:"uplinks"`            // ways to the Internet that are up
 	LAN      LAN      `json:"lan"`                // the clients' network
+	Offload  Offload  `json:"offload"`            // the short way of connections
 	Clients  []Client `json:"clients,omitempty"`  // with a lease; never in the public document
 	DNS      DNS      `json:"dns"`                // what the forwarder did
 	Gateway  Probe    `json:"probe_gateway"`      // the Internet as the gateway sees it
@@ -120,6 +121,13 @@ type LAN struct {
 	Free    int    `json:"free_addresses"`        // left for clients that are not known yet
 }
 
+// Offload is whether clients' established connections take the kernel's short way past
+// routing and firewall.
+type Offload struct {
+	Devices []string `json:"devices,omitempty"` // between which they do; absent: they do not
+	WhyNot  string   `json:"why_not,omitempty"` // this machine cannot
+}
+
 // Client is one device on the LAN.
 type Client struct {
 	MAC     string    `json:"mac"`            // hardware address
@@ -178,6 +186,7 @@ func Render(s *control.Snapshot) Document {
 			Sharing: s.Config.Sharing.Enabled,
 			Free:    obs.DHCP.Free,
 		},
+		Offload:  Offload{Devices: obs.NAT.Offload, WhyNot: obs.NAT.NoOffload},
 		Clients:  clientsDoc(obs),
 		DNS:      dnsDoc(obs),
 		Gateway:  probeDoc(current(obs.Probe.Gateway, obs.Probe.InForce.Gateway.Key)),

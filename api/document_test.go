@@ -109,6 +109,7 @@ func stories() []story {
 		{"sharing-switched-off", func(s *control.Snapshot) {
 			online(s)
 			s.Online, s.Config.Sharing.Enabled = false, false
+			s.Observed.NAT.Offload = nil
 		}},
 		{"ruleset-refused", func(s *control.Snapshot) {
 			s.Observed.NAT = nat.Status{}
@@ -119,6 +120,7 @@ func stories() []story {
 			online(s)
 			s.BadConfig = "/etc/config/tetherd:3: section 'lan': unknown option 'adress', did you mean 'address'?"
 			s.NeedRestart = []string{"state_dir"}
+			s.Observed.NAT.Offload, s.Observed.NAT.NoOffload = nil, "this kernel has no flow tables: operation not supported"
 			s.Observed.DNS.Error = "listen on 192.168.97.1:53: address in use"
 			s.Observed.Modem.Bearers[modem.Shared] = adopted(s.Observed.Modem.Bearers[modem.Shared])
 		}},

@@ -20,6 +20,9 @@ func (d Document) Text() string {
 	for _, u := range d.Uplinks {
 		fmt.Fprintf(&b, "  uplink %-15s up %s, down %s\n", u.Interface, Bytes(u.Up), Bytes(u.Down))
 	}
+	if d.Offload.WhyNot != "" {
+		fmt.Fprintf(&b, "  no offload: %s\n", d.Offload.WhyNot)
+	}
 	for _, r := range d.Reasons {
 		fmt.Fprintf(&b, "  %s %s: %s\n", r.What, r.Value, r.Why)
 	}

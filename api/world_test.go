@@ -210,6 +210,7 @@ func refused(cause uint32) provision.Seen {
 // proved sets what both probes found, and the uplink that they used.
 func proved(s *control.Snapshot, v probe.Verdict, detail string) {
 	s.Desired.Link.Uplinks = []link.Uplink{{Interface: "wwan0", Addresses: []netip.Prefix{netip.MustParsePrefix("100.64.7.2/30")}, Gateway: netip.MustParseAddr("100.64.7.1"), MTU: 1430, Own: true, Shared: true}}
+	s.Observed.NAT.Offload = []string{"br-tether", "wwan0"}
 	s.Observed.NAT.Uplinks = map[string]nat.Counters{"wwan0": {Up: 2048, Down: 5 << 20}}
 	s.Observed.Probe = probe.Status{
 		InForce: probe.Spec{Gateway: probe.Gateway{Key: "now"}, Client: probe.Client{Key: "now"}},

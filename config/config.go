@@ -65,6 +65,7 @@ type Sharing struct {
 	// MaxClients is how many clients may have Internet at a time; 0 as many as come.
 	MaxClients int
 	Absence    time.Duration // a silent client's place is free after, whole seconds
+	Offload    bool          // established connections take the kernel's short way, where it has one
 }
 
 // LAN is section "lan".
@@ -133,7 +134,7 @@ func Default() *Config {
 	return &Config{
 		Main:    Main{LogLevel: slog.LevelInfo, StateDir: "/var/lib/tetherd", RunDir: "/var/run/tetherd"},
 		Modem:   Modem{Enabled: true},
-		Sharing: Sharing{Enabled: true, Absence: 10 * time.Minute},
+		Sharing: Sharing{Enabled: true, Offload: true, Absence: 10 * time.Minute},
 		LAN:     LAN{Bridge: "br-tether"},
 		DHCP:    DHCP{Enabled: true, Start: 100, Limit: 150, LeaseTime: 12 * time.Hour, Domain: "lan"},
 		DNS: DNS{

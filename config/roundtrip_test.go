@@ -75,7 +75,7 @@ func random(r *rand.Rand) *Config {
 			Purpose: pick("any", "own", "shared", "purchase"),
 		})
 	}
-	c.Sharing = Sharing{Enabled: flip(), MaxClients: r.IntN(1025), Absence: time.Duration(60+r.IntN(86341)) * time.Second}
+	c.Sharing = Sharing{Enabled: flip(), Offload: flip(), MaxClients: r.IntN(1025), Absence: time.Duration(60+r.IntN(86341)) * time.Second}
 	c.LAN.Bridge, c.LAN.MTU = pick("br-tether", "br'0", "#"), pickInt(r, 0, 1500)
 	for i := range r.IntN(33) {
 		c.LAN.Ports = append(c.LAN.Ports, fmt.Sprintf("eth%d", i))

@@ -64,6 +64,7 @@ func kinds() []kind {
 				one("enabled", &c.Sharing.Enabled, boolean()),
 				one("max_clients", &c.Sharing.MaxClients, number[int](1, 1024, 0)),
 				one("absence", &c.Sharing.Absence, span(time.Minute, day)),
+				one("offload", &c.Sharing.Offload, choice([]string{"auto", "off"}, []bool{true, false})),
 			}
 		}),
 		once("lan", "lan", func(c *Config) []field {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -16,9 +17,9 @@ import (
 )
 
 // patience bounds one exchange with the kernel, which answers within milliseconds,
-// but loads its modules before the first answer, and that takes a small router seconds.
-// Otherwise only an answer that was lost makes anybody wait for it.
-const patience = 20 * time.Second
+// but loads its modules before the first answer, and that takes a small router seconds
+// each time. Otherwise only an answer that was lost makes anybody wait for it.
+const patience = time.Minute
 
 // Options are what a Driver needs from outside.
 type Options struct {
@@ -33,6 +34,12 @@ type Driver struct {
 	mu   sync.Mutex     // one exchange at a time
 	conn *nftables.Conn // lasting: closing a socket at each load would wait for the kernel
 	sock *netlink.Conn  // the socket in conn
+
+	noOffload string        // why this kernel cannot
+	ledger    ledger        // what passes by the rules
+	looked    time.Time     // when the ledger was last written from the kernel's connections
+	watch     *netlink.Conn // Run's socket, while it runs
+	following bool          // it is told of connections that end
 }
 
 // New returns a driver that has touched nothing.
@@ -43,11 +50,14 @@ func New(o Options) *Driver {
 // Apply loads the whole table in one transaction, or removes it. Elements of sets and
 // what was counted stay. Connections of addresses that an uplink no longer has are
 // dropped before, while the table still tells which they are: a process that is
-// killed in between leaves that to the next one.
+// killed in between leaves that to the next one. Connections that took the short way
+// pass the new rules before they take it again.
+//
+// A kernel that cannot offload gets the ruleset without it, and the Status says so.
 func (d *Driver) Apply(s Spec) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := d.exchange(func() error { return d.apply(s) })
+	err := d.applyWithOffload(s)
 	if err != nil {
 		return fmt.Errorf("nat: load ruleset: %w", err)
 	}
@@ -64,13 +74,14 @@ func (d *Driver) apply(s Spec) error {
 	}
 	rs, gone := Render(s), []netip.Addr(nil)
 	if s.Enabled { // switching off changes no address
-		gone = slices.DeleteFunc(before.addresses, func(a netip.Addr) bool { return holds(s, a) })
+		gone = slices.DeleteFunc(slices.Collect(maps.Keys(before.addresses)), func(a netip.Addr) bool { return holds(s, a) })
 	}
 	dropped, err := dropConnections(gone)
+	err = errors.Join(err, d.beginLedger(rs, before))
 	if lerr := d.load(rs, before); lerr != nil {
 		return errors.Join(lerr, err)
 	}
-	d.log.Info("ruleset applied", "enabled", s.Enabled, "fingerprint", rs.Fingerprint(), "dropped", dropped)
+	d.log.Info("ruleset applied", "enabled", s.Enabled, "fingerprint", rs.Fingerprint(), "dropped", dropped, "offload", rs.short)
 	return err
 }
 
@@ -118,6 +129,9 @@ func (d *Driver) load(rs Ruleset, before reality) error {
 	for _, name := range rs.counters {
 		d.conn.AddObj(&nftables.CounterObj{Table: t, Name: name})
 	}
+	if len(rs.short) > 0 {
+		d.conn.AddFlowtable(rs.kernelFlowtable(t))
+	}
 	for _, s := range rs.sets {
 		if err := d.conn.AddSet(s.kernelSet(t), nil); err != nil {
 			return err
@@ -138,9 +152,13 @@ func (d *Driver) load(rs Ruleset, before reality) error {
 }
 
 // clear removes from the table what is not defined as it should be: by an older
-// program, or by somebody else. Sets go before the chains that they may jump to.
+// program, or by somebody else. Sets go before the chains that they may jump to. A
+// flow table always goes, and with it what passed by the former rules.
 func (d *Driver) clear(rs Ruleset, before reality) {
 	t := table()
+	for _, f := range before.short {
+		d.conn.DelFlowtable(f)
+	}
 	for _, s := range before.sets {
 		if !slices.ContainsFunc(rs.sets, func(w set) bool { return same(s, w.kernelSet(t), (*fingerprint).set) }) {
 			d.conn.DelSet(s)
@@ -192,9 +210,9 @@ func (d *Driver) Observe() Status {
 	var st Status
 	err := d.exchange(func() error {
 		r, err := d.read()
-		st = Status{Loaded: r.loaded, InForce: r.fingerprint}
+		st = Status{Loaded: r.loaded, InForce: r.fingerprint, Offload: r.devices(), NoOffload: d.noOffload}
 		if r.loaded {
-			err = errors.Join(err, d.count(&st, r.counters))
+			err = errors.Join(err, d.count(&st, r.counters), d.countOffloaded(&st, r))
 		}
 		return err
 	})
@@ -214,7 +232,14 @@ func Drift(s Spec, st Status) []string {
 		return nil
 	case !st.Loaded:
 		return []string{"missing: table inet " + Table}
-	case st.InForce != Render(s).Fingerprint():
+	}
+	if st.NoOffload != "" {
+		s.Offload = nil // there is nothing to try again
+	}
+	switch want := Render(s); {
+	case !slices.Equal(want.short, st.Offload):
+		return []string{fmt.Sprintf("connections take the short way between %q, not %q", st.Offload, want.short)}
+	case st.InForce != want.Fingerprint():
 		return []string{"table inet " + Table + " holds another ruleset"}
 	}
 	return nil

@@ -37,6 +37,9 @@ func (rs Ruleset) Fingerprint() string {
 	for _, c := range rs.counters {
 		f.counter(c)
 	}
+	if len(rs.short) > 0 {
+		f.flowtable(rs.kernelFlowtable(t))
+	}
 	return f.String()
 }
 
@@ -72,6 +75,10 @@ func (f *fingerprint) set(s *nftables.Set) {
 }
 
 func (f *fingerprint) counter(name string) { f.add("counter %s", name) }
+
+func (f *fingerprint) flowtable(t *nftables.Flowtable) {
+	f.add("flowtable %s %d %d %d %q", t.Name, *t.Hooknum, *t.Priority, t.Flags, slices.Sorted(slices.Values(t.Devices)))
+}
 
 func (f *fingerprint) String() string {
 	slices.Sort(f.lines)
@@ -145,6 +152,8 @@ func telling(name string) (types []uint16, depth int) {
 		return []uint16{unix.NFTA_OBJREF_IMM_NAME}, 0
 	case "lookup":
 		return []uint16{unix.NFTA_LOOKUP_SET}, 0
+	case "flow_offload":
+		return []uint16{unix.NFTA_TABLE_NAME}, 0 // attribute 1 is the flow table's name
 	case "dynset":
 		return []uint16{unix.NFTA_DYNSET_SET_NAME, unix.NFTA_DYNSET_OP}, 0
 	case "bitwise":

@@ -14,7 +14,8 @@ import (
 type reality struct {
 	loaded      bool
 	fingerprint string
-	addresses   []netip.Addr // that uplinks had at the last load
+	addresses   map[netip.Addr]string // that uplinks had at the last load, with their interfaces
+	short       []*nftables.Flowtable
 	chains      []*nftables.Chain
 	sets        []*nftables.Set
 	counters    []*nftables.CounterObj
@@ -34,12 +35,12 @@ func (d *Driver) read() (r reality, err error) {
 	case err != nil:
 		return r, fmt.Errorf("read table: %w", err)
 	}
-	r.loaded = true
+	r.loaded, r.addresses = true, map[netip.Addr]string{}
 	var f fingerprint
 	if t.Flags != 0 {
 		f.add("flags %#x", t.Flags) // dormant: the table is there and does nothing
 	}
-	err = errors.Join(d.readChains(&r, &f), d.readSets(&r, &f), d.readObjects(&r, &f), d.readRules(&r, &f))
+	err = errors.Join(d.readChains(&r, &f), d.readSets(&r, &f), d.readObjects(&r, &f), d.readFlowtables(&r, &f), d.readRules(&r, &f))
 	if err == nil {
 		r.fingerprint = f.String()
 	}
@@ -110,7 +111,10 @@ func (d *Driver) readRules(r *reality, f *fingerprint) error {
 		l := decodeRule(m.Data)
 		if l.table == Table {
 			f.rule(l.chain, l.comment, l.exprs)
-			r.addresses = append(r.addresses, addressesIn(l.comment)...)
+			dev, addrs := addressesIn(l.comment)
+			for _, a := range addrs {
+				r.addresses[a] = dev
+			}
 		}
 	}
 	return nil

@@ -8,7 +8,9 @@
 // render.go says which rules there are and why, term.go what rules are made of in
 // both languages, text.go prints them, fingerprint.go identifies a ruleset in either
 // form, driver.go loads it, kernel.go and counters.go read it back, conntrack.go ends
-// connections of a former address, run.go watches for changes by others.
+// connections of a former address, run.go watches for changes by others. offload.go
+// says what is different when established connections pass by the rules, ledger.go
+// counts them.
 package nat
 
 import "net/netip"
@@ -36,6 +38,10 @@ type Spec struct {
 	Sharing bool           // false: clients reach the gateway and nothing else
 	APIPort uint16         // TCP port of the status page on the LAN; 0 none
 	Open    []uint16       // further TCP ports of the gateway that clients may reach
+	// Offload lists the devices between which established TCP and UDP connections take
+	// the kernel's short way past routing and rules (flow offload in software): present
+	// ones only, for an absent one makes the kernel refuse everything. None: off.
+	Offload []string
 }
 
 // Counters are bytes of one client or uplink, from the network header on, since the
@@ -52,5 +58,10 @@ type Status struct {
 	InForce string
 	Clients map[netip.Addr]Counters
 	Uplinks map[string]Counters
-	Error   string // why the kernel could not be read or refused the table; "" none
+	// Offload lists the devices between which connections take the short way now: the
+	// kernel forgets a device that vanishes, and does not take it back.
+	Offload []string
+	// NoOffload says why this machine cannot offload; "" when it can, or was not asked.
+	NoOffload string
+	Error     string // why the kernel could not be read or refused the table; "" none
 }

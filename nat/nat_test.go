@@ -107,12 +107,12 @@ func TestTextOfTheClosedGateway(t *testing.T) {
 		accept comment "sharing"
 	}
 
-	chain count_out {
-		type filter hook postrouting priority -150; policy accept;
-	}
-
 	chain postrouting {
 		type nat hook postrouting priority 100; policy accept;
+	}
+
+	chain count_out {
+		type filter hook postrouting priority 300; policy accept;
 	}
 }
 `
@@ -137,7 +137,7 @@ func TestWhatSharingAdds(t *testing.T) {
 counter out-wan0 {
 }
 
-iifname "wan0" counter name "in-wan0" comment "bytes that the uplink brings; its addresses: 10.64.0.2"
+iifname "wan0" counter name "in-wan0" comment "in-wan0 counts what comes to 10.64.0.2"
 iifname "wan0" goto input_uplink comment "what the world may ask of the gateway"
 tcp dport 8080 accept comment "status page"
 iifname "wan0" drop comment "an uplink serves the LAN and the gateway alone"
@@ -147,8 +147,8 @@ oifname "wan0" update @client_up { ip saddr counter } comment "bytes that each c
 oifname "wan0" accept comment "sharing"
 iifname "wan0" ct state established,related goto share_in comment "answers to clients, and errors about their packets"
 ip daddr 192.168.8.0/24 update @client_down { ip daddr counter } comment "bytes that each client receives"
-oifname "wan0" counter name "out-wan0" comment "bytes that the uplink takes"
-oifname "wan0" ip saddr 192.168.8.0/24 masquerade comment "clients leave with the uplink's address"`, "\n")
+oifname "wan0" ip saddr 192.168.8.0/24 masquerade comment "clients leave with the uplink's address"
+oifname "wan0" counter name "out-wan0" comment "bytes that the uplink takes"`, "\n")
 	if len(was) > 0 {
 		t.Errorf("sharing lacks what the closed gateway has, from: %q", was[0])
 	}
@@ -177,7 +177,7 @@ func TestEveryRuleSaysWhy(t *testing.T) {
 }
 
 func TestDrift(t *testing.T) {
-	in := Render(sharing()).Fingerprint()
+	in, short := Render(sharing()).Fingerprint(), Render(offloading()).Fingerprint()
 	for _, tc := range []struct {
 		name string
 		spec Spec
@@ -190,6 +190,11 @@ func TestDrift(t *testing.T) {
 		{"in force", sharing(), Status{Loaded: true, InForce: in}, 0},
 		{"another", closed(), Status{Loaded: true, InForce: in}, 1},
 		{"unreadable", sharing(), Status{Loaded: true, Error: "x"}, 1},
+		{"short way", offloading(), Status{Loaded: true, InForce: short, Offload: []string{"lan0", "wan0"}}, 0},
+		{"short way lost a device", offloading(), Status{Loaded: true, InForce: short, Offload: []string{"lan0"}}, 1},
+		{"no short way yet", offloading(), Status{Loaded: true, InForce: in}, 1},
+		{"no short way here", offloading(), Status{Loaded: true, InForce: in, NoOffload: "no flow tables"}, 0},
+		{"short way not wished", sharing(), Status{Loaded: true, InForce: short, Offload: []string{"lan0", "wan0"}}, 1},
 	} {
 		if d := Drift(tc.spec, tc.st); len(d) != tc.want {
 			t.Errorf("%s: %q", tc.name, d)
@@ -213,6 +218,8 @@ func TestEveryFieldOfSpecCounts(t *testing.T) {
 		"MTU less":  func(s *Spec) { s.Uplinks[0].MTU = 1280 },
 		"APIPort":   func(s *Spec) { s.APIPort = 8081 },
 		"Open":      func(s *Spec) { s.Open = []uint16{22} },
+		"Offload":   func(s *Spec) { s.Offload = []string{"wan0", "lan0"} },
+		"and more":  func(s *Spec) { s.Offload = []string{"wan0", "lan0", "wan1"} },
 	} {
 		s := sharing()
 		change(&s)
@@ -243,15 +250,20 @@ func TestCounterNames(t *testing.T) {
 
 func TestNoteHoldsOneOfEachFamily(t *testing.T) {
 	long := adr("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff")
-	got := note([]netip.Addr{adr("255.255.255.255"), long, long})
-	if want := []netip.Addr{adr("255.255.255.255"), long}; !cmp.Equal(want, addressesIn(got), cmp.Comparer(func(a, b netip.Addr) bool { return a == b })) {
-		t.Errorf("%q holds %v", got, addressesIn(got))
+	for _, name := range []string{"wwan0", strings.Repeat("+", 15)} { // the longest that a name gets
+		got := note(Uplink{Interface: name, Addresses: []netip.Addr{adr("255.255.255.255"), long, long}})
+		dev, addrs := addressesIn(got)
+		if len(addrs) < 2 || addrs[0] != adr("255.255.255.255") || addrs[1] != long || dev != name || len(got) > maxComment {
+			t.Errorf("%q holds %s %v", got, dev, addrs)
+		}
 	}
-	if a := addressesIn(note(nil)); a != nil {
+	if _, a := addressesIn(note(Uplink{Interface: "wwan0"})); a != nil {
 		t.Errorf("no addresses are %v", a)
 	}
-	if a := addressesIn("its addresses: 10.0.0.1"); a != nil {
-		t.Errorf("a comment that is no note holds %v", a)
+	for _, other := range []string{"its addresses: 10.0.0.1", "out-wan0 counts what comes to 10.0.0.1"} {
+		if _, a := addressesIn(other); a != nil {
+			t.Errorf("a comment that is no note holds %v", a)
+		}
 	}
 }
 
@@ -300,7 +312,7 @@ func FuzzDecodeRule(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := decodeRule(b)
 		_ = meaning(l.exprs)
-		_ = addressesIn(l.comment)
+		_, _ = addressesIn(l.comment)
 		_ = tableOf(b)
 	})
 }

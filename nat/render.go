@@ -17,6 +17,7 @@ type Ruleset struct {
 	chains   []chain // always the same ones, so that a reload replaces rules alone
 	sets     []set
 	counters []string
+	short    []string // devices of the flow table, sorted; none: no flow table
 }
 
 type chain struct {
@@ -101,11 +102,13 @@ func Render(s Spec) Ruleset {
 			{hook{name: shareOut}, outward(s)},
 			{hook{name: forwardIn}, arrive(s)},
 			{hook{name: shareIn}, inward(s)},
-			{base("count_out", nftables.ChainTypeFilter, nftables.ChainHookPostrouting, nftables.ChainPriorityMangle), out},
 			{base("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource), translate(s)},
+			// Last, when a connection's first packet is known to be translated.
+			{base("count_out", nftables.ChainTypeFilter, nftables.ChainHookPostrouting, nftables.ChainPriorityConntrackHelper), out},
 		},
 		sets:     []set{clients(setUp), clients(setDown)},
 		counters: counters,
+		short:    shortWay(s),
 	}
 }
 
@@ -145,14 +148,17 @@ const (
 	counterOut = "out-"
 )
 
-// noteAddresses begins, in the comment of an uplink's first rule, the list of the
-// addresses that are in force: a later process finds there which ones have gone.
-const noteAddresses = "bytes that the uplink brings; its addresses: "
+// noteAddresses follows, in the comment of the rule that counts what an uplink brings,
+// the counter's name, and is followed by the addresses that are in force: a later
+// process finds there which ones have gone.
+const noteAddresses = " counts what comes to "
 
 func counting(s Spec) (in, out []rule, counters []string) {
 	for _, u := range s.Uplinks {
-		in = append(in, why(note(u.Addresses), iif(u.Interface), count(counterName(counterIn, u.Interface))))
-		out = append(out, why("bytes that the uplink takes", oif(u.Interface), count(counterName(counterOut, u.Interface))))
+		in = append(append(in, uncounted(s, iif(u.Interface), translated())...),
+			why(note(u), iif(u.Interface), count(counterName(counterIn, u.Interface))))
+		out = append(append(out, uncounted(s, oif(u.Interface), translated())...),
+			why("bytes that the uplink takes", oif(u.Interface), count(counterName(counterOut, u.Interface))))
 		counters = append(counters, counterName(counterIn, u.Interface), counterName(counterOut, u.Interface))
 	}
 	slices.Sort(counters)
@@ -160,9 +166,9 @@ func counting(s Spec) (in, out []rule, counters []string) {
 }
 
 // note lists as many addresses as a comment holds: at least one of each family.
-func note(addrs []netip.Addr) string {
-	c, sep := noteAddresses, ""
-	for _, a := range addrs {
+func note(u Uplink) string {
+	c, sep := counterName(counterIn, u.Interface)+noteAddresses, ""
+	for _, a := range u.Addresses {
 		if len(c)+len(sep)+len(a.String()) > maxComment {
 			break
 		}
@@ -172,18 +178,18 @@ func note(addrs []netip.Addr) string {
 }
 
 // addressesIn is the inverse of note; none when the comment is not a note.
-func addressesIn(comment string) []netip.Addr {
-	list, ok := strings.CutPrefix(comment, noteAddresses)
+func addressesIn(comment string) (dev string, addrs []netip.Addr) {
+	name, list, _ := strings.Cut(comment, noteAddresses)
+	dev, ok := counterDevice(counterIn, name)
 	if !ok {
-		return nil
+		return "", nil
 	}
-	var out []netip.Addr
 	for f := range strings.FieldsSeq(list) {
 		if a, err := netip.ParseAddr(f); err == nil {
-			out = append(out, a)
+			addrs = append(addrs, a)
 		}
 	}
-	return out
+	return dev, addrs
 }
 
 func input(s Spec) []rule {
@@ -256,7 +262,7 @@ func outward(s Spec) []rule {
 		why("segments must fit the uplink", clamp()),
 	}
 	for _, u := range shared(s) {
-		r = append(r,
+		r = append(append(r, take(s, oif(u))...),
 			why("bytes that each client sends", oif(u), tally(setUp, "ip saddr", offsetSource)),
 			why("sharing", oif(u), accept()))
 	}
@@ -278,6 +284,7 @@ func inward(s Spec) []rule {
 			r = append(r, why("segments must fit the uplink, also where main has no route by it", iif(u.Interface), clampTo(u.MTU)))
 		}
 	}
+	r = append(r, take(s)...)
 	for _, p := range subnets(s) {
 		r = append(r, why("bytes that each client receives", daddr(p), tally(setDown, "ip daddr", offsetDestination)))
 	}

@@ -21,6 +21,8 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 		return nil
 	}
 	defer conn.Close()
+	d.setWatch(conn)
+	defer d.setWatch(nil)
 	// A read that is blocked ends when its deadline passes.
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
@@ -34,8 +36,11 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 			changed()
 		case err != nil:
 			return fmt.Errorf("nat: watch: %w", err)
-		case concern(msgs):
-			changed()
+		default:
+			d.connectionsEnded(msgs)
+			if concern(msgs) {
+				changed()
+			}
 		}
 	}
 }

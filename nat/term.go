@@ -163,6 +163,28 @@ func count(name string) term {
 	}}
 }
 
+// translated matches connections of clients: their source address is translated.
+func translated() term {
+	const srcNAT = 1 << 4 // IPS_SRC_NAT (linux/netfilter/nf_conntrack_common.h)
+	return term{"ct status snat", []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATUS, Register: reg},
+		&expr.Bitwise{
+			SourceRegister: reg, DestRegister: reg, Len: 4,
+			Mask: binaryutil.NativeEndian.PutUint32(srcNAT), Xor: make([]byte, 4),
+		},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: reg, Data: make([]byte, 4)},
+	}}
+}
+
+func established() term { return state("established", expr.CtStateBitESTABLISHED) }
+
+func transport(name string, proto byte) term { return term{"meta l4proto " + name, protocol(proto)} }
+
+// shortcut puts a packet's connection into the flow table.
+func shortcut() term {
+	return term{"flow add @" + flowTable, []expr.Any{&expr.FlowOffload{Name: flowTable}}}
+}
+
 func verdict(text string, kind expr.VerdictKind) term {
 	return term{text, []expr.Any{&expr.Verdict{Kind: kind}}}
 }

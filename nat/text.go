@@ -2,6 +2,7 @@ package nat
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/google/nftables"
@@ -22,6 +23,10 @@ func (rs Ruleset) String() string {
 		fmt.Fprintf(&b, "\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic,timeout\n\t\ttimeout %ds\n\t}\n\n",
 			s.name, s.key.Name, s.size, int64(s.timeout.Seconds()))
 	}
+	if len(rs.short) > 0 {
+		fmt.Fprintf(&b, "\tflowtable %s {\n\t\thook ingress priority 0\n\t\tdevices = { %s }\n\t\tcounter\n\t}\n\n",
+			flowTable, quoted(rs.short))
+	}
 	for i, c := range rs.chains {
 		if i > 0 {
 			b.WriteByte('\n')
@@ -30,6 +35,14 @@ func (rs Ruleset) String() string {
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+func quoted(names []string) string {
+	var out []string
+	for _, n := range names {
+		out = append(out, strconv.Quote(n))
+	}
+	return strings.Join(out, ", ")
 }
 
 func (c chain) print(b *strings.Builder) {

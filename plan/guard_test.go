@@ -52,7 +52,7 @@ func full(t *testing.T) (Inputs, Observed) {
 		t.Fatal(err)
 	}
 	in, obs := Inputs{Config: cfg, PINTyped: true, WasOnline: true}, Observed{Now: time.Unix(1000, 0)}
-	readObserved(t, "bearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430", &in, &obs)
+	readObserved(t, "bearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
 	in.Ladder, _ = in.Ladder.Climb(provision.Key(cfg.APNs, sim), rungs, provision.Seen{Now: obs.Now})

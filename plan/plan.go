@@ -105,6 +105,7 @@ func Compile(in Inputs, obs Observed) Desired {
 		Forward: !in.Closed,
 	}
 	d.NAT = natSpec(in.Config, lan, ups)
+	d.NAT.Offload = offload(in.Config, ups, obs.Link)
 	d.DHCP = dhcpSpec(in, lan, ups)
 	d.DNS = dnsSpec(in.Config, lan, bearers)
 	d.Modem = modemSpec(in)
@@ -183,6 +184,26 @@ func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink) nat.Spec {
 		s.Uplinks = append(s.Uplinks, n)
 	}
 	return s
+}
+
+// offload lists the devices between which clients' connections take the short way, of
+// those that are there: the bridge, whatever its ports, and clients' ways out.
+func offload(cfg *config.Config, ups []link.Uplink, st link.Status) []string {
+	there := func(name string) bool {
+		return slices.ContainsFunc(st.Interfaces, func(i link.Interface) bool { return i.Name == name })
+	}
+	var out []string
+	for _, u := range ups {
+		if u.Shared && there(u.Interface) {
+			out = append(out, u.Interface)
+		}
+	}
+	if !cfg.Sharing.Enabled || !cfg.Sharing.Offload || !there(cfg.LAN.Bridge) || len(out) == 0 {
+		return nil
+	}
+	out = append(out, cfg.LAN.Bridge)
+	slices.Sort(out)
+	return out
 }
 
 func dnsSpec(cfg *config.Config, lan netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {

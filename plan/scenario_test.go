@@ -77,6 +77,7 @@ func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Obser
 //	foreign 10.0.0.0/8      a network that others use here
 //	address br-lan 192.168.1.1/24   set by somebody else
 //	avoid 10.0.0.0/8        a network that was in use before
+//	there wwan0             the interface is there
 //	was-online, off
 func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 	t.Helper()
@@ -100,6 +101,8 @@ func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 			p := netip.MustParsePrefix(w[2])
 			obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: w[1], Addresses: []netip.Prefix{p}})
 			obs.Link.Foreign = append(obs.Link.Foreign, p.Masked())
+		case "there":
+			obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: w[1]})
 		case "avoid":
 			in.Avoid = append(in.Avoid, netip.MustParsePrefix(w[1]))
 		case "was-online":
