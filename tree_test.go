@@ -25,12 +25,13 @@ var layers = [][]string{
 	{"control"},
 	{"plan"},
 	{"provision"},
-	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd"},
+	{"provision/document"},
+	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch"},
 	{"modem/mbim", "ubus/wire"},
 }
 
 // pure lists the files and packages that must not touch the world.
-var pure = []string{"plan", "provision", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire"}
+var pure = []string{"plan", "provision", "provision/document", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire"}
 
 // effects are imports that touch the world.
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall", "golang.org/x/sys/unix", "log", "log/slog", "sync"}
