@@ -94,7 +94,7 @@ type Try struct {
 	APN     string    `json:"apn"`             // name; empty is the network's own choice
 	Family  string    `json:"family"`          // "ipv4v6", "ipv4" or "ipv6"
 	Auth    string    `json:"auth,omitempty"`  // "none", "pap" or "chap"
-	Source  string    `json:"source"`          // "config", "memory", "network" or "table"
+	Source  string    `json:"source"`          // "config", "document", "memory", "network" or "table"
 	Outcome string    `json:"outcome"`         // "trying", "carries", "held", "refused", "mute", "walled" or "ipv6-only"
 	Cause   uint32    `json:"cause,omitempty"` // of a refusal, 3GPP TS 24.008
 	Note    string    `json:"note,omitempty"`  // more about the outcome

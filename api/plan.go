@@ -40,7 +40,7 @@ type Candidate struct {
 	Auth      string         `json:"auth,omitempty"`      // "none", "pap" or "chap"; absent: not told
 	Families  []modem.Family `json:"families"`            // in the order to try
 	MTU       int            `json:"mtu,omitempty"`       // bytes
-	Source    string         `json:"source"`              // "config", "memory", "network" or "table"
+	Source    string         `json:"source"`              // "config", "document", "memory", "network" or "table"
 	Name      string         `json:"name,omitempty"`      // of the access point or plan
 	Tethering bool           `json:"tethering,omitempty"` // marked for it
 	Plan      string         `json:"plan,omitempty"`      // "prepaid" or "postpaid"

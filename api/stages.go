@@ -94,6 +94,9 @@ func sentence(s *control.Snapshot) string {
 	if !s.Config.Sharing.Enabled {
 		return "Sharing is switched off in the configuration."
 	}
+	if why := s.Desired.Refusal; why != "" {
+		return "Clients have no Internet: " + why + "."
+	}
 	if st, ok := obstacle(stages(s)); ok {
 		return "Clients have no Internet: " + st.Text + "."
 	}
@@ -181,6 +184,8 @@ func networkStage(s *control.Snapshot) Stage {
 	switch {
 	case m.Phase == modem.PhaseDenied:
 		return Stage{StageNetwork, Failed, refusal(r)}
+	case s.Desired.Barred != "":
+		return Stage{StageNetwork, Failed, s.Desired.Barred}
 	case m.Phase == modem.PhaseRoaming:
 		return Stage{StageNetwork, Failed, "the SIM is abroad on " + name + " and roaming is not allowed in the configuration"}
 	case r.State == "home" || r.State == "roaming" || r.State == "partner":

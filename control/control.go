@@ -97,7 +97,7 @@ func New(opt Options) *Loop {
 	l.state.inputs.Config = opt.Config
 	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
 	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
-	l.state.inputs.Former = l.state.former.read.Bearers
+	l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
 	l.state.marks.Started = time.Now()
 	l.last.Store(&Snapshot{
 		Marks: l.state.marks, Config: opt.Config, start: opt.Config, inputs: l.state.inputs,

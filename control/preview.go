@@ -22,7 +22,7 @@ func Preview(parts Parts, cfg *config.Config, now time.Time) *Snapshot {
 		s.Failures = []string{fmt.Sprintf("what a former process left is not known: %v", err)}
 	}
 	s.start, s.inputs.Config = cfg, cfg
-	s.inputs.Former, _ = plan.StillFormer(left.read.Bearers, s.Observed)
+	s.inputs.Former, _ = plan.StillFormer(left.read.bearers(cfg), s.Observed)
 	return s.With(cfg)
 }
 
@@ -33,9 +33,8 @@ func (s *Snapshot) With(cfg *config.Config) *Snapshot {
 	next.Config = cfg
 	in := reloaded(s.inputs, cfg)
 	in.Avoid = plan.Avoid(in.Avoid, plan.Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
-	sim := provision.IdentityOf(obs.Modem.SIM)
-	if key := provision.Key(cfg.APNs, sim); identified(obs.Modem) && key != provision.Key(s.Config.APNs, sim) {
-		in.Ladder, _ = in.Ladder.Climb(key, next.rungs, provision.Seen{Now: obs.Now})
+	if identified(obs.Modem) {
+		in.Ladder, in.Own = s.climbed(&in)
 	}
 	next.inputs, next.APN = in, in.Ladder
 	next.NeedRestart = needRestart(s.start, cfg)
@@ -44,20 +43,38 @@ func (s *Snapshot) With(cfg *config.Config) *Snapshot {
 	return &next
 }
 
+// climbed are the ladders after a turn with other inputs: one that has something else
+// to look among begins anew.
+func (s *Snapshot) climbed(in *plan.Inputs) (shared, own provision.Ladder) {
+	m := s.Observed.Modem
+	climb := func(l provision.Ladder, old, what provision.Search) provision.Ladder {
+		if key := searchKey(what, m); key != searchKey(old, m) {
+			l, _ = l.Climb(key, func() []provision.Rung { return rungs(what, m, s.memory) }, provision.Seen{Now: s.Observed.Now})
+		}
+		return l
+	}
+	before := s.inputs
+	oldShared, oldOwn := search(&before, m)
+	nextShared, nextOwn := search(in, m)
+	shared = climb(in.Ladder, oldShared, nextShared)
+	if in.Split != provision.OneForAll {
+		own = climb(in.Own, oldOwn, nextOwn)
+	}
+	return shared, own
+}
+
 // Candidates are the access points for the SIM in the modem, in the order to try. While
 // the SIM is not known they are the owner's alone, which come first for any.
 func (s *Snapshot) Candidates() (list []provision.Candidate, known bool) {
 	m := s.Observed.Modem
 	if identified(m) {
-		return provision.Candidates(s.Config.APNs, provision.IdentityOf(m.SIM), s.memory, abroad(m)), true
+		in := s.inputs
+		in.Config = s.Config
+		shared, _ := search(&in, m)
+		return shared.Candidates(provision.IdentityOf(m.SIM), s.memory, abroad(m)), true
 	}
 	list = provision.Candidates(s.Config.APNs, provision.Identity{}, nil, false)
 	return slices.DeleteFunc(list, func(c provision.Candidate) bool { return c.Source != provision.FromOwner }), false
-}
-
-func (s *Snapshot) rungs() []provision.Rung {
-	list, _ := s.Candidates()
-	return provision.Rungs(list)
 }
 
 func abroad(m modem.Status) bool { return m.Registration.State == "roaming" }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
 )
@@ -97,6 +98,24 @@ func writeFile(path string, text []byte) error {
 type note struct {
 	Bearers map[modem.Purpose]modem.BearerStatus // that were up
 	Trace   string                               // what the ladder had settled for
+	Own     string                               // the same of the ladder for own traffic
+	Search  string                               // digest of what the configuration had them look among
+}
+
+// digest names what a configuration has the ladders look among, for any SIM and modem.
+func digest(cfg *config.Config) string {
+	const many = 2 // sessions: as many as there are ladders
+	_, shared, own := provision.Searches(cfg.APNs, provision.Policy{}, many)
+	return shared.Digest() + own.Digest()
+}
+
+// bearers are those that may be held for a configuration: with another one they may
+// be for other purposes now.
+func (n note) bearers(cfg *config.Config) map[modem.Purpose]modem.BearerStatus {
+	if n.Search != "" && n.Search != digest(cfg) {
+		return nil
+	}
+	return n.Bearers
 }
 
 // former keeps a note in the run folder: a restarted process holds addresses, routes
@@ -134,10 +153,10 @@ func readFormer(dir string) (former, error) {
 	return f, nil
 }
 
-// note writes the bearers that are up and the ladder's trace when they differ from
-// the last note.
-func (f *former) note(bearers map[modem.Purpose]modem.BearerStatus, trace string, log *slog.Logger) {
-	next := note{Bearers: map[modem.Purpose]modem.BearerStatus{}, Trace: trace}
+// note writes the bearers that are up and what else the next process must know when
+// they differ from the last note.
+func (f *former) note(bearers map[modem.Purpose]modem.BearerStatus, next note, log *slog.Logger) {
+	next.Bearers = map[modem.Purpose]modem.BearerStatus{}
 	for p, b := range bearers {
 		if b.State == modem.BearerUp {
 			next.Bearers[p] = modem.BearerStatus{State: b.State, Interface: b.Interface, Session: b.Session, Since: b.Since.UTC(), IPv4: b.IPv4, IPv6: b.IPv6}

@@ -70,34 +70,71 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)
 	if s.inputs.Former = former; former == nil {
-		s.former.note(obs.Modem.Bearers, s.inputs.Ladder.Trace(), l.log)
+		s.former.note(obs.Modem.Bearers, s.leave(), l.log)
 	}
 	return earliest(wake, until)
 }
 
-// climb moves the ladder on and remembers its winner.
+// leave is what the next process must know besides the bearers that are up.
+func (s *state) leave() note {
+	return note{Trace: s.inputs.Ladder.Trace(), Own: s.inputs.Own.Trace(), Search: digest(s.inputs.Config)}
+}
+
+// climb moves the ladders on and remembers the winner.
 func (l *Loop) climb(obs plan.Observed) time.Time {
 	s := &l.state
-	wish := s.inputs.Config.APNs
-	sim := provision.IdentityOf(obs.Modem.SIM)
-	key := ""
-	if identified(obs.Modem) {
-		key = provision.Key(wish, sim)
+	in, known := &s.inputs, identified(obs.Modem)
+	shared, own := search(in, obs.Modem)
+	climb := func(ladder provision.Ladder, what provision.Search, purpose modem.Purpose) (provision.Ladder, time.Time) {
+		next, wake := ladder.Climb(searchKey(what, obs.Modem), func() []provision.Rung {
+			return rungs(what, obs.Modem, s.memory.memory)
+		}, s.seen(obs, purpose))
+		l.tell(purpose, ladder.Story(), next.Story())
+		return next, wake
 	}
-	rungs := func() []provision.Rung {
-		return provision.Rungs(provision.Candidates(wish, sim, s.memory.memory, abroad(obs.Modem)))
+	var wake, again time.Time
+	in.Ladder, wake = climb(in.Ladder, shared, modem.Shared)
+	if in.Split != provision.OneForAll {
+		in.Own, again = climb(in.Own, own, modem.Own)
+	} else {
+		in.Own = provision.Ladder{}
 	}
-	before := s.inputs.Ladder.Story()
-	ladder, wake := s.inputs.Ladder.Climb(key, rungs, s.seen(obs))
-	s.inputs.Ladder = ladder
-	if story := ladder.Story(); len(story) > 0 && !sameStory(before, story) {
-		t := story[len(story)-1]
-		l.log.Info("access point", "apn", t.APN, "family", t.Family, "source", t.Source, "outcome", t.Outcome, "cause", t.Cause, "note", t.Note)
+	// The winner is of the SIM that was, until its successor is known.
+	if rung, ok := in.Ladder.Winner(); ok && known && shared.Open() {
+		s.memory.remember(obs.Modem.SIM.ICCID, rung, obs.Now, l.log)
 	}
-	if rung, ok := ladder.Winner(); ok && key != "" { // the winner is of the SIM that was, until its successor is known
-		s.memory.remember(sim.ICCID, rung, obs.Now, l.log)
+	return earliest(earliest(wake, again), s.memory.flushDue(obs.Now, l.log))
+}
+
+// search tells among what each ladder looks, and how the bearers are spread once the
+// SIM and the modem are known.
+func search(in *plan.Inputs, m modem.Status) (shared, own provision.Search) {
+	split, shared, own := provision.Searches(in.Config.APNs, in.Policy, m.Device.Sessions)
+	if identified(m) {
+		in.Split = split
 	}
-	return earliest(wake, s.memory.flushDue(obs.Now, l.log))
+	return shared, own
+}
+
+// searchKey is what a ladder climbs for; "" while the SIM is not known.
+func searchKey(s provision.Search, m modem.Status) string {
+	if !identified(m) {
+		return ""
+	}
+	return s.Key(provision.IdentityOf(m.SIM))
+}
+
+func rungs(s provision.Search, m modem.Status, memory *provision.Memory) []provision.Rung {
+	return provision.Rungs(s.Candidates(provision.IdentityOf(m.SIM), memory, abroad(m)))
+}
+
+// tell logs the last line of a ladder's story when it is new.
+func (l *Loop) tell(purpose modem.Purpose, before, story []provision.Try) {
+	if len(story) == 0 || sameStory(before, story) {
+		return
+	}
+	t := story[len(story)-1]
+	l.log.Info("access point", "purpose", purpose, "apn", t.APN, "family", t.Family, "source", t.Source, "outcome", t.Outcome, "cause", t.Cause, "note", t.Note)
 }
 
 // identified says that the SIM has told all that it has to tell: a choice made
@@ -114,18 +151,19 @@ func sameStory(a, b []provision.Try) bool {
 	return len(a) == len(b) && (len(a) == 0 || a[len(a)-1] == b[len(b)-1])
 }
 
-// seen is what the ladder may know of this turn.
-func (s *state) seen(obs plan.Observed) provision.Seen {
-	b := obs.Modem.Bearers[modem.Shared]
+// seen is what a ladder may know of this turn. Probes are of the bearer that clients
+// take; one for the gateway's own traffic alone is held when it is up.
+func (s *state) seen(obs plan.Observed, purpose modem.Purpose) provision.Seen {
+	b := obs.Modem.Bearers[purpose]
 	key := plan.ProbeKey(b)
-	seen := provision.Seen{
-		Now:     obs.Now,
-		Ready:   obs.Modem.Phase == modem.PhaseReady,
-		Bearer:  b,
-		Probing: s.inputs.Config.Probe.Enabled,
-		RxGrew:  s.rx.grew(key, b.Interface, obs.Link),
-		Trace:   s.former.read.Trace,
+	seen := provision.Seen{Now: obs.Now, Ready: obs.Modem.Phase == modem.PhaseReady, Bearer: b}
+	if purpose != modem.Shared {
+		seen.Trace = s.former.read.Own
+		return seen
 	}
+	seen.Probing = s.inputs.Config.Probe.Enabled
+	seen.RxGrew = s.rx.grew(key, b.Interface, obs.Link)
+	seen.Trace = s.former.read.Trace
 	if g := obs.Probe.Gateway; g.Key == key {
 		seen.Verdict, seen.Failed = g.Verdict, g.Failed
 	}

@@ -38,7 +38,7 @@ var steps = map[string]step{
 	"eject":       {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { w.modem.RemoveSIM(); return "", nil }},
 	"register":    {1, 2, registerStep},
 	"network":     {2, 4, networkStep},
-	"drop":        {1, 1, dropStep},
+	"drop":        {1, 2, dropStep},
 	"address":     {1, 1, addressStep},
 	"silent":      {1, 1, silentStep},
 	"reset":       {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.reset() }},
@@ -47,6 +47,12 @@ var steps = map[string]step{
 	"resolve":     {2, 3, resolveStep},
 	"download":    {1, 1, downloadStep},
 	"downloading": {1, 1, downloadingStep},
+	"mark":        {1, 1, markStep},
+	"quiet":       {1, 1, quietStep},
+	"carries":     {2, 2, carriesStep},
+	"never":       {2, 2, neverStep},
+	"muted":       {1, 1, mutedStep},
+	"most":        {1, 1, mostStep},
 	"run":         {2, many, runStep},
 	"expect":      {1, many, expectStep},
 }
@@ -155,11 +161,15 @@ func networkStep(_ context.Context, w *World, args []string) (string, error) {
 }
 
 func dropStep(_ context.Context, w *World, args []string) (string, error) {
-	cause, err := number(args, 255)
+	cause, err := number(args[:1], 255)
+	session := 0
+	if err == nil && len(args) > 1 {
+		session, err = number(args[1:], 7)
+	}
 	if err != nil {
 		return "", err
 	}
-	if !w.modem.DropBearer(0, simmodem.Cause(cause)) {
+	if !w.modem.DropBearer(uint32(session), simmodem.Cause(cause)) {
 		return "", errors.New("no bearer is up")
 	}
 	return "", nil

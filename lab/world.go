@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tetherd/tetherd/lab/netns"
@@ -35,6 +36,9 @@ type World struct {
 	daemon   *daemon
 	spawn    spawner
 	commands *commands
+	capture  *capture
+	marks    sync.WaitGroup // who sends marks
+	quiet    map[string]context.CancelFunc
 	unfollow context.CancelFunc
 }
 
@@ -51,7 +55,7 @@ func NewWorld(ctx context.Context, s *Scenario, program string, verbose bool) (*
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
-	w := &World{scenario: s, dir: dir, spaces: map[string]*netns.NS{}, clients: map[string]*client{}, network: s.Network, spawn: newSpawner(), commands: newCommands()}
+	w := &World{scenario: s, dir: dir, spaces: map[string]*netns.NS{}, clients: map[string]*client{}, network: s.Network, spawn: newSpawner(), commands: newCommands(), capture: newCapture(), quiet: map[string]context.CancelFunc{}}
 	if err := w.layOut(program, verbose); err != nil {
 		return nil, fmt.Errorf("lab: lay out: %w", errors.Join(err, w.Close()))
 	}
@@ -107,7 +111,7 @@ func (w *World) addClient(port, name string) error {
 
 // addModem starts the operator and plugs the modem in.
 func (w *World) addModem() (err error) {
-	w.operator, err = operator.New(operator.Options{Netns: w.spaces["operator"].FD(), APNs: w.scenario.APNs})
+	w.operator, err = operator.New(operator.Options{Netns: w.spaces["operator"].FD(), APNs: w.scenario.APNs, OnPacket: w.capture.see})
 	if err != nil {
 		return err
 	}
@@ -116,7 +120,7 @@ func (w *World) addModem() (err error) {
 	}
 	w.modem = simmodem.New(simmodem.Options{
 		Device: w.scenario.Device, SIM: w.scenario.SIMs[w.scenario.SIM], Network: w.network,
-		Signal: simmodem.Signal{RSSI: -71}, Core: w.operator, OnEvent: w.commands.event,
+		Signal: simmodem.Signal{RSSI: -71}, Core: w.operator, OnEvent: w.commands.event, OnPacket: w.capture.see,
 	})
 	w.modem.SetHardwareRadio(!w.scenario.RadioOff)
 	if w.scenario.Absent {
@@ -225,6 +229,10 @@ func (w *World) Close() error {
 	if w.unfollow != nil {
 		w.unfollow()
 	}
+	for _, quiet := range w.quiet {
+		quiet()
+	}
+	w.marks.Wait()
 	if w.plugged != nil {
 		errs = append(errs, w.plugged.Unplug())
 	}

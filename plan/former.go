@@ -24,20 +24,37 @@ func Bearers(in Inputs, obs Observed) map[modem.Purpose]modem.BearerStatus {
 // then Observed alone counts.
 func StillFormer(former map[modem.Purpose]modem.BearerStatus, obs Observed) (map[modem.Purpose]modem.BearerStatus, time.Time) {
 	until := obs.Started.Add(formerLimit)
-	if len(former) == 0 || told(obs.Modem) || !obs.Now.Before(until) {
+	if len(former) == 0 || told(former, obs.Modem) || !obs.Now.Before(until) {
 		return nil, time.Time{}
 	}
 	return former, until
 }
 
-// told says that the modem's word about its bearers is there: one has a state of its
-// own, or the session stands where none can be up.
-func told(m modem.Status) bool {
+// told says that the modem's word about the former process's bearers is there: each has
+// a state of its own, or the session stands where none can be up. Purposes that one
+// bearer served are told of together.
+func told(former map[modem.Purpose]modem.BearerStatus, m modem.Status) bool {
+	heard := map[string]bool{}
+	for p, b := range former {
+		heard[b.Interface] = heard[b.Interface] || toldOf(p, m)
+	}
+	for _, ok := range heard {
+		if !ok {
+			return false
+		}
+	}
+	return true
+}
+
+func toldOf(p modem.Purpose, m modem.Status) bool {
 	switch m.Phase {
 	case modem.PhaseNoSIM, modem.PhasePIN, modem.PhaseDenied, modem.PhaseRoaming, modem.PhaseRadioOff:
 		return true
 	}
-	b := m.Bearers[modem.Shared]
+	if _, wished := m.InForce.Bearers[p]; !wished && len(m.InForce.Bearers) > 0 {
+		return true // it is not to be adopted
+	}
+	b := m.Bearers[p]
 	switch b.State {
 	case modem.BearerUp, modem.BearerFailed:
 		return true

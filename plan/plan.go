@@ -22,7 +22,9 @@ import (
 // Inputs is everything that is wanted. A repair is a changed value in here.
 type Inputs struct {
 	Config *config.Config
-	Ladder provision.Ladder // which access point, and which one is tried now
+	Ladder provision.Ladder // which access point clients take, and which one is tried now
+	Split  provision.Split  // whether the gateway's own traffic takes the same
+	Own    provision.Ladder // which one its own traffic takes when it does not
 	Policy provision.Policy // what the operator's document demands of this SIM
 	Avoid  []netip.Prefix   // networks that the LAN must stay clear of, see Avoid
 	// Former are bearers that the former process left up and of which the modem has
@@ -61,6 +63,11 @@ type Desired struct {
 	Modem modem.Spec
 	Probe probe.Spec
 	Why   []Reason // choices that a person may wonder about
+	// Barred says in one clause why no data may be used where the SIM is; "" it may.
+	Barred string
+	// Refusal says in one clause why no client may have Internet, whatever the uplink
+	// does; "" they may.
+	Refusal string
 }
 
 // Reason explains one chosen value.
@@ -97,24 +104,63 @@ func Compile(in Inputs, obs Observed) Desired {
 		return d
 	}
 	lan := chooseLAN(in, &d)
-	bearers := Bearers(in, obs)
-	ups := uplinks(in.Config, bearers)
+	d.Barred = in.Policy.Barred(provision.IdentityOf(obs.Modem.SIM), obs.Modem.Registration)
+	d.Refusal = refusal(in)
+	d.Modem = modemSpec(in, d.Barred != "")
+	bearers := carrying(Bearers(in, obs), d)
+	ups := uplinks(in, bearers)
 	d.Link = link.Spec{
 		LAN:     link.LAN{Bridge: in.Config.LAN.Bridge, Ports: in.Config.LAN.Ports, Address: lan, MTU: in.Config.LAN.MTU},
 		Uplinks: ups,
 		Forward: !in.Closed,
 	}
-	d.NAT = natSpec(in.Config, lan, ups)
+	d.NAT = natSpec(in.Config, lan, ups, d.Refusal == "")
 	d.NAT.Offload = offload(in.Config, ups, obs.Link)
 	d.DHCP = dhcpSpec(in, lan, ups)
 	d.DNS = dnsSpec(in.Config, lan, bearers)
-	d.Modem = modemSpec(in)
 	d.Probe = probeSpec(in.Config, d, bearers)
 	return d
 }
 
+// refusal is why no client may have Internet at all.
+func refusal(in Inputs) string {
+	switch {
+	case !in.Config.Sharing.Enabled:
+		return "sharing is switched off in the configuration"
+	case !in.Policy.Sharing.Allowed():
+		return in.Policy.Sharing.Reason()
+	case in.Split == provision.OwnOnly:
+		return "the operator wants a connection of its own for clients, and the modem holds only one"
+	}
+	return ""
+}
+
+// carrying drops from every purpose a bearer that is not the one wished for it: from
+// the moment of the wish on nothing of the purpose may leave by it, while the modem
+// goes on to hang it up, or to use it for another purpose. Without any wish, as before
+// the SIM is known, what is up is what was wished.
+func carrying(bearers map[modem.Purpose]modem.BearerStatus, d Desired) map[modem.Purpose]modem.BearerStatus {
+	wish := d.Modem.Bearers
+	switch {
+	case d.Barred != "":
+		return nil
+	case len(wish) == 0:
+		return bearers
+	}
+	out := map[modem.Purpose]modem.BearerStatus{}
+	for p, b := range bearers {
+		w, ok := wish[p]
+		known := b.InForce != (modem.Bearer{}) // a former process's is not
+		b.InForce.Attempt, w.Attempt = 0, 0
+		if ok && (!known || b.InForce == w) {
+			out[p] = bearers[p]
+		}
+	}
+	return out
+}
+
 // uplinks gives the link wish for every bearer that is up with IPv4.
-func uplinks(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) []link.Uplink {
+func uplinks(in Inputs, bearers map[modem.Purpose]modem.BearerStatus) []link.Uplink {
 	var ups []link.Uplink
 	for _, p := range []modem.Purpose{modem.Own, modem.Purchase, modem.Shared} {
 		b, ok := bearers[p]
@@ -127,7 +173,7 @@ func uplinks(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) [
 				Interface: b.Interface,
 				Addresses: b.IPv4.Addresses,
 				Gateway:   b.IPv4.Gateway,
-				MTU:       bearerMTU(cfg, b),
+				MTU:       bearerMTU(in, b),
 			})
 		}
 		// Two purposes on one bearer use the table of the later one: shared wins.
@@ -155,24 +201,23 @@ const (
 	maxMTU = 9000
 )
 
-// bearerMTU is the owner's MTU, or else the network's when it makes sense; 0 leaves it
-// alone.
-func bearerMTU(cfg *config.Config, b modem.BearerStatus) int {
-	if cfg.Modem.MTU != 0 {
-		return cfg.Modem.MTU
+// bearerMTU is the owner's MTU, or else the operator's, or else the network's; what
+// makes no sense does not count, and 0 leaves it alone.
+func bearerMTU(in Inputs, b modem.BearerStatus) int {
+	for _, mtu := range []int{in.Config.Modem.MTU, in.Policy.MTU4, b.IPv4.MTU} {
+		if mtu >= minMTU && mtu <= maxMTU {
+			return mtu
+		}
 	}
-	if b.IPv4.MTU < minMTU || b.IPv4.MTU > maxMTU {
-		return 0
-	}
-	return b.IPv4.MTU
+	return 0
 }
 
-func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink) nat.Spec {
+func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink, sharing bool) nat.Spec {
 	s := nat.Spec{
 		Enabled: true,
 		LAN:     cfg.LAN.Bridge,
 		Subnets: []netip.Prefix{lan.Masked()},
-		Sharing: cfg.Sharing.Enabled,
+		Sharing: sharing,
 		APIPort: cfg.API.Port,
 		Open:    cfg.LAN.Open,
 	}
@@ -236,7 +281,7 @@ func upstream(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) 
 	}
 }
 
-func modemSpec(in Inputs) modem.Spec {
+func modemSpec(in Inputs, barred bool) modem.Spec {
 	cfg := in.Config.Modem
 	s := modem.Spec{
 		Enabled: cfg.Enabled,
@@ -246,11 +291,30 @@ func modemSpec(in Inputs) modem.Spec {
 
 		PINByPerson: in.PINTyped,
 	}
-	b, ok := in.Ladder.Bearer()
-	if !ok {
+	if barred {
 		return s
 	}
-	s.Bearers = map[modem.Purpose]modem.Bearer{modem.Own: b, modem.Shared: b}
+	wish := func(l provision.Ladder, purposes ...modem.Purpose) {
+		b, ok := l.Bearer()
+		for _, p := range purposes {
+			if !ok {
+				return
+			}
+			if s.Bearers == nil {
+				s.Bearers = map[modem.Purpose]modem.Bearer{}
+			}
+			s.Bearers[p] = b
+		}
+	}
+	switch in.Split {
+	case provision.Two:
+		wish(in.Ladder, modem.Shared)
+		wish(in.Own, modem.Own)
+	case provision.OwnOnly:
+		wish(in.Own, modem.Own)
+	default:
+		wish(in.Ladder, modem.Own, modem.Shared)
+	}
 	return s
 }
 
@@ -272,7 +336,7 @@ func probeSpec(cfg *config.Config, d Desired, bearers map[modem.Purpose]modem.Be
 	for _, t := range cfg.Probe.Targets {
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
 	}
-	if cfg.Probe.Client && cfg.Sharing.Enabled && hasProbe(d.DHCP) && cfg.DNS.Enabled {
+	if cfg.Probe.Client && d.NAT.Sharing && hasProbe(d.DHCP) && cfg.DNS.Enabled {
 		s.Client = probe.Client{Key: key + " " + d.Link.LAN.Address.String(), Bridge: cfg.LAN.Bridge}
 	}
 	return s

@@ -67,6 +67,11 @@ func IdentityFromDigits(digits string) (Identity, error) {
 // that stands in the list already lends it what it knows. At most 26. The memory may be
 // nil. A call reads through the table: keep the answer while Key stays.
 func Candidates(wish []config.APN, sim Identity, memory *Memory, roaming bool) []Candidate {
+	return candidates(wish, nil, sim, memory, roaming)
+}
+
+// candidates has besides what an operator's document names, behind the owner's.
+func candidates(wish []config.APN, named []Candidate, sim Identity, memory *Memory, roaming bool) []Candidate {
 	var list []Candidate
 	worked, at, known := memory.recall(sim.ICCID)
 	for i, apn := range wish[:min(len(wish), maxOwned)] {
@@ -76,6 +81,7 @@ func Candidates(wish []config.APN, sim Identity, memory *Memory, roaming bool) [
 		}
 		list = add(list, c)
 	}
+	list = addNamed(list, named)
 	if known {
 		worked.Why = "worked for this SIM on " + at.UTC().Format(time.DateOnly)
 		list = add(list, worked)

@@ -8,7 +8,8 @@
 // APN table (made by tools/apngen from the rows in apn/), ladder.go is the ladder,
 // climb.go finds the rung that carries, keep.go keeps it, cause.go says what a refusal
 // means and asks for, story.go tells it, memory.go keeps what worked as bytes that
-// the caller stores, policy.go is what an operator's document demands.
+// the caller stores, policy.go is what an operator's document demands,
+// search.go what each ladder looks among.
 package provision
 
 import (
@@ -31,10 +32,11 @@ type Source string
 
 // The sources in the order in which they are tried.
 const (
-	FromOwner   Source = "config"  // named in the owner's config
-	FromMemory  Source = "memory"  // worked before for this ICCID
-	FromNetwork Source = "network" // empty APN: the network assigns one
-	FromTable   Source = "table"   // embedded APN table
+	FromOwner    Source = "config"   // named in the owner's config
+	FromDocument Source = "document" // named in the operator's document
+	FromMemory   Source = "memory"   // worked before for this ICCID
+	FromNetwork  Source = "network"  // empty APN: the network assigns one
+	FromTable    Source = "table"    // embedded APN table
 )
 
 // Candidate is one access point that may be right.

@@ -35,16 +35,21 @@ type Options struct {
 	// OnEvent is told what happens, in order. It must not block and must not call
 	// the operator back.
 	OnEvent func(Event)
+	// OnPacket is shown every packet that a bearer brings into the operator's network,
+	// with the bearer's access point. It is valid during the call, must not be changed,
+	// and calls may overlap.
+	OnPacket func(apn string, packet []byte)
 }
 
 // Operator is a running operator; it is the Core of any number of modems.
 type Operator struct {
-	log     *slog.Logger
-	onEvent func(Event)
-	ns      int
-	name    string
-	plane   *os.File
-	servers servers
+	log      *slog.Logger
+	onEvent  func(Event)
+	onPacket func(apn string, packet []byte)
+	ns       int
+	name     string
+	plane    *os.File
+	servers  servers
 
 	mu      sync.Mutex
 	apns    map[string]APN
@@ -65,7 +70,7 @@ func New(o Options) (*Operator, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	op := &Operator{
-		log: o.Log, onEvent: o.OnEvent, ns: o.Netns, name: cmp.Or(o.Interface, "core0"),
+		log: o.Log, onEvent: o.OnEvent, onPacket: o.OnPacket, ns: o.Netns, name: cmp.Or(o.Interface, "core0"),
 		apns: make(map[string]APN), pools: make(map[netip.Prefix]*pool), bearers: make(map[uint64]*bearer),
 	}
 	if len(o.Internet) == 0 {

@@ -32,6 +32,9 @@ func (o *Operator) Counts() Counts {
 // Send carries one packet of a modem into the operator's namespace.
 func (b *bearer) Send(packet []byte) {
 	o, policy := b.operator, b.policy.Load()
+	if o.onPacket != nil {
+		o.onPacket(b.name, packet)
+	}
 	switch {
 	case policy.Mute:
 		o.counts.muted.Add(1)

@@ -30,6 +30,10 @@ type Options struct {
 	// OnEvent is told what happens, in order. It is called with the modem locked:
 	// it must not call the modem back and must not block.
 	OnEvent func(Event)
+	// OnPacket is shown every packet that comes from the host, with the access point of
+	// the session whose interface it came by, "" when that is not up, before anything
+	// judges it. It is valid during the call, must not be changed, and calls may overlap.
+	OnPacket func(apn string, packet []byte)
 }
 
 // Event is something that happened between host and modem.
@@ -61,6 +65,8 @@ type Modem struct {
 	log     *slog.Logger
 	onEvent func(Event)
 
+	onPacket func(apn string, packet []byte)
+
 	mu      sync.Mutex
 	device  Device
 	sim     SIM
@@ -87,8 +93,9 @@ type Modem struct {
 	indications []indication // wait for the answer in hand
 	onReset     func()
 
-	active atomic.Pointer[[]*session] // what the data path uses
-	tun    atomic.Pointer[tun]
+	active atomic.Pointer[[]*session]  // what the data path uses
+	tuns   [maxTUN]atomic.Pointer[tun] // by session; the first is for all unless split
+	split  atomic.Bool
 	counts counters
 }
 
@@ -104,7 +111,7 @@ func New(o Options) *Modem {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	m := &Modem{
-		core: o.Core, log: o.Log, onEvent: o.OnEvent,
+		core: o.Core, log: o.Log, onEvent: o.OnEvent, onPacket: o.OnPacket,
 		device: o.Device.withDefaults(), sim: o.SIM, network: o.Network, signal: o.Signal,
 		hardware: true, software: !o.RadioOff,
 		sessions: make(map[uint32]*session),
@@ -235,13 +242,11 @@ func (m *Modem) Counts() Counts {
 func (m *Modem) Close() error {
 	m.mu.Lock()
 	m.powerOff()
-	h, t := m.host, m.tun.Swap(nil)
+	h := m.host
 	m.mu.Unlock()
 	if h != nil {
 		h.close()
 	}
-	if t != nil {
-		return t.device.Close()
-	}
+	m.Detach()
 	return nil
 }

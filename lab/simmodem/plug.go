@@ -109,17 +109,39 @@ func (p *Plug) insert() error {
 }
 
 func (p *Plug) appear() error {
-	device, err := OpenTUN(p.tree.slot.Netns, p.tree.slot.Interface)
+	devices, err := p.openTUNs()
 	if err != nil {
 		return err
 	}
 	p.modem.update(p.modem.powerOn)
-	p.modem.Attach(device)
+	for id, device := range devices {
+		p.modem.AttachSession(uint32(id), device)
+	}
 	if err := p.tree.build(p.modem.device); err != nil {
 		return err
 	}
 	p.control, err = p.makeNode()
 	return err
+}
+
+// openTUNs makes an interface a session: the first has the slot's name, session N that
+// name with .N behind it, as the VLANs that a kernel has for sessions are called here.
+func (p *Plug) openTUNs() (devices []*os.File, err error) {
+	for id := range min(p.modem.device.MaxSessions, maxTUN) {
+		name := p.tree.slot.Interface
+		if id > 0 {
+			name = fmt.Sprintf("%s.%d", name, id)
+		}
+		device, err := OpenTUN(p.tree.slot.Netns, name)
+		if err != nil {
+			for _, d := range devices {
+				err = errors.Join(err, d.Close())
+			}
+			return nil, err
+		}
+		devices = append(devices, device)
+	}
+	return devices, nil
 }
 
 // makeNode makes the control node.
