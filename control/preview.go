@@ -34,7 +34,7 @@ func (s *Snapshot) With(cfg *config.Config) *Snapshot {
 	in := reloaded(s.inputs, cfg)
 	in.Avoid = plan.Avoid(in.Avoid, plan.Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
 	if identified(obs.Modem) {
-		in.Ladder, in.Own = s.climbed(&in)
+		in.Ladder, in.OwnLadder = s.climbed(&in)
 	}
 	next.inputs, next.APN = in, in.Ladder
 	next.NeedRestart = needRestart(s.start, cfg)
@@ -58,7 +58,7 @@ func (s *Snapshot) climbed(in *plan.Inputs) (shared, own provision.Ladder) {
 	nextShared, nextOwn := search(in, m)
 	shared = climb(in.Ladder, oldShared, nextShared)
 	if in.Split != provision.OneForAll {
-		own = climb(in.Own, oldOwn, nextOwn)
+		own = climb(in.OwnLadder, oldOwn, nextOwn)
 	}
 	return shared, own
 }

@@ -77,7 +77,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 
 // leave is what the next process must know besides the bearers that are up.
 func (s *state) leave() note {
-	return note{Trace: s.inputs.Ladder.Trace(), Own: s.inputs.Own.Trace(), Search: digest(s.inputs.Config)}
+	return note{Trace: s.inputs.Ladder.Trace(), Own: s.inputs.OwnLadder.Trace(), Search: digest(s.inputs.Config)}
 }
 
 // climb moves the ladders on and remembers the winner.
@@ -95,9 +95,9 @@ func (l *Loop) climb(obs plan.Observed) time.Time {
 	var wake, again time.Time
 	in.Ladder, wake = climb(in.Ladder, shared, modem.Shared)
 	if in.Split != provision.OneForAll {
-		in.Own, again = climb(in.Own, own, modem.Own)
+		in.OwnLadder, again = climb(in.OwnLadder, own, modem.Own)
 	} else {
-		in.Own = provision.Ladder{}
+		in.OwnLadder = provision.Ladder{}
 	}
 	// The winner is of the SIM that was, until its successor is known.
 	if rung, ok := in.Ladder.Winner(); ok && known && shared.Open() {

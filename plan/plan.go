@@ -21,12 +21,12 @@ import (
 
 // Inputs is everything that is wanted. A repair is a changed value in here.
 type Inputs struct {
-	Config *config.Config
-	Ladder provision.Ladder // which access point clients take, and which one is tried now
-	Split  provision.Split  // whether the gateway's own traffic takes the same
-	Own    provision.Ladder // which one its own traffic takes when it does not
-	Policy provision.Policy // what the operator's document demands of this SIM
-	Avoid  []netip.Prefix   // networks that the LAN must stay clear of, see Avoid
+	Config    *config.Config
+	Ladder    provision.Ladder // which access point clients take, and which one is tried now
+	Split     provision.Split  // whether the gateway's own traffic takes the same
+	OwnLadder provision.Ladder // which one its own traffic takes when it does not
+	Policy    provision.Policy // what the operator's document demands of this SIM
+	Avoid     []netip.Prefix   // networks that the LAN must stay clear of, see Avoid
 	// Former are bearers that the former process left up and of which the modem has
 	// not yet told what became, see StillFormer.
 	Former map[modem.Purpose]modem.BearerStatus
@@ -309,9 +309,9 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 	switch in.Split {
 	case provision.Two:
 		wish(in.Ladder, modem.Shared)
-		wish(in.Own, modem.Own)
+		wish(in.OwnLadder, modem.Own)
 	case provision.OwnOnly:
-		wish(in.Own, modem.Own)
+		wish(in.OwnLadder, modem.Own)
 	default:
 		wish(in.Ladder, modem.Own, modem.Shared)
 	}

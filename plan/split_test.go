@@ -39,7 +39,7 @@ func split(t *testing.T, text string, p provision.Policy, sessions uint32) (Inpu
 		}, provision.Seen{Now: obs.Now, Ready: true})
 		return l
 	}
-	in.Ladder, in.Own = climb(shared), climb(own)
+	in.Ladder, in.OwnLadder = climb(shared), climb(own)
 	return in, obs
 }
 
