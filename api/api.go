@@ -33,7 +33,8 @@ type Document struct {
 	Uplinks  []Uplink `json:"uplinks"`            // ways to the Internet that are up
 	LAN      LAN      `json:"lan"`                // the clients' network
 	Offload  Offload  `json:"offload"`            // the short way of connections
-	Clients  []Client `json:"clients,omitempty"`  // with a lease; never in the public document
+	WiFi     WiFi     `json:"wifi"`               // radios and their networks
+	Clients  []Client `json:"clients,omitempty"`  // with a lease or by Wi-Fi; never in the public document
 	DNS      DNS      `json:"dns"`                // what the forwarder did
 	Gateway  Probe    `json:"probe_gateway"`      // the Internet as the gateway sees it
 	Client   Probe    `json:"probe_client"`       // and as a client of the LAN sees it
@@ -130,13 +131,14 @@ type Offload struct {
 
 // Client is one device on the LAN.
 type Client struct {
-	MAC     string    `json:"mac"`            // hardware address
-	Address string    `json:"address"`        // leased
-	Name    string    `json:"name,omitempty"` // as a DNS label
-	Since   time.Time `json:"since"`          // of the first lease
-	Expires time.Time `json:"expires"`        // end of the lease
-	Up      uint64    `json:"up_bytes"`       // from the client to the Internet
-	Down    uint64    `json:"down_bytes"`     // from the Internet to the client
+	MAC     string    `json:"mac"`               // hardware address
+	Address string    `json:"address,omitempty"` // leased
+	Name    string    `json:"name,omitempty"`    // as a DNS label
+	Since   time.Time `json:"since,omitzero"`    // of the first lease
+	Expires time.Time `json:"expires,omitzero"`  // end of the lease
+	Up      uint64    `json:"up_bytes"`          // from the client to the Internet
+	Down    uint64    `json:"down_bytes"`        // from the Internet to the client
+	WiFi    *Station  `json:"wifi,omitempty"`    // how it is connected by Wi-Fi; absent for others
 }
 
 // DNS is what the forwarder did since the start.
@@ -187,6 +189,7 @@ func Render(s *control.Snapshot) Document {
 			Free:    obs.DHCP.Free,
 		},
 		Offload:  Offload{Devices: obs.NAT.Offload, WhyNot: obs.NAT.NoOffload},
+		WiFi:     wifiDoc(s),
 		Clients:  clientsDoc(obs),
 		DNS:      dnsDoc(obs),
 		Gateway:  probeDoc(current(obs.Probe.Gateway, obs.Probe.InForce.Gateway.Key)),
@@ -196,9 +199,14 @@ func Render(s *control.Snapshot) Document {
 	}
 }
 
-// Public returns the document for everybody on the LAN: without the clients.
+// Public returns the document for everybody on the LAN: without the clients and other
+// devices.
 func (d Document) Public() Document {
-	d.Clients = nil
+	d.Clients, d.WiFi.Blocked = nil, nil
+	d.WiFi.Radios = slices.Clone(d.WiFi.Radios)
+	for i := range d.WiFi.Radios {
+		d.WiFi.Radios[i].Wrong = nil
+	}
 	return d
 }
 
@@ -287,7 +295,7 @@ func clientsDoc(obs plan.Observed) []Client {
 			Since: l.Since, Expires: l.Expires, Up: c.Up, Down: c.Down,
 		})
 	}
-	return out
+	return addStations(out, obs.Hostapd.Stations)
 }
 
 func dnsDoc(obs plan.Observed) DNS {
@@ -330,6 +338,10 @@ func problems(s *control.Snapshot) []string {
 	add("modem", obs.Modem.Error)
 	add("link", obs.Link.Error)
 	add("nat", obs.NAT.Error)
+	add("hostapd", obs.Hostapd.Error)
+	for _, line := range wifiProblems(s.Desired.Hostapd, obs.Hostapd) {
+		add("wifi", line)
+	}
 	add("dhcp", obs.DHCP.Error)
 	add("dns", obs.DNS.Error)
 	return out

@@ -21,9 +21,12 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/wpa"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -115,6 +118,38 @@ func stories() []story {
 			s.Observed.NAT = nat.Status{}
 			s.Failures = []string{"nat: load ruleset: operation not supported"}
 		}},
+		{"wifi-on-the-air", onAir},
+		{"wifi-radar-check", func(s *control.Snapshot) {
+			onAir(s)
+			r := &s.Observed.Hostapd.Radios[0]
+			*r = hostapd.RadioStatus{Interface: "wlan0", State: hostapd.StateDFS, CACLeft: 43 * time.Second, Error: "not on the air: hostapd is in state dfs"}
+			s.Observed.Hostapd.Radios, s.Observed.Hostapd.Stations = s.Observed.Hostapd.Radios[:1], nil
+		}},
+		{"wifi-all-failed", func(s *control.Snapshot) {
+			onAir(s)
+			s.Observed.Hostapd.Stations = nil
+			s.Observed.Hostapd.Radios = []hostapd.RadioStatus{
+				{Interface: "wlan0", State: hostapd.StateWaiting, Error: "the radio is switched off (rfkill)", Restarts: 2},
+				{Interface: "wlan1", State: hostapd.StateAbsent, Error: "there is no such radio"},
+			}
+		}},
+		{"wifi-refused", func(s *control.Snapshot) {
+			onAir(s)
+			s.Observed.Hostapd.Radios[0].Refused = "the radio's driver refuses what it had listed as possible"
+		}},
+		{"wifi-switched-off", func(s *control.Snapshot) {
+			onAir(s)
+			s.Config.WiFi.Enabled = false
+			s.Desired.Hostapd, s.Observed.Hostapd = hostapd.Spec{}, hostapd.Status{Devices: s.Observed.Hostapd.Devices}
+		}},
+		{"wifi-radio-of-somebody", func(s *control.Snapshot) {
+			onAir(s)
+			s.Desired.Hostapd, s.Observed.Hostapd = hostapd.Spec{}, hostapd.Status{Devices: s.Observed.Hostapd.Devices}
+			s.Desired.Why = append(s.Desired.Why, plan.Reason{What: "wifi radio", Value: "wlan0", Why: "it is left alone, because somebody set an address on it"})
+		}},
+		{"wifi-unreadable", func(s *control.Snapshot) {
+			s.Observed.Hostapd.Error = "open nl80211: operation not permitted"
+		}},
 		{"online", online},
 		{"online-with-problems", func(s *control.Snapshot) {
 			online(s)
@@ -147,6 +182,34 @@ func online(s *control.Snapshot) {
 		{MAC: probe.ClientMAC(), Addr: netip.MustParseAddr("192.168.97.101"), Since: begun(), Expires: begun().Add(time.Hour)},
 	}
 	s.Observed.NAT.Clients = map[netip.Addr]nat.Counters{phone: {Up: 1500, Down: 3 << 20}}
+}
+
+// onAir is a gateway with two radios, of which one is on the air with two clients: a
+// phone with a lease, and a device on its way in.
+func onAir(s *control.Snapshot) {
+	online(s)
+	home := hostapd.Network{SSID: "Tether 4821", Passphrase: secretWiFi, Bridge: "br-tether"}
+	things := hostapd.Network{SSID: "Things", Passphrase: secretWiFi, Security: wpa.WPA2, Hidden: true, Bridge: "br-tether"}
+	s.Desired.Hostapd = hostapd.Spec{
+		Country: "DE", Blocked: hostapd.Stations{{2, 0, 0, 0, 0, 7}},
+		Radios: []hostapd.Radio{{Interface: "wlan0", Networks: []hostapd.Network{home, things}}, {Interface: "wlan1", Networks: []hostapd.Network{home}}},
+	}
+	s.Observed.Hostapd = hostapd.Status{
+		Devices: []hostapd.Capabilities{{Interface: "wlan0", AP: true}, {Interface: "wlan1", AP: true}},
+		InForce: s.Desired.Hostapd,
+		Radios: []hostapd.RadioStatus{
+			{Interface: "wlan0", State: hostapd.StateEnabled, Band: hostapd.Band5, Channel: 36, Frequency: 5180, Width: 80,
+				Why:        []string{"channel 52 needs a radar check"},
+				Mismatches: []hostapd.Mismatch{{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 6}, Count: 3, Last: begun()}}},
+			{Interface: "wlan1", State: hostapd.StateWaiting, Error: "the radio is switched off (rfkill)"},
+		},
+		Stations: []hostapd.Station{
+			{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 8}, Randomised: true, Interface: "wlan0_1", SSID: "Things", Signal: -80},
+			{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, Interface: "wlan0_1", SSID: "Things", Inactive: time.Minute, Authorised: true},
+			{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, Randomised: true, Interface: "wlan0", SSID: "Tether 4821", Authorised: true, Security: wpa.WPA3, Protected: true,
+				Signal: -52, RxRate: 866700, TxRate: 780000, RxBytes: 4096, TxBytes: 8192, Connected: time.Minute, Inactive: 20 * time.Millisecond},
+		},
+	}
 }
 
 // TestGoldenDocuments: the text and the JSON of every state are what reviewers read,
@@ -194,9 +257,9 @@ func golden(t *testing.T, name, got string) {
 // included, and looks for them.
 func TestNothingSecretHasAField(t *testing.T) {
 	s := snapshot(t)
-	online(s)
+	onAir(s)
 	filled := fill(reflect.ValueOf(&s.Observed).Elem(), "sealed-0815") + fill(reflect.ValueOf(&s.Desired).Elem(), "sealed-0815")
-	if filled < 4 {
+	if filled < 7 {
 		t.Fatalf("only %d secrets were found: the walk is broken", filled)
 	}
 	text, err := json.Marshal(Render(s))
@@ -235,21 +298,21 @@ func fill(v reflect.Value, with modem.Secret) (n int) {
 // TestPublicDocument: everybody on the LAN sees the state and no other client.
 func TestPublicDocument(t *testing.T) {
 	s := snapshot(t)
-	online(s)
+	onAir(s)
 	whole := Render(s)
-	if len(whole.Clients) != 1 || whole.Clients[0].Name != "phone" {
+	if len(whole.Clients) != 2 || len(whole.WiFi.Blocked) != 1 || len(whole.WiFi.Radios[0].Wrong) != 1 || whole.Clients[0].Name != "phone" {
 		t.Fatalf("clients are %+v", whole.Clients)
 	}
 	text, err := json.Marshal(whole.Public())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, private := range []string{"phone", "02:00:00:00:00:09", "192.168.97.100", `"clients"`} {
+	for _, private := range []string{"phone", "02:00:00:00:00", "192.168.97.100", `"clients"`} {
 		if strings.Contains(string(text), private) {
 			t.Errorf("%s is public", private)
 		}
 	}
-	if !strings.Contains(string(text), `"online":true`) || len(whole.Clients) != 1 {
+	if !strings.Contains(string(text), `"online":true`) || len(whole.Clients) != 2 || len(whole.WiFi.Radios[0].Wrong) != 1 {
 		t.Error("the state is not in it, or the whole document lost its clients")
 	}
 }
@@ -341,7 +404,7 @@ func shape(b *strings.Builder, path string, typ reflect.Type) {
 // TestEveryFieldIsDocumented: each field of the document has its comment and its name.
 func TestEveryFieldIsDocumented(t *testing.T) {
 	checked := 0
-	for _, name := range []string{"api.go", "plan.go", "stages.go"} {
+	for _, name := range []string{"api.go", "plan.go", "stages.go", "wifi.go", "access.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

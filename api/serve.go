@@ -45,7 +45,8 @@ func (s *Server) document(snap *control.Snapshot) Document {
 
 // Local is the handler of the local socket. GET /v1/status gives the document;
 // with ?follow=1 one document a line, a new one with every turn. POST /v1/plan with the
-// text of a configuration tells what would be done with it, and does nothing.
+// text of a configuration tells what would be done with it, and does nothing. GET
+// /v1/wifi tells how to join the Wi-Fi networks.
 func (s *Server) Local() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
@@ -57,6 +58,7 @@ func (s *Server) Local() http.Handler {
 		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot())) // the client went away
 	})
 	mux.HandleFunc("POST /v1/plan", s.plan)
+	mux.HandleFunc("GET /v1/wifi", s.access)
 	return mux
 }
 

@@ -210,6 +210,7 @@ func TestLANHandler(t *testing.T) {
 		{"POST", "/v1/status", "192.168.97.1:8080", http.StatusMethodNotAllowed},
 		{"DELETE", "/v1/status", "192.168.97.1:8080", http.StatusMethodNotAllowed},
 		{"GET", "/", "192.168.97.1:8080", http.StatusNotFound},
+		{"GET", "/v1/wifi", "192.168.97.1:8080", http.StatusNotFound},
 		{"GET", "/v1/../etc/passwd", "192.168.97.1:8080", http.StatusMovedPermanently},
 	} {
 		req := httptest.NewRequest(c.method, "http://gateway"+c.path, nil)

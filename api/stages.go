@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tetherd/tetherd/control"
@@ -38,6 +39,7 @@ const (
 	StageAddress  = "address"
 	StageFirewall = "firewall"
 	StageLAN      = "lan"
+	StageWiFi     = "wifi" // where there is a radio
 	StageGateway  = "gateway-internet"
 	StageClient   = "client-internet"
 )
@@ -45,13 +47,17 @@ const (
 func stages(s *control.Snapshot) []Stage {
 	all := []Stage{
 		modemStage(s), simStage(s), networkStage(s), apnStage(s), addressStage(s),
-		firewallStage(s), lanStage(s), gatewayStage(s), clientStage(s),
+		firewallStage(s), lanStage(s),
 	}
+	if st, ok := wifiStage(s); ok {
+		all = append(all, st)
+	}
+	all = append(all, gatewayStage(s), clientStage(s))
 	blocker := ""
 	for i := range all {
 		st := &all[i]
 		switch {
-		case st.Name == StageFirewall || st.Name == StageLAN: // they wait for nothing
+		case st.Name == StageFirewall || st.Name == StageLAN || st.Name == StageWiFi: // they wait for nothing
 		case st.State == Waiting && blocker != "":
 			st.Text = "waits for the " + blocker
 		case st.State != Done && blocker == "":
@@ -70,8 +76,10 @@ func label(name string) string {
 }
 
 // obstacle is the stage that stands between clients and the Internet: the first that
-// failed, or else the first that is not done. A probe that is off is none.
+// failed, or else the first that is not done. A probe that is off is none, nor is
+// Wi-Fi: there are wires.
 func obstacle(all []Stage) (Stage, bool) {
+	all = slices.DeleteFunc(slices.Clone(all), func(st Stage) bool { return st.Name == StageWiFi })
 	isProbe := func(st Stage) bool { return st.Name == StageGateway || st.Name == StageClient }
 	for _, st := range all {
 		if st.State == Failed {
@@ -89,6 +97,9 @@ func obstacle(all []Stage) (Stage, bool) {
 // sentence says the state in one sentence: the verdict, or what stands in the way.
 func sentence(s *control.Snapshot) string {
 	if s.Online {
+		if st, ok := wifiStage(s); ok && st.State == Failed {
+			return "Clients have Internet through " + through(s) + ", but not by Wi-Fi: " + st.Text + "."
+		}
 		return "Clients have Internet through " + through(s) + "."
 	}
 	if !s.Config.Sharing.Enabled {
@@ -267,7 +278,7 @@ func lanStage(s *control.Snapshot) Stage {
 	case !s.Observed.DHCP.Serving:
 		return Stage{StageLAN, Waiting, "no addresses are leased on " + text}
 	}
-	return Stage{StageLAN, Done, text + ", " + many(len(clientsDoc(s.Observed)), "client")}
+	return Stage{StageLAN, Done, text + ", " + many(leased(clientsDoc(s.Observed)), "client")}
 }
 
 // many counts things of one kind.

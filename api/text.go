@@ -23,16 +23,27 @@ func (d Document) Text() string {
 	if d.Offload.WhyNot != "" {
 		fmt.Fprintf(&b, "  no offload: %s\n", d.Offload.WhyNot)
 	}
+	for _, r := range d.WiFi.Radios {
+		fmt.Fprintf(&b, "  radio %s\n", r.text())
+	}
 	for _, r := range d.Reasons {
 		fmt.Fprintf(&b, "  %s %s: %s\n", r.What, r.Value, r.Why)
 	}
 	for _, c := range d.Clients {
-		fmt.Fprintf(&b, "  client %-15s %s %-16s up %s, down %s\n", c.Address, c.MAC, c.Name, Bytes(c.Up), Bytes(c.Down))
+		fmt.Fprintf(&b, "  client %-15s %s %-16s up %s, down %s%s\n", c.Address, c.MAC, c.Name, Bytes(c.Up), Bytes(c.Down), c.by())
 	}
 	for _, p := range d.Problems {
 		fmt.Fprintf(&b, "  problem: %s\n", p)
 	}
 	return b.String()
+}
+
+// by is how a client is connected, where that is known.
+func (c Client) by() string {
+	if c.WiFi == nil {
+		return ""
+	}
+	return ", " + c.WiFi.text()
 }
 
 func mark(s StageState) string {

@@ -16,6 +16,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
@@ -77,6 +78,8 @@ func turning(t *testing.T, text string) *Server {
 		DNS:   still[dns.Spec, dns.Status]{},
 		Modem: still[modem.Spec, modem.Status]{},
 		Probe: still[probe.Spec, probe.Status]{},
+
+		Hostapd: still[hostapd.Spec, hostapd.Status]{},
 	}, Leave: func() bool { return true }})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -129,10 +132,11 @@ const (
 	secretPIN      = "73914682"
 	secretUser     = "webuser-4711"
 	secretPassword = "sesame-4711"
+	secretWiFi     = "wifi-sesame-4711"
 )
 
 func secrets() []string {
-	return []string{secretICCID, secretIMSI, secretIMEI, secretPIN, secretUser, secretPassword}
+	return []string{secretICCID, secretIMSI, secretIMEI, secretPIN, secretUser, secretPassword, secretWiFi}
 }
 
 // snapshot is a gateway that has just begun: a modem is there, and nothing else.

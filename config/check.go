@@ -15,6 +15,7 @@ func (d *decoder) check() {
 	d.checkPorts()
 	d.checkPool()
 	d.checkHosts()
+	d.checkWiFi()
 }
 
 // complain adds a fault to the place of an option, of its section, or of the file,

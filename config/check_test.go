@@ -17,6 +17,55 @@ func TestChecks(t *testing.T) {
 		text string
 		want []string
 	}{
+		"channel of the other band": {
+			"config radio\noption band 5\noption channel 6\nconfig radio\noption interface wlan1\noption band 2.4\noption channel 36\n",
+			[]string{
+				":3: section '@radio[0]' option 'channel': is not in the 5 GHz band, whose channels are 36 to 177",
+				":7: section '@radio[1]' option 'channel': is not in the 2.4 GHz band, whose channels are 1 to 14",
+			},
+		},
+		"channel of no band": {
+			"config radio\noption channel 15\n",
+			[]string{":2: section '@radio[0]' option 'channel': must be 1 to 14 (2.4 GHz) or 36 to 177 (5 GHz)"},
+		},
+		"channel in words": {
+			"config radio\noption channel high\n",
+			[]string{":2: section '@radio[0]' option 'channel': must be a whole number from 1 to 177 or 'auto'"},
+		},
+		"radio twice": {
+			"config radio\noption interface wlan0\nconfig radio\noption interface wlan0\n",
+			[]string{":4: section '@radio[1]' option 'interface': is the same as in a section above; one section may do without, for all other radios"},
+		},
+		"two radios for all others": {
+			"config radio\nconfig radio\n",
+			[]string{":2: section '@radio[1]' option 'interface': is the same as in a section above; one section may do without, for all other radios"},
+		},
+		"network on a radio that is not used": {
+			"config radio\noption interface wlan0\nconfig network\nlist radio wlan0\nlist radio wlan1\n",
+			[]string{":5: section '@network[0]' option 'radio': names an interface that no section 'radio' names"},
+		},
+		"network on one of the others": {"config radio\noption interface wlan0\nconfig radio\nconfig network\nlist radio wlan1\n", nil},
+		"short passphrase": {
+			"config network\noption passphrase 1234567\n",
+			[]string{":2: section '@network[0]' option 'passphrase': the passphrase has 7 characters, 8 to 63 are possible"},
+		},
+		"a key with WPA3": {
+			"config network\noption passphrase " + strings.Repeat("0f", 32) + "\n",
+			[]string{":2: section '@network[0]' option 'passphrase': 64 hex digits are a key, which WPA3 cannot use: name a passphrase"},
+		},
+		"a key with WPA2": {"config network\noption security wpa2\noption passphrase " + strings.Repeat("0f", 32) + "\n", nil},
+		"name that is too long": {
+			"config network\noption ssid " + strings.Repeat("x", 33) + "\n",
+			[]string{":2: section '@network[0]' option 'ssid': the name has 33 octets, at most 32 are possible"},
+		},
+		"country of three letters": {
+			"config wifi\noption country deu\n",
+			[]string{":2: section '@wifi[0]' option 'country': must be the two letters of a country (ISO 3166-1), such as 'DE'"},
+		},
+		"blocked twice": {
+			"config block\noption mac " + m1 + "\nconfig block\noption mac " + m1 + "\n",
+			[]string{":4: section '@block[1]' option 'mac': is blocked above already"},
+		},
 		"pool up to the last host": {"config dhcp\noption start 1\noption limit 254\n", nil},
 		"pool beyond an auto subnet": {
 			"config dhcp\noption start 1\noption limit 255\n",

@@ -6,7 +6,7 @@
 // uci.go reads and writes the syntax (what uci writes reads here and the other way
 // round), config.go holds the types and their defaults, schema.go ties every option
 // to its place in them by a codec of value.go, decode.go runs that table, check.go
-// holds what depends on more than one option. reference.conf documents every option
+// holds what depends on more than one option, wifi.go all of Wi-Fi. reference.conf documents every option
 // and is parsed by a test.
 package config
 
@@ -30,6 +30,11 @@ type Config struct {
 	DNS     DNS
 	Probe   Probe
 	API     API
+
+	WiFi     WiFi
+	Radios   []Radio   // empty means every radio there is
+	Networks []Network // empty means one of the device's own
+	Blocks   []Block
 }
 
 // Main is section "tetherd".
@@ -154,5 +159,9 @@ func Default() *Config {
 			},
 		},
 		API: API{Socket: "/var/run/tetherd/tetherd.sock", Port: 8080, Ubus: "auto"},
+		WiFi: WiFi{
+			Enabled: true,
+			Metered: "fixed", // nearly every mobile plan has a limit
+		},
 	}
 }

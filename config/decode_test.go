@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // exact compares everything, addresses by value.
@@ -110,6 +112,31 @@ config api
 	option socket '/run/t.sock'
 	option port '0'
 	option ubus 'off'
+config wifi
+	option enabled '0'
+	option country 'de'
+	option country_from_modem '1'
+	option metered 'variable'
+config radio 'one'
+	option interface 'wlan0'
+	option band '5'
+	option channel '36'
+	option width '80'
+	option dfs '1'
+config radio
+	option enabled '0'
+config network 'home'
+	option ssid 'Café "Zur Post"'
+	option passphrase 'it'\''s so; secret'
+	option security 'wpa3'
+	option hidden '1'
+	option isolate '1'
+	option max_stations '32'
+	list radio 'wlan0'
+	list radio 'wlan1'
+config network
+config block
+	option mac '02-00-5E-10-00-07'
 `
 
 func full() *Config {
@@ -132,7 +159,14 @@ func full() *Config {
 			{URL: "http://check.example:81/a?b=c", Status: 200, Body: "it's\n\tfine"},
 			{URL: "http://other.example", Status: 204},
 		}},
-		API: API{Socket: "/run/t.sock", Ubus: "off"},
+		API:    API{Socket: "/run/t.sock", Ubus: "off"},
+		WiFi:   WiFi{Country: "DE", CountryFromModem: true, Metered: "variable"},
+		Radios: []Radio{{Interface: "wlan0", Enabled: true, Band: "5", Channel: 36, Width: 80, DFS: true}, {}},
+		Networks: []Network{
+			{SSID: `Café "Zur Post"`, Passphrase: "it's so; secret", Security: wpa.WPA3, Hidden: true, Isolate: true, MaxStations: 32, Radios: []string{"wlan0", "wlan1"}},
+			{Security: wpa.WPA2WPA3},
+		},
+		Blocks: []Block{{MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 7}}},
 	}
 }
 

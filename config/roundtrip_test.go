@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 func TestUCIReadsBack(t *testing.T) {
@@ -107,6 +109,29 @@ func random(r *rand.Rand) *Config {
 		})
 	}
 	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536)), Ubus: pick("auto", "off")}
+	c.WiFi = WiFi{Enabled: flip(), Country: pick("", "DE", "US"), CountryFromModem: flip(), Metered: pick("off", "unrestricted", "fixed", "variable")}
+	for i := range r.IntN(9) {
+		c.Radios = append(c.Radios, Radio{
+			Interface: []string{"", "wlan1", "wl#2", "w'3", "phy4-ap0", "5", "6", "7"}[i], Enabled: flip(),
+			Band: pick("", "5"), Channel: pickInt(r, 0, 36, 177), Width: pickInt(r, 0, 20, 40, 80, 160), DFS: flip(),
+		})
+	}
+	for range r.IntN(9) {
+		n := Network{
+			SSID: pick("", "a", " ", "'Caf\u00e9'", "#;"), Passphrase: pick("", "12345678", "' \"\\ #;='~"), Hidden: flip(), Isolate: flip(),
+			Security: wpa.Security(pick("wpa2", "wpa2-wpa3", "wpa3")), MaxStations: pickInt(r, 0, 1, 2007),
+		}
+		if flip() {
+			n.Radios = []string{"wlan1", "other"}[:1+r.IntN(2)]
+		}
+		c.Networks = append(c.Networks, n)
+	}
+	for i := range r.IntN(257) {
+		c.Blocks = append(c.Blocks, Block{MAC: net.HardwareAddr{2, 1, byte(r.Uint32()), 0, byte(i >> 8), byte(i)}})
+	}
+	if len(c.Radios) == 1 { // then there is one for any interface, and none else is needed
+		c.Radios[0].Interface = ""
+	}
 	return c
 }
 

@@ -29,6 +29,10 @@ type field struct {
 
 // kinds is the whole schema, in the order in which a Config is written.
 func kinds() []kind {
+	return append(wiredKinds(), wifiKinds()...)
+}
+
+func wiredKinds() []kind {
 	return []kind{
 		once("tetherd", "main", func(c *Config) []field {
 			return []field{

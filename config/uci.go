@@ -10,7 +10,7 @@ import (
 const (
 	maxFile     = 256 << 10 // bytes
 	maxLine     = 4096      // bytes
-	maxSections = 512
+	maxSections = 1024
 	maxEntries  = 256 // options and list items of one section
 )
 

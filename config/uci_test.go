@@ -87,7 +87,7 @@ func TestReaderRefuses(t *testing.T) {
 		"zero byte":                  {"config a\noption b 'c\x00d'\n", ":2: the line holds a zero byte"},
 		"long line":                  {"#" + strings.Repeat("x", maxLine) + "\n", ":1: the line is longer than 4096 bytes"},
 		"large file":                 {strings.Repeat("#\n", maxFile/2+1), ": the file is larger than 256 KiB"},
-		"many sections":              {many(maxSections+9, "config a 's%d'\n"), ":513: the file has more than 512 sections"},
+		"many sections":              {many(maxSections+9, "config a 's%d'\n"), ":1025: the file has more than 1024 sections"},
 		"many options":               {"config a\n" + many(maxEntries+9, "list b '%d'\n"), ":258: the section has more than 256 options"},
 	} {
 		t.Run(name, func(t *testing.T) {

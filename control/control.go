@@ -17,6 +17,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
@@ -35,12 +36,13 @@ type Part[Spec, Status any] interface {
 
 // Parts are all parts there are.
 type Parts struct {
-	NAT   Part[nat.Spec, nat.Status]
-	Link  Part[link.Spec, link.Status]
-	DHCP  Part[dhcp.Spec, dhcp.Status]
-	DNS   Part[dns.Spec, dns.Status]
-	Modem Part[modem.Spec, modem.Status]
-	Probe Part[probe.Spec, probe.Status]
+	NAT     Part[nat.Spec, nat.Status]
+	Link    Part[link.Spec, link.Status]
+	Hostapd Part[hostapd.Spec, hostapd.Status]
+	DHCP    Part[dhcp.Spec, dhcp.Status]
+	DNS     Part[dns.Spec, dns.Status]
+	Modem   Part[modem.Spec, modem.Status]
+	Probe   Part[probe.Spec, probe.Status]
 }
 
 // Intent is something that a face of the program wants.
@@ -78,6 +80,7 @@ type state struct {
 	inputs    plan.Inputs
 	memory    store
 	former    former
+	own       ownStore
 	rx        received
 	badConfig string
 	marks     Marks
@@ -98,6 +101,7 @@ func New(opt Options) *Loop {
 	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
 	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
 	l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
+	l.state.own = openOwn(opt.Config.Main.StateDir, opt.Log)
 	l.state.marks.Started = time.Now()
 	l.last.Store(&Snapshot{
 		Marks: l.state.marks, Config: opt.Config, start: opt.Config, inputs: l.state.inputs,
@@ -151,7 +155,7 @@ func (l *Loop) Run(ctx context.Context) error {
 func (l *Loop) start(group *errgroup.Group, ctx context.Context) {
 	p := l.opt.Parts
 	for _, run := range []func(context.Context, func()) error{
-		p.NAT.Run, p.Link.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run,
+		p.NAT.Run, p.Link.Run, p.Hostapd.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run,
 	} {
 		group.Go(func() error { return run(ctx, l.changed) })
 	}

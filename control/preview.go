@@ -21,7 +21,11 @@ func Preview(parts Parts, cfg *config.Config, now time.Time) *Snapshot {
 	if err != nil {
 		s.Failures = []string{fmt.Sprintf("what a former process left is not known: %v", err)}
 	}
-	s.start, s.inputs.Config = cfg, cfg
+	own, err := readOwn(cfg.Main.StateDir)
+	if err != nil {
+		s.Failures = append(s.Failures, fmt.Sprintf("the device's own Wi-Fi name and passphrase cannot be read: %v", err))
+	}
+	s.start, s.inputs.Config, s.inputs.WiFi = cfg, cfg, own.own
 	s.inputs.Former, _ = plan.StillFormer(left.read.bearers(cfg), s.Observed)
 	return s.With(cfg)
 }

@@ -53,6 +53,7 @@ func (l *Loop) observe(now time.Time) plan.Observed {
 		Started: l.state.marks.Started,
 		NAT:     p.NAT.Observe(),
 		Link:    p.Link.Observe(),
+		Hostapd: p.Hostapd.Observe(),
 		DHCP:    p.DHCP.Observe(),
 		DNS:     p.DNS.Observe(),
 		Modem:   p.Modem.Observe(),
@@ -66,7 +67,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	s := &l.state
 	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config.LAN.Bridge)
 	s.mark(obs)
-	wake := l.climb(obs)
+	wake := earliest(l.climb(obs), l.foldWiFi(obs))
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)
 	if s.inputs.Former = former; former == nil {
@@ -222,6 +223,8 @@ func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
 		return p.NAT.Apply(want.NAT)
 	case plan.Link:
 		return p.Link.Apply(want.Link)
+	case plan.Hostapd:
+		return p.Hostapd.Apply(want.Hostapd)
 	case plan.DHCP:
 		return p.DHCP.Apply(want.DHCP)
 	case plan.DNS:

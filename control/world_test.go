@@ -18,6 +18,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
@@ -93,18 +94,21 @@ type world struct {
 	dns   *fake[dns.Spec, dns.Status]
 	modem *fake[modem.Spec, modem.Status]
 	probe *fake[probe.Spec, probe.Status]
+	wifi  *fake[hostapd.Spec, hostapd.Status]
 
-	phase    modem.Phase // of an enabled modem
-	sim      modem.SIM
-	causes   map[string]uint32          // APNs that the network refuses
-	since    map[modem.Bearer]time.Time // when a bearer came up
-	bearers  map[modem.Purpose]modem.BearerStatus
-	hangUp   time.Duration // until the modem is off
-	offSince time.Time
-	leases   []dhcp.Lease
-	verdict  probe.Verdict // of both vantage points
-	client   probe.Verdict // of the client's, when it differs
-	rx       uint64
+	phase        modem.Phase // of an enabled modem
+	sim          modem.SIM
+	registration modem.Registration
+	causes       map[string]uint32          // APNs that the network refuses
+	since        map[modem.Bearer]time.Time // when a bearer came up
+	bearers      map[modem.Purpose]modem.BearerStatus
+	hangUp       time.Duration // until the modem is off
+	offSince     time.Time
+	leases       []dhcp.Lease
+	radios       []hostapd.Capabilities
+	verdict      probe.Verdict // of both vantage points
+	client       probe.Verdict // of the client's, when it differs
+	rx           uint64
 
 	log    *slog.Logger
 	lines  *lockedBuffer
@@ -140,11 +144,12 @@ func newWorld(t *testing.T) *world {
 		phase: modem.PhaseReady,
 		sim:   modem.SIM{State: modem.SIMReady, ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"},
 		since: map[modem.Bearer]time.Time{}, causes: map[string]uint32{},
-		verdict: probe.Online, lines: &lockedBuffer{},
+		registration: modem.Registration{State: "home"},
+		verdict:      probe.Online, lines: &lockedBuffer{},
 		state: filepath.Join(dir, "state"), run: filepath.Join(dir, "run"),
 	}
 	w.log = slog.New(slog.NewTextHandler(w.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	for _, p := range []plan.Part{plan.NAT, plan.Link, plan.DHCP, plan.DNS, plan.Modem, plan.Probe} {
+	for _, p := range []plan.Part{plan.NAT, plan.Link, plan.DHCP, plan.DNS, plan.Modem, plan.Probe, plan.Hostapd} {
 		w.pokes[p] = make(chan struct{}, 1)
 	}
 	w.nat = newFake(w, plan.NAT, func(s nat.Spec) nat.Status {
@@ -159,6 +164,9 @@ func newWorld(t *testing.T) *world {
 	})
 	w.modem = newFake(w, plan.Modem, w.modemStatus)
 	w.probe = newFake(w, plan.Probe, w.probeStatus)
+	w.wifi = newFake(w, plan.Hostapd, func(s hostapd.Spec) hostapd.Status {
+		return hostapd.Status{Devices: slices.Clone(w.radios), InForce: s}
+	})
 	return w
 }
 
@@ -201,7 +209,7 @@ func (w *world) modemStatus(s modem.Spec) modem.Status {
 		}
 		return modem.Status{Phase: modem.PhaseOff, InForce: s}
 	}
-	st := modem.Status{Phase: w.phase, SIM: w.sim, Registration: modem.Registration{State: "home"}, InForce: s, Bearers: w.bearers}
+	st := modem.Status{Phase: w.phase, SIM: w.sim, Registration: w.registration, InForce: s, Bearers: w.bearers}
 	if w.phase == modem.PhaseReady && w.bearers == nil {
 		st.Bearers = map[modem.Purpose]modem.BearerStatus{}
 		for p, b := range s.Bearers {
@@ -246,7 +254,7 @@ func (w *world) probeStatus(s probe.Spec) probe.Status {
 }
 
 func (w *world) parts() Parts {
-	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe}
+	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi}
 }
 
 // config is the default one with further text, and the world's folders.

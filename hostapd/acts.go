@@ -1,7 +1,6 @@
 package hostapd
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -59,8 +58,7 @@ func (a acts) denied(blocked []net.HardwareAddr, now time.Time) (list []net.Hard
 			next = x.until
 		}
 	}
-	slices.SortFunc(list, func(x, y net.HardwareAddr) int { return bytes.Compare(x, y) })
-	return slices.CompactFunc(list, func(x, y net.HardwareAddr) bool { return bytes.Equal(x, y) }), next
+	return Stations(list).Sorted(), next
 }
 
 func (a acts) outcomes() []Outcome {

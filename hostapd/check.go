@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // Bounds of a wish. hostapd's own are IEEE 802.11's; the others are ours.
@@ -15,7 +15,6 @@ const (
 	maxRadios    = 8
 	maxNetworks  = 8
 	maxStations  = 2007 // association identifiers, IEEE 802.11-2020 section 9.4.1.8
-	maxSSID      = 32   // octets
 	maxBlocked   = 512
 	maxActs      = 64
 	maxActID     = 64
@@ -23,9 +22,9 @@ const (
 	maxBan       = 30 * 24 * time.Hour
 )
 
-// check refuses a Spec that no radio could carry out or that would not be what it
+// Check refuses a Spec that no radio could carry out or that would not be what it
 // says in hostapd's file. It tells every fault.
-func (s Spec) check() error {
+func Check(s Spec) error {
 	var faults []error
 	add := func(err error) {
 		if err != nil {
@@ -91,7 +90,8 @@ const alnum = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 // checkInterface refuses what is no interface name, or one that would reach out of
 // its folder or line.
 func checkInterface(name string) error {
-	if name == "" || len(name) > maxInterface || strings.Trim(name, alnum+"-_.@") != "" || strings.Trim(name, ".") == "" {
+	odd := func(c rune) bool { return c <= ' ' || c > '~' || c == '/' || c == ':' || c == '%' }
+	if name == "" || len(name) > maxInterface || name == "." || name == ".." || strings.ContainsFunc(name, odd) {
 		return fmt.Errorf("interface name %q is not usable", name)
 	}
 	return nil
@@ -133,7 +133,7 @@ func (r Radio) bandOfChannel() Band {
 }
 
 func (n Network) check() error {
-	if err := CheckSSID(n.SSID); err != nil {
+	if err := wpa.CheckSSID(n.SSID); err != nil {
 		return err
 	}
 	if n.Bridge != "" {
@@ -144,42 +144,5 @@ func (n Network) check() error {
 	if n.MaxStations < 0 || n.MaxStations > maxStations {
 		return fmt.Errorf("station limit %d is not 1 to %d", n.MaxStations, maxStations)
 	}
-	return CheckPassphrase(n.Passphrase, n.Security)
-}
-
-// CheckSSID refuses a name that is no SSID: it must have 1 to 32 octets, be UTF-8 and
-// hold no control characters, which would break hostapd's file and clients' lists.
-func CheckSSID(ssid string) error {
-	switch {
-	case ssid == "":
-		return errors.New("the name is empty")
-	case len(ssid) > maxSSID:
-		return fmt.Errorf("the name has %d octets, at most %d are possible", len(ssid), maxSSID)
-	case !utf8.ValidString(ssid):
-		return errors.New("the name is not UTF-8")
-	case strings.ContainsFunc(ssid, unicode.IsControl):
-		return errors.New("the name has a control character")
-	}
-	return nil
-}
-
-// CheckPassphrase refuses a passphrase that hostapd would refuse or clients could not
-// type, without repeating it: 8 to 63 printable ASCII characters (IEEE 802.11-2020
-// annex J.4.1) or, with WPA2 alone, 64 hex digits.
-func CheckPassphrase(p Secret, s Security) error {
-	if !slices.Contains([]Security{"", WPA2, WPA2WPA3, WPA3}, s) {
-		return fmt.Errorf("security %q is unknown", s)
-	}
-	if strings.ContainsFunc(string(p), func(c rune) bool { return c < ' ' || c > '~' }) {
-		return errors.New("the passphrase has a character that is not printable ASCII")
-	}
-	switch {
-	case len(p) == 64 && strings.Trim(string(p), "0123456789abcdefABCDEF") == "":
-		if s != WPA2 {
-			return errors.New("64 hex digits are a key, which WPA3 cannot use: name a passphrase")
-		}
-	case len(p) < 8 || len(p) > 63:
-		return fmt.Errorf("the passphrase has %d characters, 8 to 63 are possible", len(p))
-	}
-	return nil
+	return wpa.CheckPassphrase(n.Passphrase, n.Security)
 }

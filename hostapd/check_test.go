@@ -5,6 +5,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tetherd/tetherd/secret"
+	"github.com/tetherd/tetherd/wpa"
 )
 
 func good() Spec {
@@ -26,25 +29,26 @@ func TestCheckTakesWhatIsRight(t *testing.T) {
 		"off":                  func(s *Spec) { *s = Spec{} },
 		"without a country":    func(s *Spec) { s.Country = "" },
 		"8 characters":         func(s *Spec) { s.Radios[0].Networks[0].Passphrase = "12345678" },
-		"63 characters":        func(s *Spec) { s.Radios[0].Networks[0].Passphrase = Secret(strings.Repeat("a", 63)) },
+		"63 characters":        func(s *Spec) { s.Radios[0].Networks[0].Passphrase = secret.Text(strings.Repeat("a", 63)) },
 		"spaces and tildes":    func(s *Spec) { s.Radios[0].Networks[0].Passphrase = "  ~~  \"'" },
 		"32 octets of name":    func(s *Spec) { s.Radios[0].Networks[0].SSID = strings.Repeat("é", 16) },
-		"a raw key with WPA2":  func(s *Spec) { rawKey(s, WPA2) },
+		"a raw key with WPA2":  func(s *Spec) { rawKey(s, wpa.WPA2) },
 		"the highest channel":  func(s *Spec) { s.Radios[1].Channel = 177 },
+		"any name of a bridge": func(s *Spec) { s.Radios[0].Networks[0].Bridge = "br'#=@" },
 		"a VLAN as bridge":     func(s *Spec) { s.Radios[0].Networks[0].Bridge = "br-lan.10" },
 		"most stations":        func(s *Spec) { s.Radios[0].Networks[0].MaxStations = 2007 },
 		"an act without a ban": func(s *Spec) { s.Kicks[0].Ban = 0 },
 	} {
 		s := good()
 		change(&s)
-		if err := s.check(); err != nil {
+		if err := Check(s); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func rawKey(s *Spec, sec Security) {
-	s.Radios[0].Networks[0].Passphrase = Secret(strings.Repeat("0aF9", 16))
+func rawKey(s *Spec, sec wpa.Security) {
+	s.Radios[0].Networks[0].Passphrase = secret.Text(strings.Repeat("0aF9", 16))
 	s.Radios[0].Networks[0].Security = sec
 }
 
@@ -56,6 +60,7 @@ func TestCheckRefusesWhatIsWrong(t *testing.T) {
 		"radio wlan1_1: interface wlan1_1 is used twice":  func(s *Spec) { s.Radios = append(s.Radios, s.Radios[0]); s.Radios[2].Interface = "wlan1_1" },
 		"more than 8 radios":                              func(s *Spec) { s.Radios = make([]Radio, 9) },
 		`interface name "../etc" is not usable`:           func(s *Spec) { s.Radios[0].Interface = "../etc" },
+		`interface name "wlan%d" is not usable`:           func(s *Spec) { s.Radios[0].Interface = "wlan%d" },
 		`interface name ".." is not usable`:               func(s *Spec) { s.Radios[0].Interface = ".." },
 		`interface name "" is not usable`:                 func(s *Spec) { s.Radios[0].Interface = "" },
 		`interface name "sixteen-letters-" is not usable`: func(s *Spec) { s.Radios[0].Interface = "sixteen-letters-" },
@@ -73,7 +78,7 @@ func TestCheckRefusesWhatIsWrong(t *testing.T) {
 		"the name has a control character":                func(s *Spec) { s.Radios[0].Networks[0].SSID = "a\nb" },
 		"the passphrase has 7 characters":                 func(s *Spec) { s.Radios[0].Networks[0].Passphrase = "1234567" },
 		"the passphrase has 0 characters":                 func(s *Spec) { s.Radios[0].Networks[0].Passphrase = "" },
-		"the passphrase has 64 characters":                func(s *Spec) { s.Radios[0].Networks[0].Passphrase = Secret(strings.Repeat("g", 64)) },
+		"the passphrase has 64 characters":                func(s *Spec) { s.Radios[0].Networks[0].Passphrase = secret.Text(strings.Repeat("g", 64)) },
 		"the passphrase has a character that is not":      func(s *Spec) { s.Radios[0].Networks[0].Passphrase = "12345678é" },
 		"64 hex digits are a key, which WPA3 cannot use":  func(s *Spec) { rawKey(s, "") },
 		`security "wep" is unknown`:                       func(s *Spec) { s.Radios[0].Networks[0].Security = "wep" },
@@ -88,7 +93,7 @@ func TestCheckRefusesWhatIsWrong(t *testing.T) {
 	} {
 		s := good()
 		change(&s)
-		err := s.check()
+		err := Check(s)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, wanted %q", err, want)
 		}
@@ -100,7 +105,7 @@ func TestCheckTellsEveryFaultAndNoSecret(t *testing.T) {
 	s.Country = "x"
 	s.Radios[0].Networks[0].Passphrase = "geheim\x01geheim"
 	s.Radios[1].Width = 1
-	text := s.check().Error()
+	text := Check(s).Error()
 	for _, want := range []string{"country", "passphrase", "width"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q lacks %s", text, want)

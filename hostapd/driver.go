@@ -36,6 +36,7 @@ type Driver struct {
 	mu      sync.Mutex
 	spec    Spec
 	air     map[string]onAir // by radio
+	listed  bool             // the radios were listed once
 	devices []Capabilities
 	fault   string
 	acts    acts
@@ -63,7 +64,7 @@ func (d *Driver) dir() string { return filepath.Join(d.opt.RunDir, "hostapd") }
 // Apply makes spec the wish, which Run pursues. A Spec that no radio could carry out
 // is refused whole, and the former one stays in force.
 func (d *Driver) Apply(spec Spec) error {
-	if err := spec.check(); err != nil {
+	if err := Check(spec); err != nil {
 		return fmt.Errorf("hostapd: %w", err)
 	}
 	d.mu.Lock()
@@ -73,8 +74,14 @@ func (d *Driver) Apply(spec Spec) error {
 	return nil
 }
 
-// Observe tells what is, as Run saw it last.
+// Observe tells what is, as Run saw it last. The radios are listed also before.
 func (d *Driver) Observe() Status {
+	d.mu.Lock()
+	listed := d.listed
+	d.mu.Unlock()
+	if !listed {
+		d.survey()
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	st := Status{Devices: d.devices, Acts: d.acts.outcomes(), Error: d.fault, InForce: d.spec.clone()}
@@ -159,7 +166,9 @@ func (r *runner) loop(links <-chan struct{}) {
 			}
 		case <-quiet.C:
 			waiting = false
-			r.survey()
+			if r.survey() {
+				r.changed()
+			}
 			for _, x := range r.radios {
 				poke(x.links)
 			}
@@ -167,21 +176,21 @@ func (r *runner) loop(links <-chan struct{}) {
 	}
 }
 
-// survey lists the radios of the machine.
-func (r *runner) survey() {
-	list, err := r.hw.list()
+// survey lists the radios of the machine and tells whether they differ from before.
+func (d *Driver) survey() bool {
+	list, err := d.hw.list()
 	fault := ""
 	if err != nil {
 		fault = err.Error()
 	}
-	r.mu.Lock()
-	differs := fault != r.fault || !reflect.DeepEqual(list, r.devices)
-	r.devices, r.fault = list, fault
-	r.mu.Unlock()
+	d.mu.Lock()
+	differs := fault != d.fault || !reflect.DeepEqual(list, d.devices)
+	d.devices, d.fault, d.listed = list, fault, true
+	d.mu.Unlock()
 	if differs {
-		r.opt.Log.Info("hostapd: radios listed", "radios", len(list), "error", fault)
-		r.changed()
+		d.opt.Log.Info("hostapd: radios listed", "radios", len(list), "error", fault)
 	}
+	return differs
 }
 
 // reconcile gives every radio its wish, and ends those that have none. It returns when

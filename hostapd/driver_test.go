@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // bench is a driver with real hostapd processes and made-up radios: driver=none serves
@@ -168,7 +170,7 @@ func (b *bench) pid() int {
 // one is a wish for one network on wlan0, WPA2 alone.
 func one() Spec {
 	n := home()
-	n.Security, n.Bridge = WPA2, ""
+	n.Security, n.Bridge = wpa.WPA2, ""
 	return Spec{Radios: []Radio{{Interface: "wlan0", Channel: 6, Networks: []Network{n}}}}
 }
 
@@ -410,7 +412,7 @@ func TestRefusedWishLeavesTheFormer(t *testing.T) {
 	b.mu.Unlock()
 	pid := b.pid()
 	bad = one()
-	bad.Radios[0].Networks[0].Security = WPA3
+	bad.Radios[0].Networks[0].Security = wpa.WPA3
 	b.apply(bad)
 	b.until("the refusal", func(r RadioStatus) bool { return strings.Contains(r.Refused, "cannot protect management frames") })
 	if b.pid() != pid || len(Drift(bad, b.Observe())) != 0 {
@@ -441,7 +443,7 @@ func TestWishThatHostapdRefuses(t *testing.T) {
 	b.until("the network", on)
 	two := one()
 	guest := home()
-	guest.Guest, guest.Security, guest.SSID = true, WPA2, "Guests"
+	guest.Guest, guest.Security, guest.SSID = true, wpa.WPA2, "Guests"
 	two.Radios[0].Networks = append(two.Radios[0].Networks, guest)
 	b.apply(two)
 	b.until("the refusal", func(r RadioStatus) bool { return r.Refused == "the radio could not carry another network" && on(r) })
@@ -498,7 +500,7 @@ func TestHostapdWithoutSAEIsToldOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, script(t, `if grep -q 'key_mgmt=.*SAE' "$1"; then echo "Line 19: invalid key_mgmt 'SAE'"; echo "1 errors found in configuration file '$1'"; exit 1; fi; exec hostapd "$1"`)).start()
 	s := one()
-	s.Radios[0].Networks[0].Security = WPA2WPA3
+	s.Radios[0].Networks[0].Security = wpa.WPA2WPA3
 	b.apply(s)
 	b.until("WPA2", func(r RadioStatus) bool {
 		return on(r) && slices.Contains(r.Why, `network "Tether 4821" is WPA2 only: hostapd is built without WPA3`)
@@ -749,4 +751,21 @@ func TestActsOfACorruptFileAreForgotten(t *testing.T) {
 		text, err := os.ReadFile(filepath.Join(b.Driver.dir(), actFile))
 		return err == nil && string(text) == "k1 02:00:00:00:00:01 0 0\n"
 	})
+}
+
+// TestRadiosAreListedBeforeRun: who only looks, as for a plan, sees the radios too.
+func TestRadiosAreListedBeforeRun(t *testing.T) {
+	d, calls := New(Options{RunDir: t.TempDir()}), 0
+	d.hw.list = func() ([]Capabilities, error) {
+		calls++
+		return []Capabilities{{Interface: "wlan7", AP: true}}, errors.New("half of it")
+	}
+	for range 2 {
+		if st := d.Observe(); len(st.Devices) != 1 || st.Devices[0].Interface != "wlan7" || st.Error != "half of it" {
+			t.Errorf("%+v", st)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("listed %d times", calls)
+	}
 }

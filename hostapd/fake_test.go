@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // fake is a control interface with answers that a real radio would give and that
@@ -92,7 +94,7 @@ func fakeSession(t *testing.T) (s *session, home1, guests *fake) {
 	d.hw.list = func() ([]Capabilities, error) { return []Capabilities{caps}, nil }
 	d.hw.index = func(string) int { return 1 }
 	n, g := home(), home()
-	n.Security, g.Security, g.SSID, g.Guest = WPA2, WPA2, "Guests", true
+	n.Security, g.Security, g.SSID, g.Guest = wpa.WPA2, wpa.WPA2, "Guests", true
 	w := newRadio(d, "wlan0", func(RadioStatus, []Station) {})
 	w.wish = wish{country: "DE", radio: Radio{Interface: "wlan0", Channel: 36, Networks: []Network{n, g}}}
 	set, err := w.setting(caps)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net"
 	"slices"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // Setting is everything that one hostapd process is started with.
@@ -48,11 +50,11 @@ func Fit(r Radio, c Capabilities, t Trouble) (Radio, Tune, error) {
 // it includes, and WPA3 alone is not weakened.
 func secure(n *Network, c Capabilities, t Trouble, tune *Tune) error {
 	if n.Security == "" {
-		n.Security = WPA2WPA3
+		n.Security = wpa.WPA2WPA3
 	}
 	lack := ""
 	switch {
-	case n.Security == WPA2:
+	case n.Security == wpa.WPA2:
 		return nil
 	case t.SAE:
 		lack = "hostapd is built without WPA3"
@@ -61,10 +63,10 @@ func secure(n *Network, c Capabilities, t Trouble, tune *Tune) error {
 	default:
 		return nil
 	}
-	if n.Security == WPA3 {
+	if n.Security == wpa.WPA3 {
 		return fmt.Errorf("network %q: %s", n.SSID, lack)
 	}
-	n.Security = WPA2
+	n.Security = wpa.WPA2
 	tune.Why = append(tune.Why, fmt.Sprintf("network %q is WPA2 only: %s", n.SSID, lack))
 	return nil
 }

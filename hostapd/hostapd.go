@@ -7,34 +7,20 @@
 // a wish and a radio's capabilities into settings and say where they had to differ,
 // render.go and rates.go write the file, live.go tells what can be changed without a
 // restart, parse.go reads what hostapd answers, cause.go what it complains of,
-// firststart.go makes the first name and passphrase and the text of a QR code,
 // country.go knows the country of a mobile network.
 // The edge: capabilities.go asks the kernel what the radios can do, process.go holds
 // the child, ctrl.go its sockets, radio.go looks after one radio, driver.go after all.
 package hostapd
 
 import (
-	"log/slog"
+	"bytes"
 	"net"
+	"slices"
 	"time"
+
+	"github.com/tetherd/tetherd/secret"
+	"github.com/tetherd/tetherd/wpa"
 )
-
-// Secret is a passphrase or key: it prints and logs masked.
-type Secret string
-
-// String returns a mask that never contains the value.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString masks %#v too.
-func (s Secret) GoString() string { return s.String() }
-
-// LogValue masks the value in structured logs.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Band is a frequency band.
 type Band string
@@ -45,24 +31,14 @@ const (
 	Band5 Band = "5"   // GHz
 )
 
-// Security says how clients prove that they know the passphrase.
-type Security string
-
-// The kinds of security. There is no open network, no WEP and no TKIP.
-const (
-	WPA2     Security = "wpa2"      // WPA2-PSK, protected frames for those who can
-	WPA2WPA3 Security = "wpa2-wpa3" // both on one network, WPA3 with protected frames; the default
-	WPA3     Security = "wpa3"      // SAE with protected frames only
-)
-
 // Network is one SSID on one radio.
 type Network struct {
 	SSID     string // 1 to 32 octets of UTF-8 without control characters
 	Hidden   bool   // the name is not in beacons
-	Security Security
+	Security wpa.Security
 	// Passphrase is 8 to 63 printable ASCII characters or, with WPA2 alone, 64 hex
 	// digits, which are the key itself.
-	Passphrase Secret
+	Passphrase secret.Text
 	Bridge     string // that stations are joined to; "" none
 	Isolate    bool   // stations cannot reach each other by radio
 	// MaxStations bounds hostapd's station table, 1 to 2007; 0 means 2007. A station
@@ -86,6 +62,16 @@ type Radio struct {
 	Networks []Network
 }
 
+// Stations are hardware addresses.
+type Stations []net.HardwareAddr
+
+// Sorted returns the addresses in order, each once.
+func (s Stations) Sorted() Stations {
+	out := slices.Clone(s)
+	slices.SortFunc(out, func(a, b net.HardwareAddr) int { return bytes.Compare(a, b) })
+	return slices.CompactFunc(out, func(a, b net.HardwareAddr) bool { return bytes.Equal(a, b) })
+}
+
 // Kick throws a station out of every network. It is an act: one ID never acts twice.
 type Kick struct {
 	ID  string // 1 to 64 letters, digits, '-', '_', '.' and ':'
@@ -98,10 +84,10 @@ type Spec struct {
 	// Country is the ISO 3166-1 alpha-2 code, upper case, of where the radios are; ""
 	// leaves the kernel's rules as they are. The kernel has one for all radios.
 	Country string
-	Radios  []Radio            // sorted by Interface, each once
-	Blocked []net.HardwareAddr // stations that no network lets in, sorted
-	Kicks   []Kick             // acts, oldest first, at most 64
-	Cost    Cost               // what the networks tell clients about metering
+	Radios  []Radio  // sorted by Interface, each once
+	Blocked Stations // that no network lets in, sorted, at most 512
+	Kicks   []Kick   // acts, oldest first, at most 64
+	Cost    Cost     // what the networks tell clients about metering
 }
 
 // State is where one radio stands: what hostapd says, or else what we do.
@@ -161,7 +147,7 @@ type Station struct {
 	Guest      bool
 	// Authorised tells a client from one that is merely on its way in: count these.
 	Authorised bool
-	Security   Security      // WPA2 or WPA3; "" unknown
+	Security   wpa.Security  // WPA2 or WPA3; "" unknown
 	Protected  bool          // management frames are protected
 	Signal     int           // dBm; 0 unknown
 	RxRate     int           // from the station, kbit/s; 0 unknown

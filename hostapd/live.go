@@ -6,6 +6,8 @@ import (
 	"net"
 	"slices"
 	"strings"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // command is one line for the control socket of one network's interface.
@@ -53,7 +55,7 @@ func (s Setting) still(other Setting) Setting {
 	for i := range s.Radio.Networks {
 		n := &s.Radio.Networks[i]
 		n.MaxStations = 0
-		if n.Security == WPA2 {
+		if n.Security == wpa.WPA2 {
 			n.Passphrase = ""
 		}
 	}

@@ -4,13 +4,15 @@ import (
 	"net"
 	"slices"
 	"testing"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // setting is a guest network beside WPA2 at home, on 5 GHz.
 func setting(t *testing.T) Setting {
 	t.Helper()
 	n, g := home(), home()
-	n.Security, g.SSID, g.Guest = WPA2, "Guests", true
+	n.Security, g.SSID, g.Guest = wpa.WPA2, "Guests", true
 	return fitted(t, "ax", Radio{Interface: "wlan0", Channel: 36, Networks: []Network{n, g}})
 }
 
@@ -91,7 +93,7 @@ func TestLiveChannelOn24GHz(t *testing.T) {
 func TestNotLive(t *testing.T) {
 	for name, change := range map[string]func(*Setting){
 		"name":              func(s *Setting) { s.Radio.Networks[0].SSID = "x" },
-		"security":          func(s *Setting) { s.Radio.Networks[0].Security = WPA3 },
+		"security":          func(s *Setting) { s.Radio.Networks[0].Security = wpa.WPA3 },
 		"SAE passphrase":    func(s *Setting) { s.Radio.Networks[1].Passphrase = "another one" },
 		"hidden":            func(s *Setting) { s.Radio.Networks[0].Hidden = true },
 		"bridge":            func(s *Setting) { s.Radio.Networks[0].Bridge = "br-x" },

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // What hostapd says on its control socket is text that repeats what stations sent, so
@@ -194,12 +196,12 @@ func count(s string) uint64 {
 }
 
 // securityOf translates the suites of IEEE 802.11-2020 table 9-151.
-func securityOf(suite string) Security {
+func securityOf(suite string) wpa.Security {
 	switch suite {
 	case "00-0f-ac-2", "00-0f-ac-6":
-		return WPA2
+		return wpa.WPA2
 	case "00-0f-ac-8", "00-0f-ac-24":
-		return WPA3
+		return wpa.WPA3
 	default:
 		return ""
 	}

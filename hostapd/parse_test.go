@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 func TestParseEvent(t *testing.T) {
@@ -129,12 +131,12 @@ func TestParseStation(t *testing.T) {
 		want Station
 	}{
 		"a phone with WPA3": {stationWPA3, Station{
-			MAC: net.HardwareAddr{0xda, 0xa1, 0x19, 0, 0, 1}, Randomised: true, Authorised: true, Security: WPA3, Protected: true,
+			MAC: net.HardwareAddr{0xda, 0xa1, 0x19, 0, 0, 1}, Randomised: true, Authorised: true, Security: wpa.WPA3, Protected: true,
 			Signal: -57, RxRate: 866700, TxRate: 6000, RxBytes: 15309, TxBytes: 5_000_000_000,
 			Connected: 123 * time.Second, Inactive: 348 * time.Millisecond,
 		}},
 		"WPA2 on its way in": {"00:11:22:33:44:55\nflags=[AUTH][ASSOC]\nAKMSuiteSelector=00-0f-ac-2\n", Station{
-			MAC: net.HardwareAddr{0, 0x11, 0x22, 0x33, 0x44, 0x55}, Security: WPA2,
+			MAC: net.HardwareAddr{0, 0x11, 0x22, 0x33, 0x44, 0x55}, Security: wpa.WPA2,
 		}},
 		"nothing but an address": {"00:11:22:33:44:55", Station{MAC: net.HardwareAddr{0, 0x11, 0x22, 0x33, 0x44, 0x55}}},
 		"absurd values": {"00:11:22:33:44:55\nrx_bytes=-1\nsignal=-999\nrx_rate_info=x\ntx_rate_info=-5\nconnected_time=99999999999999999999\ninactive_msec=18446744073709551615\n", Station{

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // Files are the texts that one hostapd process reads, by path. All are secret.
@@ -20,6 +22,15 @@ func (s Setting) denyPath() string          { return filepath.Join(s.Dir, s.Radi
 func (s Setting) keyPath(bss string) string { return filepath.Join(s.Dir, bss+".psk") }
 func (s Setting) ctrlDir() string           { return filepath.Join(s.Dir, "ctrl") }
 func (s Setting) bss(i int) string          { return bssName(s.Radio.Interface, i) }
+
+// Interfaces are the network interfaces of a radio's networks, in their order.
+func (r Radio) Interfaces() []string {
+	out := make([]string, len(r.Networks))
+	for i := range r.Networks {
+		out[i] = bssName(r.Interface, i)
+	}
+	return out
+}
 
 // bssName is the interface of a radio's i-th network.
 func bssName(radio string, i int) string {
@@ -42,7 +53,7 @@ func Render(s Setting) Files {
 	}
 	f := Files{s.configPath(): b.text.String(), s.denyPath(): denyText(s.Denied)}
 	for i, n := range s.Radio.Networks {
-		if n.Security == WPA2 {
+		if n.Security == wpa.WPA2 {
 			f[s.keyPath(s.bss(i))] = "00:00:00:00:00:00 " + string(n.Passphrase) + "\n"
 		}
 	}
@@ -144,12 +155,12 @@ func (l *lines) security(s Setting, i int) {
 	l.set("wpa", 2)
 	l.set("rsn_pairwise", "CCMP")
 	switch n.Security {
-	case WPA2:
+	case wpa.WPA2:
 		l.set("wpa_key_mgmt", "WPA-PSK")
 		l.on("ieee80211w", s.Capabilities.Protection)
 		l.set("wpa_psk_file", s.keyPath(s.bss(i)))
 		return
-	case WPA3:
+	case wpa.WPA3:
 		l.set("wpa_key_mgmt", "SAE")
 		l.set("ieee80211w", 2)
 	default:

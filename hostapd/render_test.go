@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/tools/txtar"
+
+	"github.com/tetherd/tetherd/secret"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -53,7 +55,7 @@ func stories(t *testing.T, f func(t *testing.T, path string, a *txtar.Archive, s
 // settled fits the story's only radio.
 func settled(t *testing.T, st story, dir string) (Setting, error) {
 	t.Helper()
-	if err := st.Spec.check(); err != nil {
+	if err := Check(st.Spec); err != nil {
 		t.Fatal(err)
 	}
 	caps := made(t, st.Capabilities)
@@ -146,7 +148,7 @@ func TestNothingIsInjected(t *testing.T) {
 			t.Errorf("name %q is accepted", evil)
 		}
 		n = home()
-		n.Passphrase = Secret("12345678" + evil)
+		n.Passphrase = secret.Text("12345678" + evil)
 		if n.check() == nil {
 			t.Errorf("passphrase %q is accepted", evil)
 		}
@@ -262,7 +264,7 @@ func TestSecretsAreMasked(t *testing.T) {
 			t.Error(text)
 		}
 	}
-	if n.Passphrase.LogValue().String() != "***" || Secret("").String() != "" {
+	if n.Passphrase.LogValue().String() != "***" || secret.Text("").String() != "" {
 		t.Error("a log shows the passphrase, or that there is one where there is none")
 	}
 }

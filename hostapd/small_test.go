@@ -1,9 +1,6 @@
 package hostapd
 
 import (
-	"bytes"
-	"crypto/rand"
-	"errors"
 	"io"
 	"net"
 	"os"
@@ -31,70 +28,6 @@ func TestCostElement(t *testing.T) {
 	}
 	if (Cost{Roaming: true}).Element() != "" {
 		t.Error("an element without a level")
-	}
-}
-
-func TestFirstPassphrase(t *testing.T) {
-	got, err := FirstPassphrase(bytes.NewReader([]byte{0, 1, 30, 31, 248, 255, 247, 2, 3, 4, 5, 6, 7, 8}))
-	if err != nil || got != "ab9a-9cde-fghj" {
-		t.Errorf("%q %v: octets from 248 on are to be drawn again", string(got), err)
-	}
-	if _, err := FirstPassphrase(bytes.NewReader(make([]byte, 11))); !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		t.Errorf("a dry source: %v", err)
-	}
-	seen := map[Secret]bool{}
-	letter := map[byte]int{}
-	for range 2000 {
-		p, err := FirstPassphrase(rand.Reader)
-		if err != nil || seen[p] || CheckPassphrase(p, WPA3) != nil {
-			t.Fatalf("%q %v", string(p), err)
-		}
-		seen[p] = true
-		for i := range len(p) {
-			letter[p[i]]++
-		}
-	}
-	for _, c := range []byte(letters) {
-		if n := letter[c]; n < 600 || n > 960 { // 774 are expected, deviating by 27
-			t.Errorf("%c came %d times", c, n)
-		}
-	}
-	if strings.ContainsAny(letters, "0o1il") || len(letter) != len(letters)+1 {
-		t.Error("letters that are taken for each other")
-	}
-}
-
-func TestFirstSSID(t *testing.T) {
-	for name, want := range map[string]string{
-		"Tether":                   "Tether 0742",
-		"":                         "Tether 0742",
-		"a\nb":                     "Tether 0742",
-		strings.Repeat("é", 20):    strings.Repeat("é", 13) + " 0742",
-		strings.Repeat("x", 40):    strings.Repeat("x", 27) + " 0742",
-		strings.Repeat("\xff", 40): "Tether 0742",
-		"Büro":                     "Büro 0742",
-	} {
-		got, err := FirstSSID(name, bytes.NewReader([]byte{7, 200, 255, 142}))
-		if err != nil || got != want || CheckSSID(got) != nil {
-			t.Errorf("%q: %q %v", name, got, err)
-		}
-	}
-	for n := range 2 {
-		if _, err := FirstSSID("x", bytes.NewReader(make([]byte, n))); err == nil {
-			t.Errorf("%d octets are enough", n)
-		}
-	}
-}
-
-func TestQR(t *testing.T) {
-	for want, n := range map[string]Network{
-		`WIFI:T:WPA;S:Tether 4821;P:kfw7-8mrp-dh3x;;`:   home(),
-		`WIFI:T:WPA;S:a\;b\:c\,d\\e\"f;P:\\\;12345\:;;`: {SSID: `a;b:c,d\e"f`, Passphrase: `\;12345:`},
-		`WIFI:T:WPA;S:Café;P:12345678;H:true;;`:         {SSID: "Café", Passphrase: "12345678", Hidden: true, Security: WPA3},
-	} {
-		if got := n.QR(); got != want {
-			t.Errorf("%s, wanted %s", got, want)
-		}
 	}
 }
 

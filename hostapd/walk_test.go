@@ -8,6 +8,9 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tetherd/tetherd/secret"
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // step changes a wish in one way.
@@ -23,7 +26,7 @@ func steps() []step {
 	}
 	return []step{
 		{"passphrase", func(r *rand.Rand, w *wish) {
-			network(r, w).Passphrase = []Secret{"first one", "second one", "third one"}[r.IntN(3)]
+			network(r, w).Passphrase = []secret.Text{"first one", "second one", "third one"}[r.IntN(3)]
 		}},
 		{"limit", func(r *rand.Rand, w *wish) { network(r, w).MaxStations = r.IntN(3) }},
 		{"channel", func(r *rand.Rand, w *wish) { w.radio.Channel = []int{0, 36, 44, 149, 52, 144}[r.IntN(6)] }},
@@ -39,7 +42,9 @@ func steps() []step {
 		{"cost", func(r *rand.Rand, w *wish) {
 			w.cost = []Cost{{}, {Level: CostFixed}, {Level: CostVariable, Roaming: true}}[r.IntN(3)]
 		}},
-		{"security", func(r *rand.Rand, w *wish) { network(r, w).Security = []Security{WPA2, WPA3, ""}[r.IntN(3)] }},
+		{"security", func(r *rand.Rand, w *wish) {
+			network(r, w).Security = []wpa.Security{wpa.WPA2, wpa.WPA3, ""}[r.IntN(3)]
+		}},
 		{"name", func(r *rand.Rand, w *wish) { network(r, w).SSID = []string{"One", "Zwei"}[r.IntN(2)] }},
 	}
 }

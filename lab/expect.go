@@ -74,7 +74,7 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 	case "problem":
 		return func(d api.Document) bool { return strings.Contains(strings.Join(d.Problems, "\n"), arg(0)) }, nil
 	case "leases":
-		return func(d api.Document) bool { return strconv.Itoa(len(d.Clients)) == arg(0) }, nil
+		return func(d api.Document) bool { return strconv.Itoa(leases(d)) == arg(0) }, nil
 	case "mtu":
 		return func(d api.Document) bool { return len(d.Uplinks) > 0 && strconv.Itoa(d.Uplinks[0].MTU) == arg(0) }, nil
 	}
@@ -126,4 +126,14 @@ func triedHolds(d api.Document, apn, outcome, cause string) bool {
 func within(text string, p netip.Prefix) bool {
 	a, err := netip.ParsePrefix(text)
 	return err == nil && p.Contains(a.Addr())
+}
+
+// leases counts the clients that have an address.
+func leases(d api.Document) (n int) {
+	for _, c := range d.Clients {
+		if c.Address != "" {
+			n++
+		}
+	}
+	return n
 }

@@ -43,8 +43,11 @@ const ProbePrefix = "tprobe"
 
 // LAN is the bridge on which clients live. The zero value means none.
 type LAN struct {
-	Bridge  string       // interface name; created when it does not exist
-	Ports   []string     // interfaces to enslave; absent ones join when they appear
+	Bridge string   // interface name; created when it does not exist
+	Ports  []string // interfaces to enslave; absent ones join when they appear
+	// Joined are interfaces that another part puts into the bridge, as hostapd does its
+	// own: here they are neither put in nor taken out. Sorted.
+	Joined  []string
 	Address netip.Prefix // the gateway's address with the LAN's prefix length
 	MTU     int          // 0 leaves it alone
 }

@@ -119,3 +119,26 @@ func TestSomebodyTakesAWishedPortOut(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestPortsOfAnotherPartAreLeftAlone: in a bridge of ours, or of somebody else, what
+// another part joins stays while it is named and is not put back.
+func TestPortsOfAnotherPartAreLeftAlone(t *testing.T) {
+	for _, bridge := range []string{"br-tether", "br-lan"} {
+		t.Run(bridge, func(t *testing.T) {
+			s := foreignLAN(t)
+			s.LAN = LAN{Bridge: bridge, Address: s.LAN.Address, Joined: []string{"absent", "lan2"}}
+			d := New(Options{})
+			apply(t, d, s)
+			nstest.Run(t, "ip link set lan2 master "+bridge, "ip link set lan2 up")
+			silent(t, func() { apply(t, New(Options{}), s) })
+			if got := members(t, bridge); !strings.Contains(got, "lan2") {
+				t.Errorf("the port was taken out: %s", got)
+			}
+			nstest.Run(t, "ip link set lan2 nomaster")
+			silent(t, func() { apply(t, d, s) })
+			if got := members(t, bridge); strings.Contains(got, "lan2") {
+				t.Errorf("the port was put back: %s", got)
+			}
+		})
+	}
+}

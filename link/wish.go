@@ -237,7 +237,7 @@ func (w *state) wishLAN(l LAN, have []Interface) {
 	w.sysctls = append(w.sysctls, sysctl{l.Bridge, "forwarding", "1"})
 	for _, p := range have {
 		wished := slices.Contains(l.Ports, p.Name)
-		stays := present && !f.Ours && p.Master == l.Bridge && !p.Ours
+		stays := present && p.Master == l.Bridge && (!f.Ours && !p.Ours || slices.Contains(l.Joined, p.Name))
 		if (wished || stays) && !strings.HasPrefix(p.Name, ProbePrefix) {
 			w.ports = append(w.ports, port{p.Name, l.Bridge})
 			w.devices = append(w.devices, device{p.Name, wished || p.Up, p.MTU})

@@ -11,27 +11,14 @@
 package modem
 
 import (
-	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/tetherd/tetherd/secret"
 )
 
 // Secret is a subscriber identifier or credential: it prints and logs masked.
-type Secret string
-
-// String returns a mask that never contains the value.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString masks %#v too.
-func (s Secret) GoString() string { return s.String() }
-
-// LogValue masks the value in structured logs.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+type Secret = secret.Text
 
 // Purpose names what a bearer is for. Bearers are a map by purpose.
 type Purpose string

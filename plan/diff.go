@@ -5,6 +5,7 @@ import (
 
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
@@ -16,12 +17,13 @@ type Part string
 
 // The parts that take a wish.
 const (
-	NAT   Part = "nat"
-	Link  Part = "link"
-	DHCP  Part = "dhcp"
-	DNS   Part = "dns"
-	Modem Part = "modem"
-	Probe Part = "probe"
+	NAT     Part = "nat"
+	Link    Part = "link"
+	Hostapd Part = "hostapd"
+	DHCP    Part = "dhcp"
+	DNS     Part = "dns"
+	Modem   Part = "modem"
+	Probe   Part = "probe"
 )
 
 // Step is one part whose reality differs from its wish.
@@ -31,12 +33,13 @@ type Step struct {
 }
 
 // Diff tells which parts to apply, in order. The ruleset comes first and the link,
-// which switches forwarding on, after it; on the way down it is the other way
+// which switches forwarding on, after it, then what lives on its bridge; on the way down it is the other way
 // round, so that nothing is ever forwarded without rules.
 func Diff(d Desired, obs Observed, off bool) []Step {
 	drift := []Step{
 		{NAT, nat.Drift(d.NAT, obs.NAT)},
 		{Link, link.Drift(d.Link, obs.Link)},
+		{Hostapd, hostapd.Drift(d.Hostapd, obs.Hostapd)},
 		{DHCP, dhcp.Drift(d.DHCP, obs.DHCP)},
 		{DNS, dns.Drift(d.DNS, obs.DNS)},
 		{Modem, modem.Drift(d.Modem, obs.Modem)},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
 )
@@ -37,6 +38,23 @@ config host
 	option ip '192.168.1.77'
 config dns
 	list rebind_ok 'corp.example'
+config wifi
+	option country 'DE'
+	option country_from_modem '1'
+config radio
+	option interface 'wlan0'
+	option band '5'
+	option channel '36'
+	option width '80'
+	option dfs '1'
+config network
+	option ssid 'Home'
+	option passphrase 'secret passphrase'
+	option hidden '1'
+	option isolate '1'
+	option max_stations '32'
+config block
+	option mac '02:00:00:00:00:07'
 config target
 	option url 'http://check.example/page'
 	option status '200'
@@ -51,8 +69,8 @@ func full(t *testing.T) (Inputs, Observed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, obs := Inputs{Config: cfg, PINTyped: true, WasOnline: true}, Observed{Now: time.Unix(1000, 0)}
-	readObserved(t, "bearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
+	in, obs := Inputs{Config: cfg, PINTyped: true, WasOnline: true, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
+	readObserved(t, "roaming\nbearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
 	in.Ladder, _ = in.Ladder.Climb(provision.Key(cfg.APNs, sim), rungs, provision.Seen{Now: obs.Now})
@@ -64,6 +82,8 @@ func notPlanned() []string {
 	return []string{
 		"Modem.Bearers.Attempt", // counted by the ladder, after failures only
 		"DHCP.Hosts.Transient",  // of the synthetic client's alone, which is not the first
+		"Hostapd.Radios.Networks.Guest",
+		"Hostapd.Cost.OverLimit", "Hostapd.Cost.Congested", "Hostapd.Cost.Approaching",
 	}
 }
 
@@ -147,6 +167,8 @@ func changer(v reflect.Value) func() {
 	}
 	return nil
 }
+
+func mac(last byte) net.HardwareAddr { return net.HardwareAddr{2, 0, 0, 0, 0, last} }
 
 func addr4(a netip.Addr) netip.Addr {
 	if a.Is4() {

@@ -12,11 +12,13 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // Inputs is everything that is wanted. A repair is a changed value in here.
@@ -40,6 +42,11 @@ type Inputs struct {
 	// forwarded.
 	Closed bool
 	Off    bool // everything of ours is to go
+
+	WiFi    wpa.Own        // name and passphrases that the device made; zero none yet
+	Country string         // of the mobile network, see Country; "" not known yet
+	Blocked []config.Block // beside the config's
+	Kicks   []hostapd.Kick // acts, oldest first
 }
 
 // Observed is everything that is, at one moment.
@@ -52,17 +59,19 @@ type Observed struct {
 	DHCP    dhcp.Status
 	DNS     dns.Status
 	Probe   probe.Status
+	Hostapd hostapd.Status
 }
 
 // Desired is one complete wish a part.
 type Desired struct {
-	NAT   nat.Spec
-	Link  link.Spec
-	DHCP  dhcp.Spec
-	DNS   dns.Spec
-	Modem modem.Spec
-	Probe probe.Spec
-	Why   []Reason // choices that a person may wonder about
+	NAT     nat.Spec
+	Link    link.Spec
+	Hostapd hostapd.Spec
+	DHCP    dhcp.Spec
+	DNS     dns.Spec
+	Modem   modem.Spec
+	Probe   probe.Spec
+	Why     []Reason // choices that a person may wonder about
 	// Barred says in one clause why no data may be used where the SIM is; "" it may.
 	Barred string
 	// Refusal says in one clause why no client may have Internet, whatever the uplink
@@ -109,8 +118,9 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.Modem = modemSpec(in, d.Barred != "")
 	bearers := carrying(Bearers(in, obs), d)
 	ups := uplinks(in, bearers)
+	d.Hostapd = wifiSpec(in, obs, &d)
 	d.Link = link.Spec{
-		LAN:     link.LAN{Bridge: in.Config.LAN.Bridge, Ports: in.Config.LAN.Ports, Address: lan, MTU: in.Config.LAN.MTU},
+		LAN:     lanLink(in.Config, lan, d.Hostapd),
 		Uplinks: ups,
 		Forward: !in.Closed,
 	}
@@ -157,6 +167,16 @@ func carrying(bearers map[modem.Purpose]modem.BearerStatus, d Desired) map[modem
 		}
 	}
 	return out
+}
+
+// lanLink is the bridge with its ports; hostapd joins its networks by itself.
+func lanLink(cfg *config.Config, lan netip.Prefix, wifi hostapd.Spec) link.LAN {
+	l := link.LAN{Bridge: cfg.LAN.Bridge, Ports: cfg.LAN.Ports, Address: lan, MTU: cfg.LAN.MTU}
+	for _, r := range wifi.Radios {
+		l.Joined = append(l.Joined, r.Interfaces()...)
+	}
+	slices.Sort(l.Joined)
+	return l
 }
 
 // uplinks gives the link wish for every bearer that is up with IPv4.

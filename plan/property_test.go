@@ -13,6 +13,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
@@ -27,9 +28,14 @@ func perfect(d Desired) Observed {
 		DNS:   dns.Status{Serving: len(d.DNS.Listen) > 0, InForce: d.DNS},
 		Modem: modem.Status{InForce: d.Modem},
 		Probe: probe.Status{InForce: d.Probe},
+
+		Hostapd: hostapd.Status{InForce: d.Hostapd},
 	}
 	for _, name := range append([]string{d.Link.LAN.Bridge}, d.Link.LAN.Ports...) {
-		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: name, MTU: 1500})
+		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: name, MTU: 1500, Ours: true})
+	}
+	for _, name := range d.Link.LAN.Joined {
+		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: name, MTU: 1500, Master: d.Link.LAN.Bridge, Up: true})
 	}
 	for _, u := range d.Link.Uplinks {
 		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: u.Interface, MTU: 1500})
@@ -74,6 +80,7 @@ func observations(t *testing.T) []string {
 		"bearer wwan0 10.0.0.2/8\nforeign 172.16.0.0/12\nforeign 192.168.0.0/16",
 		"own wwan1 10.1.1.1/32\nshared wwan0 10.1.1.2/32 mtu 9000",
 		"former bearer wwan0 100.64.7.2/30\nforeign 100.64.0.0/10",
+		"device\nradio wlan0 2.4 5\nradio wlan1 5\nradio phy2-ap0 2.4\nroaming\ncountry FR",
 	}
 }
 
@@ -98,6 +105,9 @@ func soundness(in Inputs, d Desired) error {
 		return fmt.Errorf("names are answered at %v on %v", d.DNS.Listen, lan)
 	case d.Probe.Client.Key != "" && (d.DHCP.Interface == "" || len(d.DNS.Listen) == 0 || !d.NAT.Sharing):
 		return fmt.Errorf("a client is probed for whom nothing is there")
+	}
+	if err := hostapd.Check(d.Hostapd); err != nil {
+		return err
 	}
 	return soundUplinks(d)
 }
@@ -158,6 +168,15 @@ func choices() map[string][]string {
 		"probe.client":      {"", "0"},
 		"api.port":          {"", "0", "65535"},
 		"tetherd.log_level": {"", "debug"},
+		"wifi.enabled":      {"", "0"},
+		"wifi.metered":      {"", "off", "unrestricted"},
+		"wifi.country":      {"", "de"},
+		"radio.interface":   {"", "wlan0", "wl#9"},
+		"radio.band":        {"", "5"},
+		"radio.channel":     {"", "36", "177"},
+		"network.ssid":      {"", "a", "12345678901234567890123456789012"},
+		"network.security":  {"", "wpa2", "wpa3"},
+		"network.radio":     {"", "wlan0", "wlan7"},
 	}
 }
 

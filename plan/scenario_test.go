@@ -15,9 +15,11 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/wpa"
 )
 
 var update = flag.Bool("update", false, "write the golden sections anew")
@@ -78,6 +80,10 @@ func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Obser
 //	address br-lan 192.168.1.1/24   set by somebody else
 //	avoid 10.0.0.0/8        a network that was in use before
 //	there wwan0             the interface is there
+//	radio wlan0 2.4 5       an access point with these bands
+//	country DE              of the mobile network, as remembered
+//	roaming                 the modem is
+//	device                  the device has made a name and passphrases of its own
 //	was-online, off
 func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 	t.Helper()
@@ -93,6 +99,14 @@ func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 		switch w[0] {
 		case "bearer":
 			readBearer(t, at, w[1:], modem.Own, modem.Shared)
+		case "radio":
+			obs.Hostapd.Devices = append(obs.Hostapd.Devices, device(w[1], w[2:]...))
+		case "country":
+			in.Country = w[1]
+		case "roaming":
+			obs.Modem.Registration = modem.Registration{State: "roaming", PLMN: "20810"}
+		case "device":
+			in.WiFi = wpa.Own{SSID: "Tether 4821", Passphrase: "own-pass-word", Guest: "own-gues-word"}
 		case "own", "shared":
 			readBearer(t, at, w[1:], modem.Purpose(w[0]))
 		case "foreign":
@@ -148,12 +162,37 @@ func goldens(d Desired) []txtar.File {
 	return []txtar.File{
 		file("link", fields(d.Link.LAN)+uplinkText(d.Link.Uplinks)),
 		file("nat", natText(d.NAT)),
+		file("hostapd", wifiText(d.Hostapd)),
 		file("dhcp", fields(d.DHCP)),
 		file("dns", fields(d.DNS)),
 		file("modem", fields(d.Modem)),
 		file("probe", fields(d.Probe)),
 		file("why", why.String()),
 	}
+}
+
+// device is a radio that can be an access point.
+func device(name string, bands ...string) hostapd.Capabilities {
+	c := hostapd.Capabilities{Interface: name, Interfaces: []string{name}, AP: true}
+	for _, b := range bands {
+		c.Bands = append(c.Bands, hostapd.BandCapabilities{Band: hostapd.Band(b)})
+	}
+	return c
+}
+
+func wifiText(s hostapd.Spec) string {
+	radios := s.Radios
+	s.Radios = nil
+	text := fields(s)
+	for _, r := range radios {
+		list := r.Networks
+		r.Networks = nil
+		text += "radio\n" + fields(r)
+		for _, n := range list {
+			text += "network\n" + fields(n)
+		}
+	}
+	return text
 }
 
 // fields prints a struct, one field a line, without those that are zero.

@@ -42,6 +42,7 @@ func commands() []command {
 	return []command{
 		{"run", "", "be the gateway until SIGTERM", runCommand},
 		{"status", "", "show what the running gateway does", statusCommand},
+		{"wifi", "", "show how to join the Wi-Fi networks, passphrases included", wifiCommand},
 		{"plan", "", "show what would be done and why, without doing it", planCommand},
 		{"check", "[FILE]", "report every fault of a configuration file", checkCommand},
 		{"apn", "MCCMNC|IMSI", "show the access points that would be tried, in order", apnCommand},

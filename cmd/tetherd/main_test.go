@@ -78,6 +78,8 @@ func TestExitCodes(t *testing.T) {
 		{"status extra", exitUsage, "one argument too many"},
 		{"status --follow=perhaps", exitUsage, "invalid boolean"},
 		{"status --socket " + gone, exitDown, "no tetherd answers on " + gone},
+		{"wifi --socket " + gone, exitDown, "no tetherd answers on " + gone},
+		{"wifi extra", exitUsage, "one argument too many"},
 		{"status --json --follow --socket " + gone, exitDown, "'tetherd run' starts one"},
 		{"plan extra", exitUsage, "one argument too many"},
 		{"plan --config " + bad, exitConfig, "did you mean 'dhcp'?"},
@@ -362,6 +364,12 @@ func TestLife(t *testing.T) {
 	}
 	code, text, _ := call("status", "--socket", socket)
 	if code != exitOK || !strings.HasPrefix(text, "Clients have no Internet: no modem is found.\n") {
+		t.Errorf("exit %d, %s", code, text)
+	}
+	if code, text, _ := call("wifi", "--socket", socket); code != exitOK || text != "No network is on the air: there is no Wi-Fi radio.\n" {
+		t.Errorf("exit %d, %s", code, text)
+	}
+	if code, text, _ := call("wifi", "--json", "--socket", socket); code != exitOK || !strings.HasPrefix(text, `{"networks":[],`) {
 		t.Errorf("exit %d, %s", code, text)
 	}
 	if code, _, complaints := call("run", "--config", path, "--root", made(t)); code != exitFailed || !strings.Contains(complaints, "another tetherd runs here") {

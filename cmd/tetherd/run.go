@@ -21,6 +21,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
@@ -115,6 +116,8 @@ func parts(cfg *config.Config, root string, log *slog.Logger) control.Parts {
 		DNS:   dns.New(dns.Options{Leases: leases.Names(), Log: part("dns")}),
 		Modem: modem.New(modem.Options{Root: root, StateDir: cfg.Main.StateDir, RunDir: cfg.Main.RunDir, Log: part("modem")}),
 		Probe: probe.New(probe.Options{Log: part("probe")}),
+
+		Hostapd: hostapd.New(hostapd.Options{RunDir: cfg.Main.RunDir, Log: part("hostapd")}),
 	}
 }
 

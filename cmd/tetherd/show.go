@@ -35,15 +35,21 @@ func statusCommand(args []string, out io.Writer) error {
 		_, err := io.WriteString(out, print(d))
 		return err == nil
 	})
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
+	}
+	return noAnswer(*socket, err)
+}
+
+// noAnswer is the error when the running gateway could not be asked.
+func noAnswer(socket string, err error) error {
+	switch {
 	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("only root may ask on %s: %w", *socket, err)
+		err = fmt.Errorf("only root may ask on %s: %w", socket, err)
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		err = hung(*socket, err)
+		err = hung(socket, err)
 	default:
-		err = fmt.Errorf("no tetherd answers on %s ('tetherd run' starts one, --socket names another place): %w", *socket, err)
+		err = fmt.Errorf("no tetherd answers on %s ('tetherd run' starts one, --socket names another place): %w", socket, err)
 	}
 	return exit{exitDown, err}
 }

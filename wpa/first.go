@@ -1,10 +1,12 @@
-package hostapd
+package wpa
 
 import (
 	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/tetherd/tetherd/secret"
 )
 
 // letters are those of a first passphrase: nothing that print or a screen lets one
@@ -19,7 +21,7 @@ const firstLetters = 12
 
 // FirstPassphrase makes a passphrase from random octets, which must be those of
 // crypto/rand.Reader: three groups of four, such as "kfw7-8mrp-dh3x".
-func FirstPassphrase(random io.Reader) (Secret, error) {
+func FirstPassphrase(random io.Reader) (secret.Text, error) {
 	var b strings.Builder
 	for n := range firstLetters {
 		if n > 0 && n%4 == 0 {
@@ -31,7 +33,7 @@ func FirstPassphrase(random io.Reader) (Secret, error) {
 		}
 		b.WriteByte(letters[i])
 	}
-	return Secret(b.String()), nil
+	return secret.Text(b.String()), nil
 }
 
 // FirstSSID makes a name with four random digits, so that two devices in one room can
@@ -56,13 +58,35 @@ func FirstSSID(name string, random io.Reader) (string, error) {
 	return name + tail, nil
 }
 
+// Own is what a device calls its networks by itself.
+type Own struct {
+	SSID       string
+	Passphrase secret.Text
+	Guest      secret.Text // passphrase of a network for guests
+}
+
+// MakeOwn makes a name and passphrases for a device that has none yet, from random
+// octets, which must be those of crypto/rand.Reader.
+func MakeOwn(random io.Reader) (own Own, err error) {
+	if own.SSID, err = FirstSSID("Tether", random); err != nil {
+		return Own{}, err
+	}
+	if own.Passphrase, err = FirstPassphrase(random); err != nil {
+		return Own{}, err
+	}
+	if own.Guest, err = FirstPassphrase(random); err != nil {
+		return Own{}, err
+	}
+	return own, nil
+}
+
 // pick draws a number below n, at most 256, each as probable as the others: octets
 // beyond the last multiple of n are drawn again.
 func pick(random io.Reader, n int) (int, error) {
 	var b [1]byte
 	for {
 		if _, err := io.ReadFull(random, b[:]); err != nil {
-			return 0, fmt.Errorf("hostapd: read random octets: %w", err)
+			return 0, fmt.Errorf("wpa: read random octets: %w", err)
 		}
 		if int(b[0]) < 256/n*n {
 			return int(b[0]) % n, nil
@@ -70,13 +94,13 @@ func pick(random io.Reader, n int) (int, error) {
 	}
 }
 
-// QR returns the text of a QR code from which phones join the network (Wi-Fi
-// Alliance, WPA3 Specification section 7). The type WPA stands for WPA2 and WPA3.
-func (n Network) QR() string {
-	hidden := ""
-	if n.Hidden {
-		hidden = "H:true;"
+// QR returns the text of a QR code from which phones join a network (Wi-Fi Alliance,
+// WPA3 Specification section 7). The type WPA stands for WPA2 and WPA3.
+func QR(ssid string, passphrase secret.Text, hidden bool) string {
+	mark := ""
+	if hidden {
+		mark = "H:true;"
 	}
 	escape := strings.NewReplacer(`\`, `\\`, `;`, `\;`, `,`, `\,`, `:`, `\:`, `"`, `\"`)
-	return "WIFI:T:WPA;S:" + escape.Replace(n.SSID) + ";P:" + escape.Replace(string(n.Passphrase)) + ";" + hidden + ";"
+	return "WIFI:T:WPA;S:" + escape.Replace(ssid) + ";P:" + escape.Replace(string(passphrase)) + ";" + mark + ";"
 }
