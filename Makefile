@@ -23,7 +23,7 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
 	qemu-system-mipsel:qemu-system-mips depmod:kmod
 
-.PHONY: vm vm-all vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
+.PHONY: vm vm-all vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,7 +50,7 @@ install:
 
 test: deps lint build ## run the whole suite
 	@rm -f $(TOTAL)
-	@$(MAKE) --no-print-directory unit unit-386 codecs-mips scenarios fuzz-short size
+	@$(MAKE) --no-print-directory unit unit-386 codecs-mips scenarios fuzz-short vm-short size
 	@$(SUM) -close
 
 lint: ## formatting and vet
@@ -108,13 +108,31 @@ VMENV_amd64  := GOARCH=amd64
 VMENV_armhf  := GOARCH=arm GOARM=7
 VMENV_mipsel := GOARCH=mipsle GOMIPS=softfloat
 
-vm: vm-deps build ## the same job with a real kernel and USB driver in a VM (ARCH=amd64, armhf, mipsel)
-	$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-vm-$(ARCH) ./cmd/tetherd
-	$(VMENV_$(ARCH)) go test -count=1 -v -p 1 -tags vm -timeout 8m $(VMFLAGS) -ldflags '-s -w' \
-		-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 256 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd" ./lab/vmtest
+VMTEST = $(VMENV_$(ARCH)) go test -count=1 -p 1 -tags vm -timeout 20m -ldflags '-s -w' $(VMFLAGS) \
+	-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 256 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd"
 
-vm-all: ## that on every architecture
+vm: vm-deps build vm-tetherd ## the same job with real kernels, Wi-Fi and USB in a VM (ARCH=amd64, armhf, mipsel)
+	$(VMTEST) -v -skip ModemManager ./lab/vmtest
+	$(VMTEST) -v -run ModemManager ./lab/vmtest
+	$(VMTEST) -v -run Offload ./nat
+	@bin/tetherd-lab vm table
+
+vm-tetherd:
+	$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-vm-$(ARCH) ./cmd/tetherd
+
+vm-all: vm-deps build ## that on every architecture, and a table of what was measured
 	@for a in amd64 armhf mipsel; do $(MAKE) --no-print-directory vm ARCH=$$a || exit 1; done
+
+vm-short: vm-deps build ## the part of it that belongs to the suite
+	@$(MAKE) --no-print-directory vm-tests ARCH=amd64 VMFLAGS=-short
+	@$(MAKE) --no-print-directory -j2 vm-short-armhf vm-short-mipsel
+	@bin/tetherd-lab vm table
+
+vm-short-%:
+	@$(MAKE) --no-print-directory vm-tests ARCH=$* VMFLAGS="-short -run 'Boot|Stations'"
+
+vm-tests: vm-tetherd
+	@$(VMTEST) -json ./lab/vmtest | $(SUM)
 
 apn: ## make the packed access point table from its rows
 	go run ./tools/apngen

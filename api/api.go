@@ -45,13 +45,15 @@ type Document struct {
 // Process is about the program itself. The milliseconds are from its start until
 // something was reached for the first time; absent means not yet.
 type Process struct {
-	Version   string    `json:"version"`              // of the program
-	PID       int       `json:"pid"`                  // process number
-	Started   time.Time `json:"started"`              // when it was started
-	RulesetMS int64     `json:"ruleset_ms,omitempty"` // the firewall was in force
-	BearerMS  int64     `json:"bearer_ms,omitempty"`  // a bearer was up
-	LeaseMS   int64     `json:"lease_ms,omitempty"`   // a client had a lease
-	OnlineMS  int64     `json:"online_ms,omitempty"`  // a client had Internet
+	Version string `json:"version"` // of the program
+	PID     int    `json:"pid"`     // process number
+	// Goroutines is how many run now: more and more of them are a fault.
+	Goroutines int       `json:"goroutines"`
+	Started    time.Time `json:"started"`              // when it was started
+	RulesetMS  int64     `json:"ruleset_ms,omitempty"` // the firewall was in force
+	BearerMS   int64     `json:"bearer_ms,omitempty"`  // a bearer was up
+	LeaseMS    int64     `json:"lease_ms,omitempty"`   // a client had a lease
+	OnlineMS   int64     `json:"online_ms,omitempty"`  // a client had Internet
 }
 
 // Modem is the device, the SIM and the network.
@@ -167,7 +169,7 @@ type Reason struct {
 	Why   string `json:"why"`   // in one clause
 }
 
-// Render turns a Snapshot into the document. Process.Version and Process.PID are
+// Render turns a Snapshot into the document. Process.Version, PID and Goroutines are
 // the caller's to fill in.
 func Render(s *control.Snapshot) Document {
 	obs := s.Observed

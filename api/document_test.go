@@ -220,7 +220,7 @@ func TestGoldenDocuments(t *testing.T) {
 			s := snapshot(t)
 			c.set(s)
 			d := Render(s)
-			d.Process.Version, d.Process.PID = "v9.9.9", 4711
+			d.Process.Version, d.Process.PID, d.Process.Goroutines = "v9.9.9", 4711, 42
 			text, err := json.MarshalIndent(d, "", "  ")
 			if err != nil {
 				t.Fatal(err)

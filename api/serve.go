@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -36,7 +37,7 @@ type Server struct {
 // document renders a snapshot and adds what only the process knows.
 func (s *Server) document(snap *control.Snapshot) Document {
 	d := Render(snap)
-	d.Process.Version, d.Process.PID = s.Version, os.Getpid()
+	d.Process.Version, d.Process.PID, d.Process.Goroutines = s.Version, os.Getpid(), runtime.NumGoroutine()
 	if fault := s.lanFault.Load(); fault != nil {
 		d.LAN.Port, d.Problems = 0, append(d.Problems, *fault)
 	}

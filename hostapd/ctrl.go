@@ -11,7 +11,7 @@ import (
 // How long an answer may take: hostapd has one thread, which a driver can hold up. One
 // that is just starting or ending is asked again rather than waited for.
 const (
-	askLimit  = 3 * time.Second
+	askLimit  = 10 * time.Second
 	pingLimit = 250 * time.Millisecond
 )
 

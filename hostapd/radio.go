@@ -17,10 +17,10 @@ import (
 
 // Times of looking after one radio.
 const (
-	startLimit   = 15 * time.Second // until hostapd answers
-	stopGrace    = time.Second      // for hostapd to take leave of its stations
-	countryLimit = 3 * time.Second  // for the kernel to read its rules
-	restFirst    = time.Second      // after the first failure, doubled each time
+	startLimit   = time.Minute     // until hostapd answers: a small router has much to load and little to do it with
+	stopGrace    = time.Second     // for hostapd to take leave of its stations
+	countryLimit = 3 * time.Second // for the kernel to read its rules
+	restFirst    = time.Second     // after the first failure, doubled each time
 	restLongest  = time.Minute
 )
 

@@ -15,9 +15,9 @@ const (
 	lookUp      = 2 * time.Second        // while not on the air
 	lookClients = 15 * time.Second       // while there are stations
 	lookIdle    = time.Minute
-	stuckLimit  = 30 * time.Second // in a state that should pass
-	acsLimit    = time.Minute      // for the choice of a channel
-	maxSilence  = 3                // questions without an answer
+	stuckLimit  = time.Minute // in a state that should pass
+	acsLimit    = time.Minute // for the choice of a channel
+	maxSilence  = 3           // questions without an answer
 	maxMismatch = 16
 )
 

@@ -8,13 +8,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/tetherd/tetherd/lab/vm"
 )
 
-var errVMUsage = errors.New("usage: tetherd-lab vm build [-arch ARCH] | vm exec [-arch ARCH] [flags] PROGRAM [ARGUMENT…]; -h lists the flags")
+var errVMUsage = errors.New("usage: tetherd-lab vm build [-arch ARCH] | vm table | vm exec [-arch ARCH] [flags] PROGRAM [ARGUMENT…]; -h lists the flags")
 
 // Limits of a machine's life.
 const (
@@ -38,9 +39,9 @@ type vmFlags struct {
 }
 
 // vmCommand boots machines: build prepares an image, exec runs a test binary in it
-// for go test -exec.
+// for go test -exec, table shows what exec measured.
 func vmCommand(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] != "build" && args[0] != "exec" {
+	if len(args) == 0 || !slices.Contains([]string{"build", "exec", "table"}, args[0]) {
 		return errVMUsage
 	}
 	root, err := moduleRoot()
@@ -49,6 +50,11 @@ func vmCommand(ctx context.Context, args []string) error {
 	}
 	f, rest, err := parseVM(root, args)
 	if err != nil {
+		return err
+	}
+	if args[0] == "table" {
+		text, err := vm.Table(f.cache)
+		fmt.Print(text)
 		return err
 	}
 	arch, err := vm.FindArch(f.arch)
@@ -113,20 +119,42 @@ func vmExec(ctx context.Context, image *vm.Image, root string, f vmFlags, args [
 	}
 	const program = "/job/test"
 	files = append(append(files, vm.File{Host: args[0], Guest: program}), f.with...)
+	figures := vm.Figures{}
 	result, err := image.Run(ctx, vm.Job{
 		Args: append([]string{program}, args[1:]...), Dir: dir, Env: f.env, Files: files,
-		Output: os.Stdout, Memory: f.memory, KVM: f.kvm, Limit: lifeLimit(f.limit, args),
+		Output: figures.Watch(os.Stdout), Memory: f.memory, KVM: f.kvm, Limit: lifeLimit(f.limit, args),
 	})
 	if err != nil {
 		return err
 	}
 	if f.times {
-		fmt.Fprintf(os.Stderr, "vm: %s booted in %v, lived %v\n", image.Arch.Name, result.Boot, result.Total.Round(10*time.Millisecond))
+		err = tellTimes(image, f, result, figures)
 	}
 	if result.Code != 0 {
 		return jobStatus(result.Code)
 	}
-	return nil
+	return err
+}
+
+// tellTimes says how long a machine took, and keeps for the table what it was measured
+// by when its tests passed.
+func tellTimes(image *vm.Image, f vmFlags, result vm.Result, figures vm.Figures) error {
+	whole := result.Total.Round(10 * time.Millisecond)
+	fmt.Fprintf(os.Stderr, "vm: %s booted in %v, lived %v\n", image.Arch.Name, result.Boot, whole)
+	if len(figures) == 0 || result.Code != 0 {
+		return nil
+	}
+	figures["kernel"], figures["boot"], figures["whole"] = image.Release, result.Boot.String(), whole.String()
+	figures["memory"] = fmt.Sprintf("%d MiB", f.memory)
+	var err error
+	figures["image"], err = vm.MiB(image.Base)
+	for _, w := range f.with {
+		if w.Guest == "/usr/bin/tetherd" {
+			size, sizeErr := vm.MiB(w.Host)
+			figures["tetherd"], err = size, errors.Join(err, sizeErr)
+		}
+	}
+	return errors.Join(err, figures.Save(f.cache, image.Arch.Name))
 }
 
 // lifeLimit makes the machine's limit fit the test's own, which go test passes on:

@@ -4,12 +4,15 @@ package vmtest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/api"
 )
 
 // TestKernelBindsTheModem: the kernel's own driver takes the simulated modem, and a
@@ -63,45 +66,54 @@ func TestUnplugWakesTheReader(t *testing.T) {
 // put back.
 func TestClientOnlineThroughUSB(t *testing.T) {
 	w := newWorld(t)
-	g := newGateway(t)
+	g := newGateway(t, "")
 	w.plug()
 	g.online()
-	g.lease()
-	g.fetch()
-	t.Logf("flow tables:\n%s", run(t, "nft", "list", "flowtables"))
+	g.wire.lease()
+	g.wire.fetch()
+	g.offloading()
 
 	w.unplug()
 	g.offline()
 	w.plug()
 	g.online()
-	g.fetch()
+	g.wire.fetch()
 }
 
 // TestReplug: twenty times out and in again (three with -short), the client is back
-// online each time, and neither tetherd nor the kernel keeps anything of the former
-// devices.
+// online each time and its connections take the short way again, and neither tetherd
+// nor the kernel keeps anything of the former devices.
 func TestReplug(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
 		rounds = 3
 	}
 	w := newWorld(t)
-	g := newGateway(t)
-	w.plug()
-	g.online()
-	g.lease()
-	g.fetch()
-	before := g.descriptors()
-	for range rounds {
-		w.unplug()
-		g.offline()
+	g := newGateway(t, "")
+	round := func() {
 		w.plug()
 		g.online()
-		g.fetch()
+		g.offloading()
+		g.wire.fetch()
+		w.unplug()
+		g.offline()
 	}
-	if after := g.descriptors(); after > before {
-		t.Errorf("tetherd has %d descriptors open after %d rounds, %d before", after, rounds, before)
+	w.plug()
+	g.online()
+	g.wire.lease()
+	w.unplug()
+	g.offline()
+	round()
+	descriptors, goroutines := g.descriptors(), g.goroutines()
+	for range rounds - 1 {
+		round()
 	}
+	g.await("nothing is left behind", func(d api.Document) error {
+		if d.Process.Goroutines > goroutines || g.descriptors() > descriptors {
+			return fmt.Errorf("%d goroutines, %d before; %d descriptors, %d before", d.Process.Goroutines, goroutines, g.descriptors(), descriptors)
+		}
+		return nil
+	})
 	t.Logf("tetherd: %s resident", g.resident())
 }
 

@@ -1,0 +1,79 @@
+//go:build vm
+
+package vmtest
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/tetherd/tetherd/lab/netns"
+)
+
+// client is somebody who wants Internet, in a namespace of its own.
+type client struct {
+	t      *testing.T
+	ns     *netns.NS
+	dev    string // its interface
+	script string // what udhcpc calls
+}
+
+// leaseScript takes addresses, the way out and the name server of a lease. There is
+// one file of name servers for all namespaces, and one gateway.
+const leaseScript = `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr flush dev "$interface" scope global
+ip addr add "$ip/$mask" dev "$interface"
+ip route replace default via "${router%% *}" dev "$interface"
+echo "nameserver ${dns%% *}" >/etc/resolv.conf
+`
+
+func newClient(t *testing.T, dev string) *client {
+	t.Helper()
+	ns, err := netns.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ns.Close() })
+	c := &client{t: t, ns: ns, dev: dev, script: t.TempDir() + "/lease.sh"}
+	if err := os.WriteFile(c.script, []byte(leaseScript), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// lease takes a lease.
+func (c *client) lease() {
+	c.t.Helper()
+	eventually(c.t, "lease", func() error {
+		return c.ns.Run("udhcpc", "-i", c.dev, "-n", "-q", "-f", "-t", "5", "-T", "1", "-s", c.script)
+	})
+}
+
+// fetch loads a page by its name, through the gateway and the modem.
+func (c *client) fetch() {
+	c.t.Helper()
+	eventually(c.t, "page", func() error {
+		return c.ns.Run("curl", "-sS", "--fail", "--max-time", "10", "http://www.example.com/")
+	})
+}
+
+// download loads so many bytes in one connection.
+func (c *client) download(bytes int) {
+	c.t.Helper()
+	eventually(c.t, fmt.Sprintf("%d bytes", bytes), func() error {
+		return c.ns.Run("curl", "-sS", "--fail", "--max-time", "50", "-o", "/dev/null", fmt.Sprintf("http://www.example.com/download?bytes=%d", bytes))
+	})
+}
+
+// mac is the hardware address of the client's interface.
+func (c *client) mac() string {
+	c.t.Helper()
+	out, err := c.ns.Output("ip", "-br", "link", "show", c.dev)
+	f := strings.Fields(out)
+	if err != nil || len(f) < 3 {
+		c.t.Fatalf("hardware address of %s: %q, %v", c.dev, out, err)
+	}
+	return f[2]
+}
