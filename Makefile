@@ -23,7 +23,7 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
 	qemu-system-mipsel:qemu-system-mips depmod:kmod
 
-.PHONY: vm vm-all vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
+.PHONY: vm vm-all vm-shell vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -122,6 +122,10 @@ vm-tetherd:
 
 vm-all: vm-deps build ## that on every architecture, and a table of what was measured
 	@for a in amd64 armhf mipsel; do $(MAKE) --no-print-directory vm ARCH=$$a || exit 1; done
+
+vm-shell: vm-deps build vm-tetherd ## a shell in a booted gateway (ARCH=…); its status is at http://127.0.0.1:8097/ (PORT=…)
+	$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-lab-vm-$(ARCH) ./cmd/tetherd-lab
+	bin/tetherd-lab vm shell -arch $(ARCH) -m 256 -port $(or $(PORT),8097) -tetherd bin/tetherd-vm-$(ARCH) -lab bin/tetherd-lab-vm-$(ARCH)
 
 vm-short: vm-deps build ## the part of it that belongs to the suite
 	@$(MAKE) --no-print-directory vm-tests ARCH=amd64 VMFLAGS=-short

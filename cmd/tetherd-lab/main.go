@@ -45,8 +45,11 @@ func dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errUsage
 	}
-	if args[0] == "vm" {
+	switch args[0] {
+	case "vm":
 		return vmCommand(ctx, args[1:])
+	case "board":
+		return boardCommand(ctx)
 	}
 	fs := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	program := fs.String("tetherd", beside("tetherd"), "the tetherd `program` to run")

@@ -15,7 +15,7 @@ import (
 	"github.com/tetherd/tetherd/lab/vm"
 )
 
-var errVMUsage = errors.New("usage: tetherd-lab vm build [-arch ARCH] | vm table | vm exec [-arch ARCH] [flags] PROGRAM [ARGUMENT…]; -h lists the flags")
+var errVMUsage = errors.New("usage: tetherd-lab vm build [-arch ARCH] | vm table | vm shell [-arch ARCH] [-port PORT] -tetherd FILE -lab FILE | vm exec [-arch ARCH] [flags] PROGRAM [ARGUMENT…]; -h lists the flags")
 
 // Limits of a machine's life.
 const (
@@ -36,12 +36,16 @@ type vmFlags struct {
 	with        []vm.File
 	env         []string
 	times, kvm  bool
+
+	// Of the shell: the local port that leads to the status, and programs for the guest.
+	port         uint
+	tetherd, lab string
 }
 
 // vmCommand boots machines: build prepares an image, exec runs a test binary in it
-// for go test -exec, table shows what exec measured.
+// for go test -exec, table shows what exec measured, shell leaves a person in one.
 func vmCommand(ctx context.Context, args []string) error {
-	if len(args) == 0 || !slices.Contains([]string{"build", "exec", "table"}, args[0]) {
+	if len(args) == 0 || !slices.Contains([]string{"build", "exec", "table", "shell"}, args[0]) {
 		return errVMUsage
 	}
 	root, err := moduleRoot()
@@ -65,8 +69,11 @@ func vmCommand(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if args[0] == "exec" {
+	switch args[0] {
+	case "exec":
 		return vmExec(ctx, image, root, f, rest)
+	case "shell":
+		return vmShell(ctx, image, f)
 	}
 	fmt.Printf("%s: kernel %s, initramfs %s\n", arch.Name, image.Release, image.Base)
 	return nil
@@ -82,6 +89,9 @@ func parseVM(root string, args []string) (vmFlags, []string, error) {
 	fs.DurationVar(&f.limit, "limit", 0, "longest life of the machine, if less than the test's own limit allows (exec)")
 	fs.BoolVar(&f.kvm, "kvm", false, "use the processor's own virtualisation (exec)")
 	fs.BoolVar(&f.times, "times", false, "tell how long booting and the job took (exec)")
+	fs.UintVar(&f.port, "port", 8097, "local `port` that leads to the gateway's status (shell)")
+	fs.StringVar(&f.tetherd, "tetherd", "", "`program` for the machine's architecture (shell)")
+	fs.StringVar(&f.lab, "lab", "", "tetherd-lab, a `program` for the machine's architecture (shell)")
 	fs.Func("env", "set a variable in the machine, `KEY=VALUE` (exec)", func(s string) error {
 		f.env = append(f.env, s)
 		return nil
@@ -155,6 +165,25 @@ func tellTimes(image *vm.Image, f vmFlags, result vm.Result, figures vm.Figures)
 		}
 	}
 	return errors.Join(err, figures.Save(f.cache, image.Arch.Name))
+}
+
+// vmShell boots a board whose console is this terminal, until the person leaves it.
+func vmShell(ctx context.Context, image *vm.Image, f vmFlags) error {
+	if f.tetherd == "" || f.lab == "" || f.port == 0 || f.port > 65535 {
+		return errVMUsage
+	}
+	fmt.Printf("vm: %s boots; its status will be at http://127.0.0.1:%d/\r\n", image.Arch.Name, f.port)
+	const day = 24 * time.Hour
+	result, err := image.Run(ctx, vm.Job{
+		Args:   []string{"/usr/bin/tetherd-lab", "board"},
+		Files:  []vm.File{{Host: f.tetherd, Guest: "/usr/bin/tetherd"}, {Host: f.lab, Guest: "/usr/bin/tetherd-lab"}},
+		Output: os.Stderr, Memory: f.memory, KVM: f.kvm, Limit: cmp.Or(f.limit, day),
+		Terminal: true, Forward: uint16(f.port),
+	})
+	if err == nil && result.Code != 0 {
+		return jobStatus(result.Code)
+	}
+	return err
 }
 
 // lifeLimit makes the machine's limit fit the test's own, which go test passes on:

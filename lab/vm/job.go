@@ -23,7 +23,17 @@ type Job struct {
 	Memory int           // MiB; 0 is 512, at most what the machine can have
 	KVM    bool          // do not emulate; only where this machine's processor can and is of the same kind
 	Limit  time.Duration // of the whole life of the machine; required
+	// Terminal gives the machine's console to this process's terminal: the job's
+	// shell then is a person's, and nothing of the console is kept.
+	Terminal bool
+	// Forward is a TCP port of this machine's loopback that leads to LANAddress, as if
+	// it were a client; 0 none.
+	Forward uint16
 }
+
+// LANAddress is where Job.Forward leads to: the machine's second network interface
+// must be in that network.
+const LANAddress = "192.168.97.1:8080"
 
 // File is a file or folder of this machine that the guest gets a copy of.
 type File struct {

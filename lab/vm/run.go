@@ -62,6 +62,9 @@ func (i *Image) boot(ctx context.Context, job Job, initramfs string) (Result, er
 	cmd := i.command(job, initramfs)
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stdout, cmd.Stderr = console, console
+	if job.Terminal {
+		cmd.Stdin, cmd.Stdout = os.Stdin, os.Stdout
+	}
 	ended, err := startBound(cmd)
 	if err != nil {
 		return Result{}, fmt.Errorf("vm: start the machine: %w", err)
@@ -106,10 +109,25 @@ func (i *Image) command(job Job, initramfs string) *exec.Cmd {
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-kernel", i.Kernel, "-initrd", initramfs,
 		"-append", "console="+i.Arch.tty+" "+parameters+i.Arch.params,
-		"-chardev", "file,id=console,path=/dev/fd/1", "-serial", "chardev:console",
+		"-chardev", job.console(), "-serial", "chardev:console",
 		"-device", i.Arch.serial, "-chardev", "socket,id=job,fd=3", "-device", "virtserialport,chardev=job,name=lab.job",
 	)
+	if job.Forward != 0 {
+		line = append(line, "-netdev", job.network(), "-device", strings.Replace(i.Arch.serial, "serial", "net", 1)+",netdev=lan")
+	}
 	return exec.Command(line[0], line[1:]...)
+}
+
+func (j Job) console() string {
+	if j.Terminal {
+		return "stdio,id=console,signal=off"
+	}
+	return "file,id=console,path=/dev/fd/1"
+}
+
+// network is a LAN with this machine as the only client, and no way on.
+func (j Job) network() string {
+	return fmt.Sprintf("user,id=lan,restrict=on,net=192.168.97.0/24,host=192.168.97.254,dns=192.168.97.253,hostfwd=tcp:127.0.0.1:%d-%s", j.Forward, LANAddress)
 }
 
 // socketPair makes a stream with one end for this process and one to inherit.

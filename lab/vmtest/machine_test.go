@@ -16,10 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/tetherd/tetherd/lab/netns"
-	"github.com/tetherd/tetherd/lab/operator"
-	"github.com/tetherd/tetherd/lab/simmodem"
-	"github.com/tetherd/tetherd/lab/usbip"
+	"github.com/tetherd/tetherd/lab/board"
 )
 
 // limit bounds every wait. It is generous: an emulated machine on a busy host may be
@@ -94,76 +91,79 @@ func quietKernel(t *testing.T) {
 	}
 	t.Cleanup(func() {
 		defer log.Close()
-		fd := int(log.Fd())
+		var all []string
 		record := make([]byte, 8192)
 		for {
-			n, err := unix.Read(fd, record)
+			n, err := unix.Read(int(log.Fd()), record)
 			if err != nil {
-				return // the end of the log
+				break // the end of the log
 			}
-			for _, sign := range []string{"WARNING:", "BUG:", "Call Trace", "Oops", "refcount"} {
-				if strings.Contains(string(record[:n]), sign) {
-					t.Errorf("the kernel says %s", record[:n])
-				}
-			}
+			all = append(all, string(record[:n]))
+		}
+		for _, c := range complaints(all) {
+			t.Errorf("the kernel says %s", c)
 		}
 	})
 }
 
+// starved is a complaint of mac80211 when a channel switch is counted down by a radio
+// that an overloaded host wakes too late. It says nothing about the gateway.
+const starved = "ieee80211_beacon_update_cntdwn"
+
+// complaints picks from a kernel's log what must not be there. A complaint goes on to
+// the end of its trace.
+func complaints(log []string) (out []string) {
+	excused := false
+	for _, record := range log {
+		switch {
+		case strings.Contains(record, "WARNING:"):
+			excused = strings.Contains(record, starved)
+		case strings.Contains(record, "end trace"):
+			excused = false
+		}
+		for _, sign := range []string{"WARNING:", "BUG:", "Call Trace", "Oops", "refcount"} {
+			if !excused && strings.Contains(record, sign) {
+				out = append(out, record)
+			}
+		}
+	}
+	return out
+}
+
 // world is the operator and the modem; gateway is the machine itself.
 type world struct {
-	t        *testing.T
-	operator *operator.Operator
-	device   simmodem.Device
-	modem    *simmodem.Modem
-	plugged  *usbip.Plugged
+	t *testing.T
+	*board.Board
 }
 
 // newWorld makes an operator in a namespace of its own and loads the drivers.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	quietKernel(t)
-	run(t, "modprobe", "-a", "vhci_hcd", "cdc_mbim")
-	ns, err := netns.New()
+	b, err := board.New()
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := operator.New(operator.Options{Netns: ns.FD(), APNs: map[string]operator.APN{"internet.telekom": {IPv6: true, MTU: 1430}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &world{t: t, operator: o, device: simmodem.Device{Manufacturer: "Lab", Model: "Simulated LTE modem", Firmware: "1.0", IMEI: "490154203237518"}}
 	t.Cleanup(func() {
-		w.unplug()
-		if err := errors.Join(o.Close(), ns.Close()); err != nil {
+		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return w
+	return &world{t, b}
 }
 
 // plug plugs a modem in that was just powered on.
 func (w *world) plug() {
 	w.t.Helper()
-	w.modem = simmodem.New(simmodem.Options{
-		Device: w.device, Core: w.operator, Signal: simmodem.Signal{RSSI: -71},
-		SIM:     simmodem.SIM{ICCID: "8949020000012345678", IMSI: "262010000012345", HomePLMN: "26201", HomeName: "Lab Mobile"},
-		Network: simmodem.Network{State: simmodem.Home, PLMN: "26201", Name: "Lab Mobile"},
-	})
-	var err error
-	if w.plugged, err = usbip.Plug(w.modem, usbip.Options{Device: w.device}); err != nil {
+	if err := w.Plug(); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
 // unplug pulls the modem out, if it is in.
 func (w *world) unplug() {
-	if w.plugged == nil {
-		return
-	}
-	w.plugged.Unplug()
-	w.plugged = nil
-	if err := w.modem.Close(); err != nil {
+	w.t.Helper()
+	if err := w.Unplug(); err != nil {
 		w.t.Error(err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/lab/board"
 )
 
 // TestKernelBindsTheModem: the kernel's own driver takes the simulated modem, and a
@@ -26,7 +27,7 @@ func TestKernelBindsTheModem(t *testing.T) {
 		t.Errorf("driver %s, %v", driver, err)
 	}
 	for _, ask := range []struct{ question, answer string }{
-		{"--query-device-caps", w.device.IMEI},
+		{"--query-device-caps", board.Device().IMEI},
 		{"--query-subscriber-ready-status", "262010000012345"},
 		{"--query-registration-state", "Lab Mobile"},
 		{"--query-signal-state", "RSSI"},
