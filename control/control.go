@@ -204,6 +204,8 @@ func (l *Loop) take(i Intent) {
 	case Reload:
 		l.log.Info("configuration reloaded")
 		l.state.inputs, l.state.badConfig = reloaded(l.state.inputs, i.Config), ""
+	case FreePlace:
+		l.state.inputs.Frees = freed(l.state.inputs.Frees, i)
 	case BadConfig:
 		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
 		l.state.badConfig = i.Text

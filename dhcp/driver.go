@@ -291,6 +291,11 @@ func (d *Driver) load(now time.Time) {
 		return
 	}
 	d.table.restore(list, now)
+	for _, l := range d.table.leases(now) {
+		if d.opt.Binder != nil {
+			d.opt.Binder.Bind(l.MAC, l.Addr)
+		}
+	}
 }
 
 // write saves records; after a failure it is tried again, but not soon.

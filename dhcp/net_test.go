@@ -106,6 +106,8 @@ type server struct {
 	stop     func()
 }
 
+func (*server) Welcome(net.HardwareAddr) bool { return true }
+
 func (s *server) Bind(mac net.HardwareAddr, addr netip.Addr) {
 	s.bindings <- binding{mac.String(), addr}
 }

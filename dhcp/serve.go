@@ -75,7 +75,7 @@ func (d *Driver) serve(s *session, frame []byte, from hwaddr) bool {
 	if err != nil {
 		return false
 	}
-	a, server := d.handle(s, p, time.Now())
+	a, server := d.handle(s, p, from, time.Now())
 	if a.Probe.IsValid() { // first, for the client's request may follow its offer at once
 		if err := s.probe(a.Probe); err != nil {
 			d.opt.Log.Debug("dhcp: probe not sent", "error", err)
@@ -94,17 +94,22 @@ func (d *Driver) serve(s *session, frame []byte, from hwaddr) bool {
 	return a.Change
 }
 
-// handle asks the table and makes what it says known.
-func (d *Driver) handle(s *session, p *dhcpv4.DHCPv4, now time.Time) (a Answer, server netip.Addr) {
+// handle asks the table and makes what it says known. What somebody else says in a
+// client's name has no effect, so that nobody ends, or takes, the lease of another.
+func (d *Driver) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time) (a Answer, server netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.session != s {
 		return a, server
 	}
+	mac, _ := hwaddrOf(p.ClientHWAddr) // the table leaves one that is none unanswered
+	if d.table.forged(mac, from, now) || d.opt.Binder != nil && !d.opt.Binder.Welcome(from.hardware()) {
+		return a, server
+	}
 	a = d.table.Handle(p, now)
 	d.settle(a.Ended, now)
-	if a.Bind.IsValid() && d.opt.Binder != nil {
-		d.opt.Binder.Bind(slices.Clone(p.ClientHWAddr), a.Bind)
+	if a.Bind.IsValid() {
+		d.bind(a.Bind, from, now)
 	}
 	if a.Change {
 		d.publish(now)
@@ -122,6 +127,17 @@ func (d *Driver) handle(s *session, p *dhcpv4.DHCPv4, now time.Time) (a Answer, 
 	}
 	d.note(p, a, now)
 	return a, d.spec.Server.Addr()
+}
+
+// bind tells the Binder of an acknowledged lease. Who got it is its holder until it ends.
+func (d *Driver) bind(addr netip.Addr, from hwaddr, now time.Time) {
+	e := d.table.byAddr[addr]
+	if e.since.Equal(now) || e.source == (hwaddr{}) {
+		e.source = from
+	}
+	if d.opt.Binder != nil {
+		d.opt.Binder.Bind(slices.Clone(e.source.hardware()), addr)
+	}
 }
 
 // note logs decisions, at a bounded rate.

@@ -46,6 +46,7 @@ type entry struct {
 	saved    time.Time // the expiry that the lease file promises
 	offered  time.Time // an offer stands until then
 	bound    bool      // the Binder knows of it
+	source   hwaddr    // that the holder's frames came with when it got the lease; zero not known
 }
 
 func (e *entry) active(now time.Time) bool { return now.Before(e.expires) }
@@ -311,6 +312,17 @@ func (t *Table) take(m *message, addr netip.Addr, now time.Time) (e *entry, ende
 	e.client, e.clientID = m.client, m.clientID
 	t.byAddr[addr], t.byClient[m.client] = e, e
 	return e, ended
+}
+
+// forged reports whether a message about a client comes from somebody else: while a lease
+// runs, only who got it speaks for it.
+func (t *Table) forged(mac, from hwaddr, now time.Time) bool {
+	for _, e := range t.byAddr {
+		if e.client.mac == mac && e.active(now) && e.source != (hwaddr{}) && e.source != from {
+			return true
+		}
+	}
+	return false
 }
 
 // transient reports whether nobody needs to hear of a client's leases.

@@ -15,6 +15,8 @@ import (
 // rulings is a Binder that remembers.
 type rulings []string
 
+func (*rulings) Welcome(net.HardwareAddr) bool { return true }
+
 func (r *rulings) Bind(mac net.HardwareAddr, addr netip.Addr) {
 	*r = append(*r, strings.TrimSpace(mac.String()+" "+addr.String()))
 }
@@ -43,13 +45,13 @@ func TestTransientClientAtTheDriver(t *testing.T) {
 			dev(9).say(dhcpv4.MessageTypeRequest, asks(kept), chooses("192.168.8.1")),
 			dev(9).say(dhcpv4.MessageTypeRelease, has(kept), chooses("192.168.8.1")),
 		} {
-			if a, _ := d.handle(s, p, now); a.Change || a.Save != 0 {
+			if a, _ := d.handle(s, p, dev(9).mac, now); a.Change || a.Save != 0 {
 				t.Errorf("%v: %+v", p.MessageType(), a)
 			}
 		}
 		now = now.Add(10 * time.Minute)
 	}
-	d.handle(s, dev(9).say(dhcpv4.MessageTypeRequest, asks(kept)), now) // killed, it does not release
+	d.handle(s, dev(9).say(dhcpv4.MessageTypeRequest, asks(kept)), dev(9).mac, now) // killed, it does not release
 	ended, _ := d.table.expire(now.Add(13 * hour))
 	d.settle(ended, now.Add(13*hour))
 	if !d.saver.due.IsZero() {
@@ -61,7 +63,7 @@ func TestTransientClientAtTheDriver(t *testing.T) {
 	if len(told) != 8 || told[0] != "02:00:00:00:00:09 192.168.8.254" || told[7] != "192.168.8.254" {
 		t.Errorf("the Binder was told %q", told)
 	}
-	d.handle(s, dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("192.168.8.150"))), now)
+	d.handle(s, dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("192.168.8.150"))), dev(1).mac, now)
 	if want := now.Add(saveSoon); !d.saver.due.Equal(want) {
 		t.Errorf("another client's lease is written at %v, want %v", d.saver.due, want)
 	}

@@ -9,6 +9,9 @@ import (
 	"github.com/tetherd/tetherd/lab/simmodem"
 )
 
+// maxClients bounds the clients of a scenario.
+const maxClients = 32
+
 // readOperator reads the section "operator".
 func (s *Scenario) readOperator(first int, data []byte) (faults []error) {
 	list, faults := statements(first, data)
@@ -37,6 +40,8 @@ func (s *Scenario) operatorStatement(st statement) (err error) {
 			return fmt.Errorf("insert needs the name of a SIM")
 		}
 		s.SIM = args[0]
+	case "clients":
+		s.Clients, err = number(args, maxClients)
 	case "modem":
 		err = each(st.inner, s.modemAttribute)
 	case "apn":

@@ -35,6 +35,7 @@ type Scenario struct {
 	SIM      string // the SIM that is in the modem at the start; "" none
 	Network  simmodem.Network
 	APNs     map[string]operator.APN
+	Clients  int               // on the LAN; 2 unless the file says otherwise
 	Configs  map[string]string // by name; "" is the one to start with
 	Story    []Step
 }
@@ -79,7 +80,7 @@ func ReadScenario(path string) (*Scenario, error) {
 // ParseScenario reads the text of a scenario.
 func ParseScenario(text []byte) (*Scenario, error) {
 	archive := txtar.Parse(text)
-	s := &Scenario{SIMs: map[string]simmodem.SIM{}, APNs: map[string]operator.APN{}, Configs: map[string]string{}}
+	s := &Scenario{Clients: 2, SIMs: map[string]simmodem.SIM{}, APNs: map[string]operator.APN{}, Configs: map[string]string{}}
 	s.Title, _, _ = strings.Cut(strings.TrimSpace(string(archive.Comment)), "\n")
 	var faults []error
 	if s.Title == "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,10 +48,13 @@ var steps = map[string]step{
 	"resolve":     {2, 3, resolveStep},
 	"download":    {1, 1, downloadStep},
 	"downloading": {1, 1, downloadingStep},
+	"roam":        {2, 2, roamStep},
+	"impersonate": {3, 3, impersonateStep},
+	"flood":       {1, 1, floodStep},
 	"mark":        {1, 1, markStep},
 	"quiet":       {1, 1, quietStep},
 	"carries":     {2, 2, carriesStep},
-	"never":       {2, 2, neverStep},
+	"never":       {2, 3, neverStep},
 	"muted":       {1, 1, mutedStep},
 	"most":        {1, 1, mostStep},
 	"run":         {2, many, runStep},
@@ -77,6 +81,14 @@ func (s *Scenario) check(st Step) (err error) {
 	case "config":
 		if _, ok := s.Configs[args[0]]; !ok {
 			err = fmt.Errorf("there is no section 'tetherd %s'", args[0])
+		}
+	case "never":
+		if len(args) > 2 && args[2] != "datagrams" {
+			err = fmt.Errorf("never: there is no %q", args[2])
+		}
+	case "impersonate":
+		if !slices.Contains([]string{"mac", "address", "both"}, args[2]) {
+			err = fmt.Errorf("impersonate: there is no %q", args[2])
 		}
 	case "insert":
 		if _, ok := s.SIMs[args[0]]; !ok {

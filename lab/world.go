@@ -16,9 +16,6 @@ import (
 	"github.com/tetherd/tetherd/lab/simmodem"
 )
 
-// lanPorts are the gateway's LAN ports, each with a client at its other end.
-var lanPorts = map[string]string{"lan1": "client1", "lan2": "client2"}
-
 // defaultConfig is the gateway's configuration when a scenario has none.
 const defaultConfig = "config lan 'lan'\n\tlist port 'lan1'\n\tlist port 'lan2'\n"
 
@@ -69,8 +66,8 @@ func (w *World) layOut(program string, verbose bool) error {
 	if err := errors.Join(w.addSpace("operator"), w.addSpace("gateway")); err != nil {
 		return err
 	}
-	for port, name := range lanPorts {
-		if err := w.addClient(port, name); err != nil {
+	for i := range w.scenario.Clients { // each at a LAN port of its own
+		if err := w.addClient(fmt.Sprintf("lan%d", i+1), fmt.Sprintf("client%d", i+1)); err != nil {
 			return err
 		}
 	}

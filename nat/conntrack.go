@@ -10,9 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropConnections deletes the connections whose answers go to one of some addresses,
-// which the machine no longer has: they could only hang. All others stay.
-func dropConnections(gone []netip.Addr) (n int, err error) {
+// ofUplink and ofClient pick the address that a connection is dropped by: that of the
+// uplink, to which answers go, or that of who began it.
+func ofUplink(f *conntrack.Flow) netip.Addr { return f.TupleReply.IP.DestinationAddress.Unmap() }
+func ofClient(f *conntrack.Flow) netip.Addr { return f.TupleOrig.IP.SourceAddress.Unmap() }
+
+// dropConnections deletes the connections of some addresses, which an uplink no longer
+// has, so that they could only hang, or which clients without a place have. All others
+// stay.
+func dropConnections(gone []netip.Addr, of func(*conntrack.Flow) netip.Addr) (n int, err error) {
 	if len(gone) == 0 {
 		return 0, nil
 	}
@@ -26,7 +32,7 @@ func dropConnections(gone []netip.Addr) (n int, err error) {
 		return 0, fmt.Errorf("read conntrack: %w", err)
 	}
 	for _, f := range flows {
-		if !slices.Contains(gone, f.TupleReply.IP.DestinationAddress.Unmap()) {
+		if !slices.Contains(gone, of(&f)) {
 			continue
 		}
 		switch err := conn.Delete(f); {

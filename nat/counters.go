@@ -1,10 +1,12 @@
 package nat
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
 	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
 )
 
 // count reads the counters of clients and uplinks; d.mu is held.
@@ -31,6 +33,22 @@ func (d *Driver) count(st *Status, counters []*nftables.CounterObj) error {
 		}
 	}
 	return nil
+}
+
+// forgetCounters forgets what was counted for the former holder of an address; r.mu is held.
+func (r *registry) forgetCounters(addr netip.Addr) {
+	for _, name := range []string{setUp, setDown} {
+		err := r.exchange(func() error {
+			err := r.conn.SetDeleteElements(&nftables.Set{Table: table(), Name: name}, []nftables.SetElement{{Key: addr.AsSlice()}})
+			if err == nil {
+				err = r.conn.Flush()
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, unix.ENOENT) { // it was not counted, or there is no table
+			r.log.Warn("bytes of an address' former client are counted for the next", "err", err)
+		}
+	}
 }
 
 func uplinkCounters(counters []*nftables.CounterObj) map[string]Counters {

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,11 +41,15 @@ type Driver struct {
 	looked    time.Time     // when the ledger was last written from the kernel's connections
 	watch     *netlink.Conn // Run's socket, while it runs
 	following bool          // it is told of connections that end
+
+	registry *registry
+	noPorts  string // why this kernel cannot tell a bridge's ports
 }
 
 // New returns a driver that has touched nothing.
 func New(o Options) *Driver {
-	return &Driver{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler))}
+	log := cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return &Driver{log: log, registry: newRegistry(log, kernelPorts{})}
 }
 
 // Apply loads the whole table in one transaction, or removes it. Elements of sets and
@@ -57,11 +62,38 @@ func New(o Options) *Driver {
 func (d *Driver) Apply(s Spec) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	err := d.applyWithOffload(s)
+	err := d.applyPorts(&s)
+	if err == nil {
+		err = d.applyWithOffload(s)
+	}
+	if err == nil {
+		err = d.registry.settle(s)
+	}
+	if err == nil && !strict(s) {
+		err = d.exchange(func() error { return d.loadPorts(s) })
+	}
 	if err != nil {
 		return fmt.Errorf("nat: load ruleset: %w", err)
 	}
 	return nil
+}
+
+// applyPorts loads the table that tells ports before the one that asks for them. A kernel
+// that cannot do that gets a ruleset that goes without, and the Status says so.
+func (d *Driver) applyPorts(s *Spec) error {
+	if d.noPorts != "" {
+		s.NoPorts = true
+	}
+	if !strict(*s) {
+		return nil
+	}
+	err := d.exchange(func() error { return d.loadPorts(*s) })
+	if cannot(err) {
+		d.noPorts, s.NoPorts = err.Error(), true
+		d.log.Warn("clients are told by MAC and address alone", "err", err)
+		return nil
+	}
+	return err
 }
 
 func (d *Driver) apply(s Spec) error {
@@ -76,8 +108,9 @@ func (d *Driver) apply(s Spec) error {
 	if s.Enabled { // switching off changes no address
 		gone = slices.DeleteFunc(slices.Collect(maps.Keys(before.addresses)), func(a netip.Addr) bool { return holds(s, a) })
 	}
-	dropped, err := dropConnections(gone)
+	dropped, err := dropConnections(gone, ofUplink)
 	err = errors.Join(err, d.beginLedger(rs, before))
+	rs.slots = carry(d.slotsBefore(rs, before), s.Limit)
 	if lerr := d.load(rs, before); lerr != nil {
 		return errors.Join(lerr, err)
 	}
@@ -133,7 +166,11 @@ func (d *Driver) load(rs Ruleset, before reality) error {
 		d.conn.AddFlowtable(rs.kernelFlowtable(t))
 	}
 	for _, s := range rs.sets {
-		if err := d.conn.AddSet(s.kernelSet(t), nil); err != nil {
+		var elements []nftables.SetElement
+		if s.name == setSlots {
+			elements = rs.slots
+		}
+		if err := d.conn.AddSet(s.kernelSet(t), elements); err != nil {
 			return err
 		}
 	}
@@ -149,6 +186,25 @@ func (d *Driver) load(rs Ruleset, before reality) error {
 		}
 	}
 	return d.conn.Flush()
+}
+
+// slotsBefore are the places that a set which is about to be replaced holds.
+func (d *Driver) slotsBefore(rs Ruleset, before reality) []Slot {
+	t := table()
+	for _, s := range before.sets {
+		stays := slices.ContainsFunc(rs.sets, func(w set) bool { return same(s, w.kernelSet(t), (*fingerprint).set) })
+		if s.Name != setSlots || stays {
+			continue
+		}
+		d.registry.mu.Lock()
+		defer d.registry.mu.Unlock()
+		old, err := d.registry.slots()
+		if err != nil {
+			d.log.Warn("places could not be kept", "err", err)
+		}
+		return old
+	}
+	return nil
 }
 
 // clear removes from the table what is not defined as it should be: by an older
@@ -198,8 +254,8 @@ func (c chain) kernelChain(t *nftables.Table) *nftables.Chain {
 
 func (s set) kernelSet(t *nftables.Table) *nftables.Set {
 	return &nftables.Set{
-		Table: t, Name: s.name, KeyType: s.key, Size: s.size,
-		Dynamic: true, HasTimeout: true, Timeout: s.timeout,
+		Table: t, Name: s.name, KeyType: s.key, Size: s.size, Concatenation: strings.Contains(s.key.Name, " . "),
+		Dynamic: !s.fixed, HasTimeout: !s.fixed, Timeout: s.timeout,
 	}
 }
 
@@ -210,12 +266,15 @@ func (d *Driver) Observe() Status {
 	var st Status
 	err := d.exchange(func() error {
 		r, err := d.read()
-		st = Status{Loaded: r.loaded, InForce: r.fingerprint, Offload: r.devices(), NoOffload: d.noOffload}
+		st = Status{Loaded: r.loaded, InForce: r.fingerprint, Offload: r.devices(), NoOffload: d.noOffload, NoPorts: d.noPorts}
 		if r.loaded {
 			err = errors.Join(err, d.count(&st, r.counters), d.countOffloaded(&st, r))
 		}
-		return err
+		var perr error
+		st.Ports, perr = d.readPorts()
+		return errors.Join(err, perr)
 	})
+	d.registry.observe(&st)
 	if err != nil {
 		st.Error = err.Error()
 	}
@@ -226,7 +285,7 @@ func (d *Driver) Observe() Status {
 // is nothing to apply.
 func Drift(s Spec, st Status) []string {
 	switch {
-	case !s.Enabled && st.Loaded:
+	case !s.Enabled && (st.Loaded || st.Ports != ""):
 		return []string{"not wanted: table inet " + Table}
 	case !s.Enabled:
 		return nil
@@ -236,7 +295,16 @@ func Drift(s Spec, st Status) []string {
 	if st.NoOffload != "" {
 		s.Offload = nil // there is nothing to try again
 	}
+	if st.NoPorts != "" {
+		s.NoPorts = true
+	}
 	switch want := Render(s); {
+	case Ports(s) != st.Ports:
+		return []string{"table bridge " + Table + " is not as it should be"}
+	case limited(s) && st.Stale:
+		return []string{"bindings are not all in force"}
+	case !slices.EqualFunc(s.Free, st.Freed, Free.same):
+		return []string{"a place is to be taken away"}
 	case !slices.Equal(want.short, st.Offload):
 		return []string{fmt.Sprintf("connections take the short way between %q, not %q", st.Offload, want.short)}
 	case st.InForce != want.Fingerprint():

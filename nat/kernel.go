@@ -96,28 +96,36 @@ func (d *Driver) readObjects(r *reality, f *fingerprint) error {
 // readRules asks by itself: the library does not know every expression, its own
 // among them, and refuses a whole chain over one that it misreads.
 func (d *Driver) readRules(r *reality, f *fingerprint) error {
+	rules, err := d.listRules(unix.NFPROTO_INET)
+	for _, l := range rules {
+		f.rule(l.chain, l.comment, l.exprs)
+		dev, addrs := addressesIn(l.comment)
+		for _, a := range addrs {
+			r.addresses[a] = dev
+		}
+	}
+	return err
+}
+
+// listRules lists the rules of our table of a family.
+func (d *Driver) listRules(family byte) (list []listed, err error) {
 	name, err := netlink.MarshalAttributes([]netlink.Attribute{{Type: unix.NFTA_RULE_TABLE, Data: []byte(Table + "\x00")}})
 	if err != nil {
-		return fmt.Errorf("read rules: %w", err)
+		return nil, fmt.Errorf("read rules: %w", err)
 	}
 	msgs, err := d.sock.Execute(netlink.Message{
 		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETRULE, Flags: netlink.Request | netlink.Dump},
-		Data:   append([]byte{unix.NFPROTO_INET, unix.NFNETLINK_V0, 0, 0}, name...),
+		Data:   append([]byte{family, unix.NFNETLINK_V0, 0, 0}, name...),
 	})
 	if err != nil {
-		return fmt.Errorf("read rules: %w", err)
+		return nil, fmt.Errorf("read rules: %w", err)
 	}
 	for _, m := range msgs {
-		l := decodeRule(m.Data)
-		if l.table == Table {
-			f.rule(l.chain, l.comment, l.exprs)
-			dev, addrs := addressesIn(l.comment)
-			for _, a := range addrs {
-				r.addresses[a] = dev
-			}
+		if l := decodeRule(m.Data); l.table == Table {
+			list = append(list, l)
 		}
 	}
-	return nil
+	return list, nil
 }
 
 // sizeofNfgenmsg is the size of struct nfgenmsg (linux/netfilter/nfnetlink.h).

@@ -13,7 +13,11 @@
 // counts them.
 package nat
 
-import "net/netip"
+import (
+	"net"
+	"net/netip"
+	"time"
+)
 
 // Table is the name of our one table, in family inet.
 const Table = "tetherd"
@@ -42,6 +46,31 @@ type Spec struct {
 	// the kernel's short way past routing and rules (flow offload in software): present
 	// ones only, for an absent one makes the kernel refuse everything. None: off.
 	Offload []string
+
+	// Limit is how many clients may have Internet at a time: those that sent first.
+	// A client is a port of the bridge, a MAC and the address leased to it (see
+	// Driver.Bind). 0 lets everybody, also who has no lease.
+	Limit   int
+	Absence time.Duration    // a client that sends nothing for so long gives up its place; whole seconds
+	Explain uint16           // TCP port of the gateway that refused requests for pages are led to; 0 none
+	Exempt  net.HardwareAddr // MAC of the synthetic client, which takes no place; none when empty
+	// ExemptPort begins the names of the bridge's ports that the synthetic client uses.
+	ExemptPort string
+	Free       []Free // acts, oldest first; one that is done is not done again while it is listed
+	NoPorts    bool   // the kernel cannot tell ports: MAC and address must do
+}
+
+// Free is the act of taking a client's place away. It may not take one for ParkTime.
+type Free struct {
+	ID  string
+	MAC net.HardwareAddr
+}
+
+// Slot is one place among those with Internet.
+type Slot struct {
+	MAC  net.HardwareAddr
+	Addr netip.Addr
+	Left time.Duration // until it is free, unless its client sends
 }
 
 // Counters are bytes of one client or uplink, from the network header on, since the
@@ -63,5 +92,10 @@ type Status struct {
 	Offload []string
 	// NoOffload says why this machine cannot offload; "" when it can, or was not asked.
 	NoOffload string
+	Slots     []Slot // sorted by address
+	Freed     []Free // acts that are done, of those that were wished last
+	Ports     string // identifies the table that tells a bridge's ports; it equals Ports(spec) when in force
+	NoPorts   string // why the kernel cannot do that; "" it can, or was not asked
+	Stale     bool   // a binding could not be put in force, or nobody has looked after them yet
 	Error     string // why the kernel could not be read or refused the table; "" none
 }

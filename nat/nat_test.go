@@ -1,9 +1,11 @@
 package nat
 
 import (
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -20,6 +22,14 @@ func sharing() Spec {
 	}
 }
 
+// limit lets five have Internet.
+func limit() Spec {
+	s := sharing()
+	s.Limit, s.Absence, s.Explain = 5, 10*time.Minute, 9797
+	s.Exempt, s.ExemptPort = net.HardwareAddr{2, 't', 'e', 't', 'h', 'p'}, "tprobe"
+	return s
+}
+
 // stories are Specs in the order in which a gateway may live through them.
 func stories() map[string]Spec {
 	off, two, six, many := sharing(), sharing(), sharing(), sharing()
@@ -29,7 +39,12 @@ func stories() map[string]Spec {
 	six.Subnets = append(six.Subnets, pfx("2001:db8::/64"), pfx("10.7.0.0/17"), pfx("172.16.0.1/32"))
 	six.Uplinks[0].Addresses = append(six.Uplinks[0].Addresses, adr("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe"), adr("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"), adr("10.1.1.1"))
 	many.LAN = ""
+	loose, fewer := limit(), limit()
+	loose.NoPorts, fewer.Limit = true, 3
+	told := off
+	told.Explain = 9797
 	return map[string]Spec{
+		"limit": limit(), "limit without ports": loose, "another limit": fewer, "not sharing, and why": told,
 		"closed": closed(), "sharing": sharing(), "not sharing": off,
 		"two uplinks": two, "both families": six, "no LAN": many, "all": {Enabled: true},
 	}

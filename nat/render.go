@@ -17,7 +17,8 @@ type Ruleset struct {
 	chains   []chain // always the same ones, so that a reload replaces rules alone
 	sets     []set
 	counters []string
-	short    []string // devices of the flow table, sorted; none: no flow table
+	short    []string              // devices of the flow table, sorted; none: no flow table
+	slots    []nftables.SetElement // that a new set of slots begins with
 }
 
 type chain struct {
@@ -55,6 +56,7 @@ type set struct {
 	key     nftables.SetDatatype
 	timeout time.Duration
 	size    uint32
+	fixed   bool // its elements are ours to add and take away, and do not expire
 }
 
 // The sets. Their elements outlive every rewrite of the rules. More clients than
@@ -92,7 +94,7 @@ func Render(s Spec) Ruleset {
 	}
 	in, out, counters := counting(s)
 	return Ruleset{
-		chains: []chain{
+		chains: append([]chain{
 			{base("count_in", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityMangle), in},
 			{base("input", nftables.ChainTypeFilter, nftables.ChainHookInput, nftables.ChainPriorityFilter), input(s)},
 			{hook{name: inputLAN}, fromLAN(s)},
@@ -105,8 +107,8 @@ func Render(s Spec) Ruleset {
 			{base("postrouting", nftables.ChainTypeNAT, nftables.ChainHookPostrouting, nftables.ChainPriorityNATSource), translate(s)},
 			// Last, when a connection's first packet is known to be translated.
 			{base("count_out", nftables.ChainTypeFilter, nftables.ChainHookPostrouting, nftables.ChainPriorityConntrackHelper), out},
-		},
-		sets:     []set{clients(setUp), clients(setDown)},
+		}, limitChains(s)...),
+		sets:     append([]set{clients(setUp), clients(setDown)}, limitSets(s)...),
 		counters: counters,
 		short:    shortWay(s),
 	}
@@ -217,6 +219,9 @@ func fromLAN(s Spec) []rule {
 	if s.APIPort != 0 {
 		r = append(r, why("status page", tcp(s.APIPort), accept()))
 	}
+	if s.Explain != 0 && (limited(s) || !s.Sharing) {
+		r = append(r, why("why a client has no Internet", tcp(s.Explain), accept()))
+	}
 	for _, port := range s.Open {
 		r = append(r, why("opened by the owner", tcp(port), accept()))
 	}
@@ -257,10 +262,10 @@ func leave(s Spec) []rule {
 }
 
 func outward(s Spec) []rule {
-	r := []rule{
+	r := append(unadmitted(s), []rule{
 		why("part of no connection: it would leave with a private address", invalid(), drop()),
 		why("segments must fit the uplink", clamp()),
-	}
+	}...)
 	for _, u := range shared(s) {
 		r = append(append(r, take(s, oif(u))...),
 			why("bytes that each client sends", oif(u), tally(setUp, "ip saddr", offsetSource)),

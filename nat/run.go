@@ -4,28 +4,84 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// Run calls changed whenever anybody changes our table, and once at its start, until
-// ctx ends. A kernel that tells nothing is not an error: the next turn reads the table
-// anyway.
+// maxSightings bounds the clients seen at another port that wait to be looked at; more
+// are looked at when they send next.
+const maxSightings = 64
+
+// Run calls changed whenever anybody changes our table, once at its start, and when
+// clients get or lose their place, until ctx ends. It follows clients from port to port
+// and ends what goes on without a place. A kernel that tells nothing is not an error: the
+// next turn reads the table anyway.
 func (d *Driver) Run(ctx context.Context, changed func()) error {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
-	if err != nil {
-		d.log.Warn("changes of the ruleset by others are seen late", "err", err)
-		<-ctx.Done()
-		return nil
+	var work sync.WaitGroup
+	defer work.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	failed := make(chan error, 2)
+	listen := func(protocol int, group uint32, hear func(*netlink.Conn) error) {
+		conn, err := netlink.Dial(protocol, &netlink.Config{Groups: 1 << (group - 1)})
+		if err != nil {
+			d.log.Warn("changes by others are seen late", "err", err)
+			return
+		}
+		// A read that is blocked ends when its deadline passes.
+		context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+		work.Go(func() {
+			defer conn.Close()
+			if err := hear(conn); err != nil {
+				failed <- err
+			}
+		})
 	}
-	defer conn.Close()
+	seen := make(chan sighting, maxSightings)
+	listen(unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH, func(c *netlink.Conn) error { return watchPorts(ctx, c, seen) })
+	listen(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES, func(c *netlink.Conn) error { return d.watchTable(ctx, c, changed) })
+	return d.keepPlaces(ctx, seen, failed, changed)
+}
+
+// keepPlaces follows clients from port to port and ends what goes on without a place.
+func (d *Driver) keepPlaces(ctx context.Context, seen <-chan sighting, failed <-chan error, changed func()) error {
+	const soon, late = time.Second, time.Minute
+	timer := time.NewTimer(soon)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return err
+		case s := <-seen:
+			if !d.registry.sighted(s.mac, portName(s.index)) {
+				continue
+			}
+		case <-d.registry.wake:
+		case <-timer.C:
+		}
+		next, differs := d.registry.sweep()
+		if d.registry.again(time.Now()) {
+			next = soon
+		}
+		if differs {
+			changed()
+		}
+		timer.Reset(min(max(next, soon), late))
+		if next == 0 && !d.registry.limits() {
+			timer.Stop() // a limit wakes it
+		}
+	}
+}
+
+// watchTable calls changed for changes by others.
+func (d *Driver) watchTable(ctx context.Context, conn *netlink.Conn, changed func()) error {
 	d.setWatch(conn)
 	defer d.setWatch(nil)
-	// A read that is blocked ends when its deadline passes.
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
-	defer stop()
 	changed() // for what was missed before
 	for {
 		msgs, err := conn.Receive()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/google/nftables"
 )
@@ -20,8 +21,11 @@ func (rs Ruleset) String() string {
 		fmt.Fprintf(&b, "\tcounter %s {\n\t}\n\n", c)
 	}
 	for _, s := range rs.sets {
-		fmt.Fprintf(&b, "\tset %s {\n\t\ttype %s\n\t\tsize %d\n\t\tflags dynamic,timeout\n\t\ttimeout %ds\n\t}\n\n",
-			s.name, s.key.Name, s.size, int64(s.timeout.Seconds()))
+		fmt.Fprintf(&b, "\tset %s {\n\t\ttype %s\n\t\tsize %d\n", s.name, s.key.Name, s.size)
+		if !s.fixed {
+			fmt.Fprintf(&b, "\t\tflags dynamic,timeout\n\t\ttimeout %ds\n", int64(s.timeout/time.Second))
+		}
+		b.WriteString("\t}\n\n")
 	}
 	if len(rs.short) > 0 {
 		fmt.Fprintf(&b, "\tflowtable %s {\n\t\thook ingress priority 0\n\t\tdevices = { %s }\n\t\tcounter\n\t}\n\n",

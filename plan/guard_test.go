@@ -13,6 +13,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/provision"
 )
 
@@ -36,6 +37,8 @@ config host
 	option name 'printer'
 	option mac '02:00:00:00:00:01'
 	option ip '192.168.1.77'
+config sharing
+	option max_clients '5'
 config dns
 	list rebind_ok 'corp.example'
 config wifi
@@ -69,7 +72,7 @@ func full(t *testing.T) (Inputs, Observed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, obs := Inputs{Config: cfg, PINTyped: true, WasOnline: true, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
+	in, obs := Inputs{Config: cfg, PINTyped: true, WasOnline: true, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
 	readObserved(t, "roaming\nbearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
@@ -81,6 +84,8 @@ func full(t *testing.T) (Inputs, Observed) {
 func notPlanned() []string {
 	return []string{
 		"Modem.Bearers.Attempt", // counted by the ladder, after failures only
+		"NAT.NoPorts",           // the part finds that out
+		"NAT.Offload",           // a limit of clients needs every packet; story limit-of-clients shows it
 		"DHCP.Hosts.Transient",  // of the synthetic client's alone, which is not the first
 		"Hostapd.Radios.Networks.Guest",
 		"Hostapd.Cost.OverLimit", "Hostapd.Cost.Congested", "Hostapd.Cost.Approaching",
@@ -211,6 +216,9 @@ func TestCompileSetsEveryField(t *testing.T) {
 func TestDriftSeesEveryField(t *testing.T) {
 	d := Compile(full(t))
 	for i, l := range specs(t, &d) {
+		if l.path == "NAT.Offload" { // nothing to change
+			continue
+		}
 		t.Run(l.path, func(t *testing.T) {
 			before, changed := Compile(full(t)), Compile(full(t))
 			obs := perfect(before)

@@ -47,6 +47,7 @@ type Inputs struct {
 	Country string         // of the mobile network, see Country; "" not known yet
 	Blocked []config.Block // beside the config's
 	Kicks   []hostapd.Kick // acts, oldest first
+	Frees   []nat.Free     // acts, oldest first
 }
 
 // Observed is everything that is, at one moment.
@@ -126,6 +127,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	}
 	d.NAT = natSpec(in.Config, lan, ups, d.Refusal == "")
 	d.NAT.Offload = offload(in.Config, ups, obs.Link)
+	limit(in, &d.NAT)
 	d.DHCP = dhcpSpec(in, lan, ups)
 	d.DNS = dnsSpec(in.Config, lan, bearers)
 	d.Probe = probeSpec(in.Config, d, bearers)
@@ -269,6 +271,23 @@ func offload(cfg *config.Config, ups []link.Uplink, st link.Status) []string {
 	out = append(out, cfg.LAN.Bridge)
 	slices.Sort(out)
 	return out
+}
+
+// explainPort is where refused clients' requests for pages are answered: a number that
+// nobody is known to use on routers.
+const explainPort = 9797
+
+// limit says how many clients may have Internet, and who is told why not.
+func limit(in Inputs, s *nat.Spec) {
+	s.Limit, s.Absence = in.Policy.Limit(in.Config.Sharing)
+	s.Explain, s.Free = explainPort, in.Frees
+	if in.Config.API.Port == s.Explain {
+		s.Explain++
+	}
+	s.Exempt, s.ExemptPort = probe.ClientMAC(), link.ProbePrefix
+	if s.Limit > 0 {
+		s.Offload = nil // every packet says that its client is not absent
+	}
 }
 
 func dnsSpec(cfg *config.Config, lan netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {

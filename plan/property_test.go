@@ -23,7 +23,7 @@ import (
 // perfect is what parts show that have done all they were asked for.
 func perfect(d Desired) Observed {
 	obs := Observed{
-		NAT:   nat.Status{Loaded: d.NAT.Enabled, InForce: nat.Render(d.NAT).Fingerprint(), Offload: d.NAT.Offload},
+		NAT:   nat.Status{Loaded: d.NAT.Enabled, InForce: nat.Render(d.NAT).Fingerprint(), Ports: nat.Ports(d.NAT), Freed: d.NAT.Free, Offload: d.NAT.Offload},
 		DHCP:  dhcp.Status{Serving: d.DHCP.Interface != "", InForce: d.DHCP},
 		DNS:   dns.Status{Serving: len(d.DNS.Listen) > 0, InForce: d.DNS},
 		Modem: modem.Status{InForce: d.Modem},

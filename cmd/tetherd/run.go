@@ -84,6 +84,7 @@ func runCommand(args []string, out io.Writer) error {
 	return serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
 		group.Go(func() error { return server.ServeLAN(ctx) })
+		group.Go(func() error { return server.ServeRefused(ctx) })
 		group.Go(func() error { return bus.Run(ctx) })
 		group.Go(func() error { return watchConfig(ctx, *path, loop, level, log) })
 	})
@@ -108,9 +109,10 @@ func serve(ctx context.Context, loop *control.Loop, server *api.Server, faces fu
 // another's facts.
 func parts(cfg *config.Config, root string, log *slog.Logger) control.Parts {
 	part := func(name string) *slog.Logger { return log.With("part", name) }
-	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp")})
+	firewall := nat.New(nat.Options{Log: part("nat")})
+	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp"), Binder: firewall})
 	return control.Parts{
-		NAT:   nat.New(nat.Options{Log: part("nat")}),
+		NAT:   firewall,
 		Link:  link.New(link.Options{Log: part("link")}),
 		DHCP:  leases,
 		DNS:   dns.New(dns.Options{Leases: leases.Names(), Log: part("dns")}),

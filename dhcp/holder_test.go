@@ -1,0 +1,102 @@
+package dhcp
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+)
+
+// judge is a Binder that remembers and turns away whom it is told to.
+type judge struct {
+	rulings
+	unwelcome hwaddr
+}
+
+func (j *judge) Welcome(mac net.HardwareAddr) bool {
+	return !slices.Equal(mac, j.unwelcome.hardware())
+}
+
+// held is a driver whose client 1 has a lease, got with frames that came from 1, or from
+// a repeater.
+func held(t *testing.T, source hwaddr) (*Driver, *session, *judge, netip.Addr, time.Time) {
+	t.Helper()
+	told := &judge{}
+	d := New(Options{Binder: told})
+	d.spec = testSpec()
+	d.table.setSpec(d.spec)
+	d.session = &session{}
+	now, want := time.Unix(1000, 0), addr("192.168.8.150")
+	if a, _ := d.handle(d.session, dev(1).say(dhcpv4.MessageTypeRequest, asks(want)), source, now); a.Bind != want {
+		t.Fatalf("leased %v", a.Bind)
+	}
+	return d, d.session, told, want, now.Add(time.Minute)
+}
+
+// TestNobodySpeaksForAnother: while a lease runs, messages in its client's name that come
+// from somebody else end nothing, take nothing and get no answer.
+func TestNobodySpeaksForAnother(t *testing.T) {
+	for name, p := range map[string]*dhcpv4.DHCPv4{
+		"release":  dev(1).say(dhcpv4.MessageTypeRelease, has(addr("192.168.8.150")), chooses("192.168.8.1")),
+		"decline":  dev(1).say(dhcpv4.MessageTypeDecline, asks(addr("192.168.8.150")), chooses("192.168.8.1")),
+		"renewal":  dev(1).say(dhcpv4.MessageTypeRequest, has(addr("192.168.8.150"))),
+		"request":  dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("192.168.8.150"))),
+		"another":  dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("192.168.8.151"))),
+		"discover": dev(1).say(dhcpv4.MessageTypeDiscover),
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, s, told, want, now := held(t, dev(1).mac)
+			before := len(told.rulings)
+			if a, _ := d.handle(s, p, dev(2).mac, now); a.Reply != nil || a.Change || len(a.Ended) > 0 {
+				t.Errorf("a forged one leads to %+v", a)
+			}
+			told.unwelcome = dev(1).mac
+			if a, _ := d.handle(s, p, dev(1).mac, now); a.Reply != nil || a.Change || len(a.Ended) > 0 {
+				t.Errorf("one from another port leads to %+v", a)
+			}
+			if l := d.table.leases(now); len(l) != 1 || l[0].Addr != want || len(told.rulings) != before {
+				t.Errorf("leases are %+v, told %q", l, told.rulings)
+			}
+		})
+	}
+}
+
+// TestBehindARepeater: the Binder is told the MAC that frames come with, which stays the
+// holder's, and the lease ends as any other.
+func TestBehindARepeater(t *testing.T) {
+	repeater := dev(77).mac
+	d, s, told, want, now := held(t, repeater)
+	d.handle(s, dev(1).say(dhcpv4.MessageTypeRequest, has(want)), repeater, now)
+	d.handle(s, dev(1).say(dhcpv4.MessageTypeRelease, has(want), chooses("192.168.8.1")), repeater, now)
+	at := "02:00:00:00:00:4d 192.168.8.150"
+	if wanted := []string{at, at, "192.168.8.150"}; !slices.Equal(told.rulings, wanted) {
+		t.Errorf("told %q, wanted %q", told.rulings, wanted)
+	}
+	// Whoever leases it next holds it.
+	d.handle(s, dev(1).say(dhcpv4.MessageTypeRequest, asks(want)), dev(1).mac, now)
+	if got := told.rulings[len(told.rulings)-1]; got != "02:00:00:00:00:01 192.168.8.150" {
+		t.Errorf("told %q", got)
+	}
+}
+
+// TestRestoredLeasesAreTold: before any client speaks.
+func TestRestoredLeasesAreTold(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases")
+	list := []record{{mac: dev(1).mac, addr: addr("192.168.8.150"), remaining: time.Hour}, {mac: dev(2).mac, addr: addr("192.168.8.151")}}
+	if err := os.WriteFile(path, appendLeases(nil, list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	told := &judge{}
+	d := New(Options{Binder: told, Path: path})
+	d.spec = testSpec()
+	d.table.setSpec(d.spec)
+	d.load(time.Now())
+	if !slices.Equal(told.rulings, []string{"02:00:00:00:00:01 192.168.8.150"}) {
+		t.Errorf("told %q", told.rulings)
+	}
+}

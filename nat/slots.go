@@ -1,0 +1,145 @@
+package nat
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/google/nftables"
+)
+
+// ParkTime is how long a client whose place was taken away may take none, so that
+// others come first.
+const ParkTime = time.Minute
+
+func (f Free) same(o Free) bool { return f.ID == o.ID && slices.Equal(f.MAC, o.MAC) }
+
+// slots reads who has a place; r.mu is held.
+func (r *registry) slots() ([]Slot, error) {
+	list, err := r.keys(table(), setSlots)
+	if err != nil {
+		return nil, fmt.Errorf("read set %s: %w", setSlots, err)
+	}
+	var out []Slot
+	for _, e := range list {
+		if m, addr, ok := readSlotKey(e.Key); ok {
+			out = append(out, Slot{MAC: net.HardwareAddr(m[:]), Addr: addr, Left: e.Expires})
+		}
+	}
+	slices.SortFunc(out, func(a, b Slot) int { return a.Addr.Compare(b.Addr) })
+	return out, nil
+}
+
+// slot tells how long a client's place lasts, if it has one; what cannot be read counts
+// as one that was just used.
+func (r *registry) slot(addr netip.Addr, m mac) (left time.Duration, has bool) {
+	all, err := r.slots()
+	if err != nil {
+		return r.spec.Absence, true
+	}
+	i := slices.IndexFunc(all, func(s Slot) bool { return s.Addr == addr && mac(s.MAC) == m })
+	if i < 0 {
+		return 0, false
+	}
+	return all[i].Left, true
+}
+
+// act takes places away; r.mu is held. An act that was done is not done again.
+func (r *registry) act(acts []Free, now time.Time) {
+	for _, a := range acts {
+		if !slices.ContainsFunc(r.freed, a.same) && len(a.MAC) == len(mac{}) && limited(r.spec) {
+			r.free(mac(a.MAC), now)
+		}
+	}
+	r.freed = slices.Clone(acts)
+}
+
+// free takes a client's place away and parks it.
+func (r *registry) free(m mac, now time.Time) {
+	var gone []netip.Addr
+	all, err := r.slots()
+	for _, s := range all {
+		if mac(s.MAC) == m {
+			r.elements(false, element{&nftables.Set{Table: table(), Name: setSlots}, slotKey(m, s.Addr)})
+			gone = append(gone, s.Addr)
+		}
+	}
+	for addr, b := range r.bindings {
+		if b.mac == m {
+			r.elements(false, r.bindingOf(addr, b))
+			b.parked = now.Add(ParkTime)
+			r.bindings[addr] = b
+		}
+	}
+	n, derr := dropConnections(gone, ofClient)
+	r.log.Info("a client's place was taken away", "mac", m.String(), "connections", n, "err", errors.Join(err, derr))
+}
+
+// observe tells who has a place and which acts are done.
+func (r *registry) observe(st *Status) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	st.Freed, st.Stale = slices.Clone(r.freed), r.stale || !r.settled
+	if !limited(r.spec) {
+		return
+	}
+	var err error
+	if st.Slots, err = r.slots(); err != nil && st.Error == "" {
+		st.Error = err.Error()
+	}
+}
+
+// sweep ends the connections of clients whose place has ended, for what comes to them
+// would go on without them, and tells when to look again; zero: nobody has a place.
+func (r *registry) sweep() (next time.Duration, changed bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !limited(r.spec) {
+		clear(r.held)
+		return 0, false
+	}
+	all, err := r.slots()
+	if err != nil {
+		return time.Minute, false
+	}
+	now := map[netip.Addr]mac{}
+	for _, s := range all {
+		now[s.Addr] = mac(s.MAC)
+		if next == 0 || s.Left < next {
+			next = s.Left
+		}
+	}
+	var gone []netip.Addr
+	for addr, m := range r.held {
+		if now[addr] != m {
+			gone = append(gone, addr)
+		}
+	}
+	changed = len(gone) > 0 || len(now) != len(r.held)
+	r.held = now
+	if n, err := dropConnections(gone, ofClient); err != nil {
+		r.log.Warn("connections of a client without a place go on", "err", err)
+	} else if len(gone) > 0 {
+		r.log.Info("a client's place is free", "addrs", gone, "dropped", n)
+	}
+	if next > 0 {
+		next += time.Second // an element is collected a little after its time
+	}
+	return next, changed
+}
+
+// carry gives a set of slots that is made anew those of the former one, the most recently
+// used first, as many as fit.
+func carry(old []Slot, limit int) []nftables.SetElement {
+	slices.SortStableFunc(old, func(a, b Slot) int { return int(b.Left.Milliseconds() - a.Left.Milliseconds()) })
+	var out []nftables.SetElement
+	for _, s := range old[:min(len(old), limit)] {
+		if s.Left > 0 {
+			out = append(out, nftables.SetElement{Key: slotKey(mac(s.MAC), s.Addr), Timeout: s.Left})
+		}
+	}
+	return out
+}
