@@ -20,7 +20,7 @@ const module = "github.com/tetherd/tetherd/"
 // a lower layer, and its own subpackages; never its own layer.
 var layers = [][]string{
 	{"cmd/tetherd"},
-	{"ubus"},
+	{"ubus", "web"},
 	{"api"},
 	{"control"},
 	{"plan"},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -13,8 +12,8 @@ import (
 	"github.com/tetherd/tetherd/wpa"
 )
 
-// Access is how to join the Wi-Fi networks. It holds their passphrases and is given on
-// the local socket alone; it is no part of the document.
+// Access is how to join the Wi-Fi networks. It holds their passphrases and is given to
+// who may change settings; it is no part of the document.
 type Access struct {
 	Networks []Key  `json:"networks"`      // each once, however many radios carry it
 	Why      string `json:"why,omitempty"` // why there is none
@@ -58,25 +57,16 @@ func keyOf(n hostapd.Network) Key {
 	}
 }
 
-func (s *Server) access(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Cache-Control", "no-store")
-	_ = json.NewEncoder(w).Encode(access(s.Loop.Snapshot())) // the client went away
-}
+func (s *Server) wifi(Call) (any, error) { return access(s.Loop.Snapshot()), nil }
 
 // AskAccess asks the gateway on a local socket how to join its networks.
 func AskAccess(ctx context.Context, socket string) (Access, error) {
 	var a Access
-	conn, err := dial(ctx, socket)
+	answer, err := Use(ctx, socket, "wifi", nil)
 	if err != nil {
 		return a, err
 	}
-	defer conn.Close()
-	body, err := ask(conn, "GET", "/v1/wifi", "")
-	if err != nil {
-		return a, err
-	}
-	if err := json.NewDecoder(body).Decode(&a); err != nil {
+	if err := json.Unmarshal(answer, &a); err != nil {
 		return a, fmt.Errorf("api: read how to join: %w", err)
 	}
 	return a, nil

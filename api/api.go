@@ -40,6 +40,9 @@ type Document struct {
 	Client   Probe    `json:"probe_client"`       // and as a client of the LAN sees it
 	Reasons  []Reason `json:"reasons,omitempty"`  // why values are as they are
 	Problems []string `json:"problems,omitempty"` // what parts complain of, one line each
+
+	Trial      *TrialDoc   `json:"trial,omitempty"`       // a change that is not yet kept
+	LastChange *OutcomeDoc `json:"last_change,omitempty"` // how the last one ended
 }
 
 // Process is about the program itself. The milliseconds are from its start until

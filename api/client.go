@@ -43,20 +43,45 @@ func Follow(ctx context.Context, socket string, once bool, f func(Document) bool
 	return nil
 }
 
+// Use uses a verb of the gateway on a local socket and returns its answer as JSON. A
+// refusal is a *Fault.
+func Use(ctx context.Context, socket, verb string, args map[string]any) (json.RawMessage, error) {
+	v, ok := Find(verb)
+	if !ok {
+		return nil, fmt.Errorf("api: there is no verb %s", verb)
+	}
+	text, err := json.Marshal(args)
+	if err != nil {
+		return nil, fmt.Errorf("api: %w", err)
+	}
+	conn, err := dial(ctx, socket)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	body, err := ask(conn, "POST", v.Path(), string(text))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := io.ReadAll(io.LimitReader(body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("api: read the answer: %w", err)
+	}
+	return answer, nil
+}
+
+// maxAnswer bounds an answer, in bytes.
+const maxAnswer = 4 << 20
+
 // AskPlan asks the gateway on a local socket what it would do with a configuration,
 // given as text in UCI syntax.
 func AskPlan(ctx context.Context, socket string, config []byte) (Plan, error) {
 	var p Plan
-	conn, err := dial(ctx, socket)
+	answer, err := Use(ctx, socket, "plan", map[string]any{"text": string(config)})
 	if err != nil {
 		return p, err
 	}
-	defer conn.Close()
-	body, err := ask(conn, "POST", "/v1/plan", string(config))
-	if err != nil {
-		return p, err
-	}
-	if err := json.NewDecoder(body).Decode(&p); err != nil {
+	if err := json.Unmarshal(answer, &p); err != nil {
 		return p, fmt.Errorf("api: read the plan: %w", err)
 	}
 	return p, nil
@@ -77,7 +102,7 @@ func ask(conn net.Conn, method, path, text string) (io.Reader, error) {
 	if err := conn.SetDeadline(time.Now().Add(answerLimit)); err != nil {
 		return nil, fmt.Errorf("api: limit the time: %w", err)
 	}
-	const head = "%s %s HTTP/1.1\r\nHost: tetherd\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+	const head = "%s %s HTTP/1.1\r\nHost: tetherd\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 	if _, err := fmt.Fprintf(conn, head, method, path, len(text), text); err != nil {
 		return nil, fmt.Errorf("api: ask: %w", err)
 	}
@@ -86,6 +111,10 @@ func ask(conn net.Conn, method, path, text string) (io.Reader, error) {
 		return nil, fmt.Errorf("api: read the answer: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
+		var told struct{ Error *Fault }
+		if json.NewDecoder(io.LimitReader(resp.Body, maxAnswer)).Decode(&told) == nil && told.Error != nil {
+			return nil, told.Error
+		}
 		return nil, fmt.Errorf("api: the socket answers with status %s", resp.Status)
 	}
 	return resp.Body, nil

@@ -20,73 +20,44 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 
-	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 )
 
-// Server serves the document: whole on the local socket, its public part on the
-// LAN. It only reads.
+// Server serves the verbs: all of them on the local socket, and on the LAN those that a
+// caller may use. Loop and Log are needed; what else is nil is not there.
 type Server struct {
 	Loop    *control.Loop
 	Version string
 	Log     *slog.Logger
+	Keys    *Keyring     // who may come in by the network; nil nobody
+	Journal *Journal     // audit log
+	Tail    *Tail        // end of the program's log
+	Page    http.Handler // what the LAN sees beside the verbs
+	End     func(End)    // ends the program, which then starts again
 
 	lanFault atomic.Pointer[string] // why the LAN has no status; nil when it has
+	sessions sessions
+	guard    guard
+	drawn    atomic.Pointer[drawing]
+	streams  atomic.Int32
 }
 
 // document renders a snapshot and adds what only the process knows.
 func (s *Server) document(snap *control.Snapshot) Document {
 	d := Render(snap)
 	d.Process.Version, d.Process.PID, d.Process.Goroutines = s.Version, os.Getpid(), runtime.NumGoroutine()
+	d.Trial, d.LastChange = trialDoc(snap.Trial, time.Now()), outcomeDoc(snap.Outcome)
 	if fault := s.lanFault.Load(); fault != nil {
 		d.LAN.Port, d.Problems = 0, append(d.Problems, *fault)
 	}
 	return d
 }
 
-// Local is the handler of the local socket. GET /v1/status gives the document;
-// with ?follow=1 one document a line, a new one with every turn. POST /v1/plan with the
-// text of a configuration tells what would be done with it, and does nothing. GET
-// /v1/wifi tells how to join the Wi-Fi networks.
-func (s *Server) Local() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		if r.URL.Query().Get("follow") == "1" {
-			s.follow(w, r)
-			return
-		}
-		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot())) // the client went away
-	})
-	mux.HandleFunc("POST /v1/plan", s.plan)
-	mux.HandleFunc("GET /v1/wifi", s.access)
-	return mux
-}
-
-// maxConfig bounds the text of a configuration, in bytes; config has a stricter bound.
-const maxConfig = 1 << 20
-
-func (s *Server) plan(w http.ResponseWriter, r *http.Request) {
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxConfig))
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	cfg, err := config.Parse("configuration", text)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	p := planWith(s.Loop.Snapshot(), cfg)
-	p.Running = os.Getpid()
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(p) // the client went away
-}
-
 // follow streams documents until the client goes away.
 func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	enc := json.NewEncoder(w)
+	w.Header().Set("Content-Type", "application/json")
 	for {
 		snap := s.Loop.Snapshot()
 		if enc.Encode(s.document(snap)) != nil || out.Flush() != nil {
@@ -98,31 +69,6 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-}
-
-// LAN is the handler on the LAN: GET /v1/status gives the public document. The
-// Host header must be a literal address, so that no foreign page can read it by
-// rebinding a name to us.
-func (s *Server) LAN() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		if !literal(r.Host) {
-			http.Error(w, "use the gateway's address, not a name", http.StatusMisdirectedRequest)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(s.document(s.Loop.Snapshot()).Public()) // the client went away
-	})
-	return mux
-}
-
-// literal says that a Host header is an address, with a port or without.
-func literal(host string) bool {
-	if _, err := netip.ParseAddrPort(host); err == nil {
-		return true
-	}
-	_, err := netip.ParseAddr(host)
-	return err == nil
 }
 
 // sole is an abstract socket: there is one of a name in a network namespace, and it is
@@ -195,7 +141,7 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 const (
-	lanPeers = 32          // connections at a time; the others wait
+	lanPeers = 96          // connections at a time; the others wait
 	lanRetry = time.Minute // when an address cannot be served
 )
 

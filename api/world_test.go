@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -67,11 +68,21 @@ func parse(t *testing.T, text string) *config.Config {
 	return cfg
 }
 
+// folders is the section that names the test's folders.
+func folders(cfg *config.Config) string {
+	return fmt.Sprintf("\nconfig tetherd 'main'\n\toption state_dir '%s'\n\toption run_dir '%s'\n", cfg.Main.StateDir, cfg.Main.RunDir)
+}
+
 // turning starts a loop over parts that never change: only Intents make turns.
 func turning(t *testing.T, text string) *Server {
 	t.Helper()
 	cfg := parse(t, text)
-	loop := control.New(control.Options{Config: cfg, Log: quiet(), Parts: control.Parts{
+	text += folders(cfg)
+	own := filepath.Join(cfg.Main.StateDir, "tetherd.conf")
+	if err := os.WriteFile(own, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loop := control.New(control.Options{Config: cfg, Path: own, Text: []byte(text), Log: quiet(), Parts: control.Parts{
 		NAT:   still[nat.Spec, nat.Status]{},
 		Link:  still[link.Spec, link.Status]{},
 		DHCP:  still[dhcp.Spec, dhcp.Status]{},
@@ -92,7 +103,11 @@ func turning(t *testing.T, text string) *Server {
 		}
 	})
 	<-first.Superseded()
-	return &Server{Loop: loop, Version: "v9.9.9", Log: quiet()}
+	keys, err := OpenKeyring(cfg.Main.StateDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Server{Loop: loop, Version: "v9.9.9", Log: quiet(), Keys: keys, Journal: OpenJournal(cfg.Main.StateDir), Tail: new(Tail)}
 }
 
 // socket serves a server on a local socket and returns its path.

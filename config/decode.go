@@ -13,16 +13,23 @@ import (
 // Load reads and parses the file at path, whose name stands in its faults. A file
 // that does not exist is an error that wraps fs.ErrNotExist.
 func Load(path string) (*Config, error) {
+	c, _, err := Read(path)
+	return c, err
+}
+
+// Read is Load that returns the text too.
+func Read(path string) (*Config, []byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, nil, fmt.Errorf("config: %w", err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
-		return nil, fmt.Errorf("config: %w", err)
+		return nil, nil, fmt.Errorf("config: %w", err)
 	}
-	return Parse(path, text)
+	c, err := Parse(path, text)
+	return c, text, err
 }
 
 // Parse returns the Config that a text in UCI syntax describes, or an error of type

@@ -175,9 +175,9 @@ func FuzzUCI(f *testing.F) {
 		if strings.ContainsRune(one+two, 0) || len(one+two) > maxLine/8 {
 			return
 		}
-		want := []section{{kind: "a", name: "b", line: 2, entries: []entry{
-			{name: "x", value: "1" + one, line: 3},
-			{list: true, name: "y", value: two, line: 4 + strings.Count(one, "\n")},
+		want := []section{{kind: "a", name: "b", line: 2, end: 2, entries: []entry{
+			{name: "x", value: "1" + one, line: 3, end: 3 + strings.Count(one, "\n")},
+			{list: true, name: "y", value: two, line: 4 + strings.Count(one, "\n"), end: 4 + strings.Count(one+two, "\n")},
 		}}}
 		got, faults := readUCI(writeUCI(want))
 		if d := cmp.Diff(want, got, cmp.AllowUnexported(section{}, entry{})); d != "" || len(faults) > 0 {

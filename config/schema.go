@@ -23,6 +23,7 @@ type field struct {
 	list   bool
 	needed bool
 	lines  bool // a value may hold line breaks and tabs
+	secret bool // the value is not shown
 	set    func(string) error
 	get    func() []string
 }
@@ -45,7 +46,7 @@ func wiredKinds() []kind {
 			return []field{
 				one("enabled", &c.Modem.Enabled, boolean()),
 				one("device", &c.Modem.Device, upTo(255)),
-				one("pin", &c.Modem.PIN, pin()),
+				hide(one("pin", &c.Modem.PIN, pin())),
 				one("roaming", &c.Modem.Roaming, boolean()),
 				one("mtu", &c.Modem.MTU, number[int](576, 9000, 0)),
 			}
@@ -57,7 +58,7 @@ func wiredKinds() []kind {
 				return []field{
 					need(one("apn", &a.APN, apn())),
 					one("user", &a.User, upTo(255)),
-					one("password", &a.Password, upTo(255)),
+					hide(one("password", &a.Password, upTo(255))),
 					one("auth", &a.Auth, word("auto", "none", "pap", "chap")),
 					one("family", &a.Family, word("auto", "ipv4v6", "ipv4", "ipv6")),
 					one("purpose", &a.Purpose, word("any", "own", "shared", "purchase")),
@@ -214,5 +215,11 @@ func list[T any](name string, at *[]T, max int, c codec[T]) field {
 // need marks an option that has no default.
 func need(f field) field {
 	f.needed = true
+	return f
+}
+
+// hide marks an option whose value is not shown.
+func hide(f field) field {
+	f.secret = true
 	return f
 }

@@ -17,7 +17,7 @@ const (
 // section is one "config TYPE [NAME]" with what follows it.
 type section struct {
 	kind, name string // name is "" when the section is anonymous
-	line       int
+	line, end  int    // first and last line of its heading
 	entries    []entry
 }
 
@@ -25,7 +25,7 @@ type section struct {
 type entry struct {
 	list        bool
 	name, value string
-	line        int
+	line, end   int // quotes may span lines
 }
 
 // none tells whether uci takes the entry as not given: an option, but not a list
@@ -171,7 +171,7 @@ func (r *reader) configStatement() error {
 		return fmt.Errorf("the file has more than %d sections", maxSections)
 	}
 	r.lost = false
-	r.sections = append(r.sections, section{kind: args[0], name: args[1], line: line})
+	r.sections = append(r.sections, section{kind: args[0], name: args[1], line: line, end: r.line})
 	return nil
 }
 
@@ -193,7 +193,7 @@ func (r *reader) entryStatement(list bool) error {
 		r.full = true
 		return fmt.Errorf("the section has more than %d options", maxEntries)
 	}
-	s.entries = append(s.entries, entry{list: list, name: args[0], value: args[1], line: line})
+	s.entries = append(s.entries, entry{list: list, name: args[0], value: args[1], line: line, end: r.line})
 	return nil
 }
 

@@ -50,10 +50,10 @@ func TestReaderAgreesWithUCI(t *testing.T) {
 func TestReaderKeepsLines(t *testing.T) {
 	got, faults := readUCI([]byte("\n# c\nconfig a 'b'\n\toption x 'one\ntwo'\n\tlist y \\\n z\nconfig d"))
 	want := []section{
-		{kind: "a", name: "b", line: 3, entries: []entry{
-			{name: "x", value: "one\ntwo", line: 4},
+		{kind: "a", name: "b", line: 3, end: 3, entries: []entry{
+			{name: "x", value: "one\ntwo", line: 4, end: 5},
 		}},
-		{kind: "d", line: 8},
+		{kind: "d", line: 8, end: 8},
 	}
 	// The blank before z ends the empty value, so z is one word too many.
 	wantFaults := Errors{{Line: 6, Message: "the line has too many words: quote a value that holds spaces"}}

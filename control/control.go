@@ -48,8 +48,12 @@ type Parts struct {
 // Intent is something that a face of the program wants.
 type Intent any
 
-// Reload is the Intent to use another configuration from now on.
-type Reload struct{ Config *config.Config }
+// Reload is the Intent to use another configuration from now on: the one that stands
+// in the owner's file.
+type Reload struct {
+	Config *config.Config
+	Text   []byte // of the file; nil when it has none
+}
 
 // BadConfig is the Intent to show that the configuration on disk has faults, so
 // that the former one stays in force. Text is one fault a line.
@@ -59,6 +63,8 @@ type BadConfig struct{ Text string }
 type Options struct {
 	Parts  Parts
 	Config *config.Config
+	Path   string // the owner's file; "" when changes cannot be kept
+	Text   []byte // that Config was read from; nil when it has no file
 	Log    *slog.Logger
 	// Leave keeps bearer, table, leases and addresses in the kernel when the loop
 	// ends, for the next process to adopt.
@@ -72,6 +78,7 @@ type Loop struct {
 	wake    chan struct{}
 	intents chan Intent
 	last    atomic.Pointer[Snapshot]
+	done    chan struct{}
 	state   state
 }
 
@@ -87,6 +94,11 @@ type state struct {
 	seq       uint64
 	failures  []string    // parts that refused their wish in the last turn, one line each
 	refused   []plan.Part // the same parts
+	text      []byte      // of the configuration in force, as its owner wrote it
+	trial     *trial
+	outcome   *Outcome       // of the last trial
+	unkept    modem.Secret   // a typed PIN that could not be written; "" none
+	answers   []chan<- error // to give after the turn
 }
 
 // New returns a Loop that is ready to Run. Its first Snapshot is there at once.
@@ -96,6 +108,7 @@ func New(opt Options) *Loop {
 		log:     opt.Log,
 		wake:    make(chan struct{}, 1),
 		intents: make(chan Intent, 16),
+		done:    make(chan struct{}),
 	}
 	l.state.inputs.Config = opt.Config
 	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
@@ -103,9 +116,12 @@ func New(opt Options) *Loop {
 	l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
 	l.state.own = openOwn(opt.Config.Main.StateDir, opt.Log)
 	l.state.marks.Started = time.Now()
+	l.state.text = opt.Text
+	l.state.outcome = l.formerTrial()
 	l.last.Store(&Snapshot{
-		Marks: l.state.marks, Config: opt.Config, start: opt.Config, inputs: l.state.inputs,
-		memory: l.state.memory.memory, superseded: make(chan struct{}),
+		Marks: l.state.marks, Config: opt.Config, Text: textOf(opt.Text, opt.Config), start: opt.Config, inputs: l.state.inputs,
+		Outcome: l.state.outcome,
+		memory:  l.state.memory.memory, superseded: make(chan struct{}),
 	})
 	return l
 }
@@ -122,6 +138,9 @@ func (l *Loop) Send(i Intent) error {
 		return errors.New("control: too many intents are waiting")
 	}
 }
+
+// Done is closed when the loop takes no more Intents, also those that wait.
+func (l *Loop) Done() <-chan struct{} { return l.done }
 
 // changed asks for a turn; calls before it begins are one.
 func (l *Loop) changed() {
@@ -140,6 +159,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	group, parts := errgroup.WithContext(parts)
 	l.start(group, parts)
 	l.loop(ctx, parts)
+	close(l.done)
 	if l.opt.Leave == nil || !l.opt.Leave() {
 		l.down()
 		l.state.former.forget(l.log)
@@ -202,12 +222,32 @@ func (l *Loop) takeWaiting() {
 func (l *Loop) take(i Intent) {
 	switch i := i.(type) {
 	case Reload:
+		l.state.badConfig = ""
+		if !l.overtaken(i.Config) {
+			return
+		}
 		l.log.Info("configuration reloaded")
-		l.state.inputs, l.state.badConfig = reloaded(l.state.inputs, i.Config), ""
+		l.state.inputs, l.state.text = reloaded(l.state.inputs, i.Config), i.Text
 	case FreePlace:
 		l.state.inputs.Frees = freed(l.state.inputs.Frees, i)
 	case BadConfig:
 		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
 		l.state.badConfig = i.Text
+	case Try:
+		l.try(i)
+	case Confirm:
+		l.confirm(i)
+	case Revert:
+		l.revert(i)
+	case Seen:
+		l.seenBy(i.Session)
+	case EnterPIN:
+		l.log.Info("a PIN was entered")
+		l.state.inputs.PIN, l.state.inputs.PINTyped = i.PIN, true
+		l.state.answers = append(l.state.answers, i.Answer)
+	case Redial:
+		l.log.Info("dialling anew was asked for")
+		l.state.inputs.Ladder, l.state.inputs.OwnLadder = l.state.inputs.Ladder.Again(), l.state.inputs.OwnLadder.Again()
+		l.state.answers = append(l.state.answers, i.Answer)
 	}
 }

@@ -161,13 +161,13 @@ func TestReload(t *testing.T) {
 			return r.settle()
 		}
 		closed := w.config(t, "config sharing\n\toption enabled '0'\n")
-		if s := send(Reload{closed}); s.Config != closed || s.Desired.NAT.Sharing || s.Online {
+		if s := send(Reload{Config: closed}); s.Config != closed || s.Desired.NAT.Sharing || s.Online {
 			t.Errorf("after the reload: sharing %v, online %v", s.Desired.NAT.Sharing, s.Online)
 		}
 		if s := send(BadConfig{"line 3: nonsense"}); s.BadConfig != "line 3: nonsense" || s.Config != closed {
 			t.Errorf("after the faults: %q, config %p", s.BadConfig, s.Config)
 		}
-		if s := send(Reload{w.config(t, "")}); s.BadConfig != "" || !s.Desired.NAT.Sharing || !s.Online {
+		if s := send(Reload{Config: w.config(t, "")}); s.BadConfig != "" || !s.Desired.NAT.Sharing || !s.Online {
 			t.Errorf("after the repair: %q, sharing %v, online %v", s.BadConfig, s.Desired.NAT.Sharing, s.Online)
 		}
 	})
@@ -186,7 +186,7 @@ func TestBurstOfIntents(t *testing.T) {
 		sent := 0
 		for range 100 {
 			next := w.config(t, "config lan\n\toption mtu '1400'\n")
-			if r.Send(Reload{next}) != nil {
+			if r.Send(Reload{Config: next}) != nil {
 				break
 			}
 			last = next

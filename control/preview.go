@@ -86,7 +86,7 @@ func abroad(m modem.Status) bool { return m.Registration.State == "roaming" }
 // reloaded folds another configuration into the inputs.
 func reloaded(in plan.Inputs, cfg *config.Config) plan.Inputs {
 	if pin := cfg.Modem.PIN; pin != in.Config.Modem.PIN {
-		in.PINTyped = pin != ""
+		in.PINTyped, in.PIN = pin != "", ""
 	}
 	in.Config = cfg
 	return in

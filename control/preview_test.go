@@ -59,7 +59,7 @@ func TestWithAnotherConfig(t *testing.T) {
 				if !slices.Equal(got, c.want) {
 					t.Errorf("would apply %v: %+v", got, next.Steps)
 				}
-				if err := r.Send(Reload{cfg}); err != nil {
+				if err := r.Send(Reload{Config: cfg}); err != nil {
 					t.Fatal(err)
 				}
 				r.settle()
@@ -124,7 +124,7 @@ func TestNeedRestart(t *testing.T) {
 		with := func(set func(*config.Config)) []string {
 			cfg := w.config(t, "")
 			set(cfg)
-			if err := r.Send(Reload{cfg}); err != nil {
+			if err := r.Send(Reload{Config: cfg}); err != nil {
 				t.Fatal(err)
 			}
 			return r.settle().NeedRestart

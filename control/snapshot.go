@@ -37,6 +37,9 @@ type Snapshot struct {
 	// NeedRestart names changed options that are in force after a restart of the
 	// process only.
 	NeedRestart []string
+	Text        []byte   // the configuration in force, as it stands in a file
+	Trial       *Trial   // under way; nil none
+	Outcome     *Outcome // of the last trial; nil none
 
 	start      *config.Config // of this process
 	inputs     plan.Inputs
@@ -61,12 +64,36 @@ func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		Online:      l.state.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe),
 		Marks:       l.state.marks,
 		NeedRestart: needRestart(l.opt.Config, l.state.inputs.Config),
+		Text:        textOf(l.state.text, l.state.inputs.Config),
+		Trial:       l.state.trial.shown(),
+		Outcome:     l.state.outcome,
 		start:       l.opt.Config,
 		inputs:      l.state.inputs,
 		memory:      l.state.memory.memory,
 		superseded:  make(chan struct{}),
 	}
 	close(l.last.Swap(next).superseded)
+	for _, a := range l.state.answers {
+		a <- nil
+	}
+	l.state.answers = nil
+}
+
+// textOf is the text of a configuration, or what it says when it has no file.
+func textOf(text []byte, cfg *config.Config) []byte {
+	if text == nil {
+		return cfg.UCI()
+	}
+	return text
+}
+
+// shown is a copy for those who look on.
+func (t *trial) shown() *Trial {
+	if t == nil {
+		return nil
+	}
+	c := t.Trial
+	return &c
 }
 
 // proves says that what was probed is what is wished now: a result for a former

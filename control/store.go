@@ -93,6 +93,23 @@ func writeFile(path string, text []byte) error {
 	return renameio.WriteFile(path, text, 0o600)
 }
 
+// writeDurably replaces a file so that after it nothing but the new text can be found,
+// and before it has returned the old one or the new one.
+func writeDurably(path string, text []byte) error {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(path, text, 0o600, renameio.WithExistingPermissions(), renameio.WithTempDir(dir)); err != nil {
+		return err
+	}
+	d, err := os.Open(dir) // a name lasts when its folder is on the disk
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // note is what a process leaves for the next one of the same boot. It holds no
 // credentials.
 type note struct {

@@ -26,6 +26,7 @@ func (l *Loop) turn(now time.Time) time.Time {
 	want := plan.Compile(l.state.inputs, obs)
 	steps := plan.Diff(want, obs, l.state.inputs.Off)
 	l.apply(want, steps)
+	wake = earliest(wake, l.judgeTrial(obs, want, steps))
 	l.publish(obs, want, steps)
 	return earliest(wake, now.Add(l.patience()))
 }
@@ -67,6 +68,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	s := &l.state
 	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config.LAN.Bridge)
 	s.mark(obs)
+	l.rememberPIN(obs)
 	wake := earliest(l.climb(obs), l.foldWiFi(obs))
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)

@@ -94,7 +94,7 @@ func TestChangedNetworkLeavesTheUplinkAlone(t *testing.T) {
 			"config wifi\n\toption country 'DE'\n",
 		} {
 			w.applied()
-			if err := r.Send(Reload{w.config(t, text)}); err != nil {
+			if err := r.Send(Reload{Config: w.config(t, text)}); err != nil {
 				t.Fatal(err)
 			}
 			if s := r.settle(); w.applied() != "hostapd" || !s.Online {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -109,6 +110,7 @@ type world struct {
 	verdict      probe.Verdict // of both vantage points
 	client       probe.Verdict // of the client's, when it differs
 	rx           uint64
+	probed       map[string]time.Time // when each key was probed
 
 	log    *slog.Logger
 	lines  *lockedBuffer
@@ -143,7 +145,7 @@ func newWorld(t *testing.T) *world {
 		pokes: map[plan.Part]chan struct{}{},
 		phase: modem.PhaseReady,
 		sim:   modem.SIM{State: modem.SIMReady, ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"},
-		since: map[modem.Bearer]time.Time{}, causes: map[string]uint32{},
+		since: map[modem.Bearer]time.Time{}, probed: map[string]time.Time{}, causes: map[string]uint32{},
 		registration: modem.Registration{State: "home"},
 		verdict:      probe.Online, lines: &lockedBuffer{},
 		state: filepath.Join(dir, "state"), run: filepath.Join(dir, "run"),
@@ -235,7 +237,10 @@ func (w *world) dial(b modem.Bearer) modem.BearerStatus {
 func (w *world) probeStatus(s probe.Spec) probe.Status {
 	st := probe.Status{InForce: s}
 	look := func(key string, v probe.Verdict) probe.Result {
-		r := probe.Result{Key: key, Verdict: v}
+		if w.probed[key].IsZero() {
+			w.probed[key] = time.Now()
+		}
+		r := probe.Result{Key: key, Verdict: v, At: w.probed[key]}
 		if v != probe.Online && v != probe.Unproven {
 			r.Failed = 5
 		}
@@ -281,7 +286,12 @@ type running struct {
 // start runs a loop in the world until the test ends.
 func (w *world) start(t *testing.T, text string) *running {
 	t.Helper()
-	l := New(Options{Parts: w.parts(), Config: w.config(t, text), Log: w.log, Leave: func() bool { return w.leaves }})
+	cfg := w.config(t, text)
+	path := filepath.Join(filepath.Dir(w.state), "tetherd.conf")
+	if err := os.WriteFile(path, cfg.UCI(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l := New(Options{Parts: w.parts(), Config: cfg, Path: path, Text: cfg.UCI(), Log: w.log, Leave: func() bool { return w.leaves }})
 	ctx, stop := context.WithCancel(t.Context())
 	r := &running{Loop: l, t: t, w: w, stop: stop, done: make(chan struct{})}
 	go func() {

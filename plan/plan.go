@@ -4,6 +4,8 @@
 package plan
 
 import (
+	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -38,10 +40,15 @@ type Inputs struct {
 	// PINTyped says that the PIN in Config was changed in this process: a person who
 	// corrects it may use the second try.
 	PINTyped bool
+	// PIN was typed by a person and is used in place of Config's; "" none was.
+	PIN modem.Secret
 	// Closed says that the ruleset could not be loaded in the last turn: nothing may be
 	// forwarded.
 	Closed bool
-	Off    bool // everything of ours is to go
+	// Proof counts up when it is to be proved anew that clients have Internet, as after
+	// a change that nobody watches.
+	Proof uint32
+	Off   bool // everything of ours is to go
 
 	WiFi    wpa.Own        // name and passphrases that the device made; zero none yet
 	Country string         // of the mobile network, see Country; "" not known yet
@@ -130,7 +137,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	limit(in, &d.NAT)
 	d.DHCP = dhcpSpec(in, lan, ups)
 	d.DNS = dnsSpec(in.Config, lan, bearers)
-	d.Probe = probeSpec(in.Config, d, bearers)
+	d.Probe = probeSpec(in, d, bearers)
 	return d
 }
 
@@ -325,7 +332,7 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 	s := modem.Spec{
 		Enabled: cfg.Enabled,
 		Device:  cfg.Device,
-		PIN:     modem.Secret(cfg.PIN),
+		PIN:     cmp.Or(in.PIN, modem.Secret(cfg.PIN)),
 		Roaming: cfg.Roaming,
 
 		PINByPerson: in.PINTyped,
@@ -357,7 +364,8 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 	return s
 }
 
-func probeSpec(cfg *config.Config, d Desired, bearers map[modem.Purpose]modem.BearerStatus) probe.Spec {
+func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatus) probe.Spec {
+	cfg := in.Config
 	b, ok := bearers[modem.Shared]
 	if !cfg.Probe.Enabled || !ok || b.State != modem.BearerUp || b.IPv4 == nil {
 		return probe.Spec{}
@@ -377,6 +385,9 @@ func probeSpec(cfg *config.Config, d Desired, bearers map[modem.Purpose]modem.Be
 	}
 	if cfg.Probe.Client && d.NAT.Sharing && hasProbe(d.DHCP) && cfg.DNS.Enabled {
 		s.Client = probe.Client{Key: key + " " + d.Link.LAN.Address.String(), Bridge: cfg.LAN.Bridge}
+		if in.Proof > 0 {
+			s.Client.Key += fmt.Sprintf(" #%d", in.Proof)
+		}
 	}
 	return s
 }

@@ -138,6 +138,15 @@ func (l Ladder) Rung() (Rung, Outcome) {
 	return l.rungs[l.at], l.outcome
 }
 
+// Again returns a ladder that hangs up and climbs from the first rung, as for another
+// SIM. Without a SIM there is nothing to do again.
+func (l Ladder) Again() Ladder {
+	if l.key != "" {
+		l.key = "again"
+	}
+	return l
+}
+
 func (l Ladder) wish() modem.Bearer {
 	bearer := l.rungs[l.at].Bearer
 	bearer.Attempt = l.attempt

@@ -57,6 +57,26 @@ func TestLadderSameSIMGoesOn(t *testing.T) {
 	}
 }
 
+// Asked to, it hangs up and climbs from the first rung, also when that is the one in
+// force; without a SIM it waits for one as before.
+func TestLadderAgain(t *testing.T) {
+	w := newWorld(t, network{"internet": carries}, internet)
+	w.run(time.Minute)
+	for range 2 {
+		before := w.ladder.wish()
+		w.ladder = w.ladder.Again()
+		w.turn()
+		if w.ladder.wish() == before {
+			t.Error("nothing is dialled anew")
+		}
+		w.run(time.Minute)
+	}
+	w.dialled("internet/ipv4v6/none internet/ipv4v6/none internet/ipv4v6/none")
+	if _, ok := (Ladder{}).Again().Bearer(); ok {
+		t.Error("a bearer is wished without a SIM")
+	}
+}
+
 // A SIM that goes while its bearer is proved is proved from the beginning later.
 func TestLadderSIMGoneWhileProving(t *testing.T) {
 	w := newWorld(t, network{"internet": answer{}}, internet)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/tetherd/tetherd/api"
 )
 
 // parse reads flags and arguments in any order. When help is asked for, it prints it
@@ -36,6 +38,34 @@ func help(fs *flag.FlagSet, out io.Writer) {
 			fmt.Fprintf(out, "usage: tetherd %s [flags]: %s\n", strings.TrimSpace(c.name+" "+c.args), c.help)
 		}
 	}
+	if v, ok := api.Find(fs.Name()); ok && !isCommand(v.Name) {
+		fmt.Fprintf(out, "usage: tetherd %s [flags]: %s\n", synopsis(v), v.Help)
+		for _, a := range v.Args {
+			if a.Needed {
+				fmt.Fprintf(out, "  %s\n    \t%s\n", strings.ToUpper(a.Name), a.Help)
+			}
+		}
+	}
 	fs.SetOutput(out)
 	fs.PrintDefaults()
+}
+
+// synopsis is a verb with the arguments that it needs.
+func synopsis(v api.Verb) string {
+	text := v.Name
+	for _, a := range v.Args {
+		name := strings.ToUpper(a.Name)
+		switch {
+		case !a.Needed:
+		case a.Type == api.Boolean:
+			text += " on|off"
+		case a.Type == api.List:
+			text += " " + name + "..."
+		case a.Secret || a.File:
+			text += " [" + name + "]"
+		default:
+			text += " " + name
+		}
+	}
+	return text
 }

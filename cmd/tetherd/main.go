@@ -46,6 +46,7 @@ func commands() []command {
 		{"plan", "", "show what would be done and why, without doing it", planCommand},
 		{"check", "[FILE]", "report every fault of a configuration file", checkCommand},
 		{"apn", "MCCMNC|IMSI", "show the access points that would be tried, in order", apnCommand},
+		{"completion", "", "print the script by which bash completes these words", completionCommand},
 		{"version", "", "print the version", versionCommand},
 	}
 }
@@ -56,6 +57,9 @@ func dispatch(args []string, out, complaints io.Writer) int {
 	if len(args) == 0 {
 		usage(complaints)
 		return exitUsage
+	}
+	if v, rest, ok := verbOf(args); ok {
+		return code(v.Name, useCommand(v, rest, os.Stdin, out), complaints)
 	}
 	for _, c := range commands() {
 		if c.name == args[0] {
@@ -93,6 +97,10 @@ func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: tetherd COMMAND [flags]")
 	for _, c := range commands() {
 		fmt.Fprintf(w, "  %-8s %-12s %s\n", c.name, c.args, c.help)
+	}
+	fmt.Fprintln(w, "and, asking the running gateway:")
+	for _, v := range verbs() {
+		fmt.Fprintf(w, "  %s: %s\n", synopsis(v), v.Help)
 	}
 	fmt.Fprintln(w, "tetherd COMMAND -h lists the flags of a command.")
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/ubus"
+	"github.com/tetherd/tetherd/web"
 )
 
 // defaultConfig is where the configuration lives when no flag names another file.
@@ -64,16 +65,18 @@ func runCommand(args []string, out io.Writer) error {
 			sole.Close()
 		}
 	}()
-	cfg, err := config.Load(*path)
+	cfg, text, err := config.Read(*path)
 	if err != nil {
 		return exit{exitConfig, err}
 	}
 	level := new(slog.LevelVar)
 	level.Set(cfg.Main.LogLevel)
-	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	tail := new(api.Tail)
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, tail), &slog.HandlerOptions{Level: level}))
 
-	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Log: log, Leave: leave.Load})
-	server := &api.Server{Loop: loop, Version: version, Log: log}
+	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
+	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
+	server := newServer(cfg, loop, tail, again, log)
 	bus := &ubus.Server{API: server, Root: *root, Log: log.With("part", "ubus")}
 	local, err := api.ListenLocal(cfg.API.Socket)
 	if err != nil {
@@ -81,13 +84,26 @@ func runCommand(args []string, out io.Writer) error {
 	}
 	log.Info("tetherd starts", "version", version, "config", *path, "status", cfg.API.Socket)
 	ran = true
-	return serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
+	err = serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
 		group.Go(func() error { return server.ServeLAN(ctx) })
 		group.Go(func() error { return server.ServeRefused(ctx) })
 		group.Go(func() error { return bus.Run(ctx) })
 		group.Go(func() error { return watchConfig(ctx, *path, loop, level, log) })
 	})
+	return errors.Join(err, again.start())
+}
+
+// newServer gives the verbs what they need of the machine.
+func newServer(cfg *config.Config, loop *control.Loop, tail *api.Tail, again *again, log *slog.Logger) *api.Server {
+	keys, err := api.OpenKeyring(cfg.Main.StateDir)
+	if err != nil {
+		log.Error("nobody can log in until a password is chosen on this machine", "err", err)
+	}
+	return &api.Server{
+		Loop: loop, Version: version, Log: log, Keys: keys, Journal: api.OpenJournal(cfg.Main.StateDir),
+		Tail: tail, End: again.end, Page: web.Handler(),
+	}
 }
 
 // serve runs the loop with its faces. The faces go on while the loop takes things
@@ -178,10 +194,10 @@ func hand(ctx context.Context, path string, loop *control.Loop, level *slog.Leve
 }
 
 func reload(path string, level *slog.LevelVar) control.Intent {
-	cfg, err := config.Load(path)
+	cfg, text, err := config.Read(path)
 	if err != nil {
 		return control.BadConfig{Text: err.Error()}
 	}
 	level.Set(cfg.Main.LogLevel)
-	return control.Reload{Config: cfg}
+	return control.Reload{Config: cfg, Text: text}
 }

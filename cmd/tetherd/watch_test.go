@@ -41,12 +41,16 @@ func resting(t *testing.T) *control.Loop {
 	cfg.Main.StateDir, cfg.Main.RunDir = t.TempDir(), t.TempDir()
 	return control.New(control.Options{
 		Config: cfg, Log: slog.New(slog.DiscardHandler), Leave: func() bool { return true },
-		Parts: control.Parts{
-			NAT: still[nat.Spec, nat.Status]{}, Link: still[link.Spec, link.Status]{}, DHCP: still[dhcp.Spec, dhcp.Status]{},
-			DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: still[probe.Spec, probe.Status]{},
-			Hostapd: still[hostapd.Spec, hostapd.Status]{},
-		},
+		Parts: stillParts(),
 	})
+}
+
+func stillParts() control.Parts {
+	return control.Parts{
+		NAT: still[nat.Spec, nat.Status]{}, Link: still[link.Spec, link.Status]{}, DHCP: still[dhcp.Spec, dhcp.Status]{},
+		DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: still[probe.Spec, probe.Status]{},
+		Hostapd: still[hostapd.Spec, hostapd.Status]{},
+	}
 }
 
 // behind is a loop that does not run yet and to which no more Intents can be sent.

@@ -1,0 +1,180 @@
+package api
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// TestKeyring: keys outlive the process, in a file for its owner alone that holds no
+// password and no token.
+func TestKeyring(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	k, err := OpenKeyring(dir)
+	if err != nil || !k.Fresh() || k.Check("") {
+		t.Fatal(err)
+	}
+	if err := k.SetPassword("correct horse", true); err != nil {
+		t.Fatal(err)
+	}
+	token, err := k.AddToken("home", []Scope{Read}, begun())
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "keys")
+	text, err := os.ReadFile(path)
+	if err != nil || strings.Contains(string(text), "horse") || strings.Contains(string(text), token) {
+		t.Errorf("%s, %v", text, err)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Errorf("its mode is %v", info.Mode())
+	}
+	again, err := OpenKeyring(dir)
+	if err != nil || again.Fresh() || !again.Check("correct horse") || again.Check("correct hors") || again.Check(strings.Repeat("x", 100)) {
+		t.Errorf("after a restart: %v", err)
+	}
+	if cost, err := bcrypt.Cost([]byte(again.kept.Password)); err != nil || cost < minCost || cost > maxCost {
+		t.Errorf("cost %d, %v", cost, err)
+	}
+	if err := again.Forget(); err != nil || !again.Fresh() || len(again.Tokens()) != 0 {
+		t.Errorf("forgotten: %v", err)
+	}
+}
+
+// TestDamagedKeys: a file that cannot be read lets nobody in, not even who comes first,
+// until the owner chooses a password on the machine itself.
+func TestDamagedKeys(t *testing.T) {
+	for name, text := range map[string]string{"nothing": "", "half": `{"password":"$2a`, "a list": "[]"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "keys"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		k, err := OpenKeyring(dir)
+		if err == nil || k.Fresh() || k.Check("") || k.Check(noPassword) || k.SetPassword("correct horse", true) == nil {
+			t.Errorf("%s: %v, fresh %v", name, err, k.Fresh())
+		}
+		if err := k.SetPassword("correct horse", false); err != nil || !k.Check("correct horse") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestKeysAreBounded: no more tokens than there is room for, and a disk that takes
+// nothing changes nothing.
+func TestKeysAreBounded(t *testing.T) {
+	dir := t.TempDir()
+	k, _ := OpenKeyring(dir)
+	for i := range maxTokens + 1 {
+		_, err := k.AddToken(strings.Repeat("x", i+1), []Scope{Read}, begun())
+		if (err != nil) != (i == maxTokens) {
+			t.Errorf("token %d: %v", i, err)
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dir, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.SetPassword("correct horse", true); err == nil || !k.Fresh() {
+		t.Errorf("not on the disk: %v", err)
+	}
+}
+
+// TestGuesses: a source that guesses has to wait, never for long, and no other source
+// has to because of it.
+func TestGuesses(t *testing.T) {
+	var g guard
+	now, owner, thief := begun(), netip.MustParseAddr("192.168.97.2"), netip.MustParseAddr("192.168.97.3")
+	guess := func(from netip.Addr, right bool) time.Duration {
+		wait, ok := g.enter(from, now)
+		if ok {
+			g.leave(from, now, right)
+		}
+		return wait
+	}
+	for range freeGuesses {
+		if wait := guess(thief, false); wait > 0 {
+			t.Fatalf("waits %v", wait)
+		}
+	}
+	for range 1000 {
+		if wait := guess(thief, false); wait <= 0 || wait > guessEvery {
+			t.Fatalf("waits %v", wait)
+		}
+	}
+	if wait := guess(owner, true); wait > 0 {
+		t.Errorf("the owner waits %v", wait)
+	}
+	now = now.Add(guessEvery)
+	if wait := guess(thief, false); wait > 0 {
+		t.Errorf("after the time it still waits %v", wait)
+	}
+	if wait := guess(thief, false); wait <= 0 {
+		t.Error("and guesses as it likes")
+	}
+	now = now.Add(guessEvery)
+	if wait := guess(thief, true); wait > 0 || len(g.sources) > 1 {
+		t.Errorf("who was right after all waits %v", wait)
+	}
+}
+
+// TestManyGuessers: their number is bounded, those who guess most are remembered, and
+// the processor is not theirs.
+func TestManyGuessers(t *testing.T) {
+	var g guard
+	now, addr := begun(), netip.MustParseAddr("192.168.0.1")
+	worst := addr
+	for range freeGuesses {
+		g.enter(worst, now)
+		g.leave(worst, now, false)
+	}
+	for range 10 * maxSources {
+		addr = addr.Next()
+		if _, ok := g.enter(addr, now); !ok {
+			t.Fatal("a new source waits")
+		}
+		g.leave(addr, now, false)
+	}
+	if _, ok := g.enter(worst, now); ok || len(g.sources) > maxSources {
+		t.Errorf("%d sources, the worst may guess: %v", len(g.sources), ok)
+	}
+	for i := range maxHashing + 1 {
+		if _, ok := g.enter(addr.Next(), now); ok != (i < maxHashing) {
+			t.Errorf("hash %d at a time: %v", i, ok)
+		}
+	}
+}
+
+// TestSessions: a key is of one session, which ends by itself; there are not too many.
+func TestSessions(t *testing.T) {
+	var s sessions
+	now := begun()
+	first := s.begin(now)
+	if !s.use(first, now.Add(sessionIdle)) || s.use("", now) || s.use(first+"x", now) {
+		t.Error("keys are taken for others")
+	}
+	if s.use(first, now.Add(2*sessionIdle+time.Second)) {
+		t.Error("it goes on for ever")
+	}
+	second := s.begin(now)
+	for i := range maxSessions {
+		s.begin(now.Add(time.Duration(i+1) * time.Second))
+	}
+	if s.use(second, now) || len(s.last) != maxSessions {
+		t.Errorf("%d sessions", len(s.last))
+	}
+	third := s.begin(now.Add(time.Hour))
+	s.end(third, false)
+	if s.use(third, now) || len(s.last) != maxSessions-1 {
+		t.Error("it did not end, or others did")
+	}
+	if s.end("", true); len(s.last) > 0 {
+		t.Error("not all ended")
+	}
+}

@@ -1,0 +1,64 @@
+package api
+
+// Verbs is the table of everything that a gateway can be asked or told.
+func Verbs() []Verb {
+	name := Arg{Name: "name", Type: Text, Needed: true, Min: 1, Max: 32, Help: "name of the token"}
+	dry := Arg{Name: "dry", Type: Boolean, Help: "tell what it would do, and do nothing"}
+	revision := Arg{Name: "revision", Type: Text, Max: 64, Help: "what the change was made from, so that nobody's change is lost"}
+	id := Arg{Name: "id", Type: Text, Max: 32, Help: "the change that is meant; else the one under way"}
+	text := Arg{Name: "text", Type: Text, Needed: true, Max: maxConfig, File: true, Help: "a whole configuration file in UCI syntax"}
+	return []Verb{
+		{Name: "status", Kind: Look, Scope: Public, Help: "the state of the gateway; without the scope read, its public part", run: (*Server).status},
+		{Name: "events", Kind: Stream, Scope: Public, Help: "the state, again with every change"},
+		{Name: "clients", Kind: Look, Scope: Read, Help: "the devices with a lease", run: (*Server).clients},
+		{Name: "wifi", Kind: Look, Scope: Settings, Help: "how to join the Wi-Fi networks, with their passphrases", run: (*Server).wifi},
+		{Name: "access points", Kind: Look, Scope: Read, Help: "the access points for the SIM, in the order to try", run: (*Server).accessPoints},
+		{Name: "plan", Kind: Look, Scope: Settings, Body: true, Help: "what would be done with a configuration, and why", Args: []Arg{text}, run: (*Server).plan},
+		{Name: "check", Kind: Look, Scope: Read, Body: true, Help: "every fault of a configuration", Args: []Arg{text}, run: (*Server).check},
+		{Name: "config get", Kind: Look, Scope: Read, Help: "every setting", Args: []Arg{
+			{Name: "secrets", Type: Boolean, Help: "with passwords and PIN, which needs the scope settings"},
+		}, run: (*Server).configGet},
+		{Name: "config set", Kind: Trial, Scope: Settings, Help: "change settings", Args: []Arg{
+			{Name: "changes", Type: List, Needed: true, Min: 2, Max: 2048, Items: 256, Help: "SECTION.OPTION=VALUE, repeated for a list, empty for the default; NAME=TYPE makes a section, NAME= removes it"},
+			revision, dry,
+		}, run: (*Server).configSet},
+		{Name: "config confirm", Kind: Act, Scope: Settings, Help: "keep the change that is on trial", Args: []Arg{id}, run: (*Server).configConfirm},
+		{Name: "config revert", Kind: Act, Scope: Settings, Help: "undo the change that is on trial", Args: []Arg{id}, run: (*Server).configRevert},
+		{Name: "backup", Kind: Look, Scope: Admin, Help: "the configuration with its secrets, to be restored", run: (*Server).backup},
+		{Name: "restore", Kind: Trial, Scope: Admin, Help: "replace the whole configuration", Args: []Arg{text, revision, dry}, run: (*Server).restore},
+		{Name: "share", Kind: Trial, Scope: Settings, Help: "share the connection, or not", Args: []Arg{
+			{Name: "on", Type: Boolean, Needed: true, Help: "on or off"}, dry,
+		}, run: (*Server).share},
+		{Name: "connect", Kind: Trial, Scope: Settings, Help: "use the modem", Args: []Arg{dry}, run: (*Server).connect},
+		{Name: "disconnect", Kind: Trial, Scope: Settings, Help: "leave the modem alone", Args: []Arg{dry}, run: (*Server).disconnect},
+		{Name: "redial", Kind: Act, Scope: Settings, Help: "hang up and try the access points from the first", run: (*Server).redial},
+		{Name: "apn choose", Kind: Trial, Scope: Settings, Help: "try this access point before all others", Args: []Arg{
+			{Name: "apn", Type: Text, Needed: true, Max: 100, Help: "its name; empty leaves the choice to the gateway"},
+			{Name: "user", Type: Text, Max: 255, Help: "for the operator's login"},
+			{Name: "password", Type: Text, Max: 255, Secret: true, Help: "for the operator's login"},
+			{Name: "auth", Type: Text, Max: 8, OneOf: []string{"auto", "none", "pap", "chap"}, Help: "how to log in"},
+			{Name: "family", Type: Text, Max: 8, OneOf: []string{"auto", "ipv4v6", "ipv4", "ipv6"}, Help: "addresses to ask for"},
+			dry,
+		}, run: (*Server).chooseAPN},
+		{Name: "sim pin", Kind: Act, Scope: SIM, Help: "enter the SIM's PIN; kept in the settings once the SIM takes it", Args: []Arg{
+			{Name: "pin", Type: Text, Needed: true, Min: 4, Max: 8, Secret: true, Help: "4 to 8 digits"},
+		}, run: (*Server).simPIN},
+		{Name: "log", Kind: Look, Scope: Read, Help: "the last lines of the log", run: (*Server).log},
+		{Name: "audit", Kind: Look, Scope: Settings, Help: "who changed what, the newest first", run: (*Server).audited},
+		{Name: "support", Kind: Look, Scope: Read, Help: "state, settings and log for somebody who helps, without secrets and identifiers", run: (*Server).support},
+		{Name: "password", Kind: Act, Scope: Admin, Help: "choose the password of the page", Args: []Arg{
+			{Name: "new", Type: Text, Needed: true, Min: minPassword, Max: maxPassword, Secret: true, Help: "the new one"},
+			{Name: "old", Type: Text, Max: maxPassword, Secret: true, Help: "the present one, which is not needed on the machine itself"},
+		}, run: (*Server).password},
+		{Name: "token add", Kind: Act, Scope: Admin, Help: "make a token for a program", Args: []Arg{
+			name,
+			{Name: "scopes", Type: List, Needed: true, Min: 1, Max: 16, Items: 5, OneOf: []string{string(Read), string(Settings), string(SIM), string(Papers), string(Admin)}, Help: "what it may"},
+		}, run: (*Server).tokenAdd},
+		{Name: "token list", Kind: Look, Scope: Admin, Help: "the tokens of programs", run: (*Server).tokenList},
+		{Name: "token remove", Kind: Act, Scope: Admin, Help: "take a token back", Args: []Arg{name}, run: (*Server).tokenRemove},
+		{Name: "restart", Kind: Act, Scope: Admin, Help: "start the program again; connections go on", run: (*Server).restart},
+		{Name: "factory reset", Kind: Act, Scope: Admin, Help: "forget all settings, passwords and what was learned, and start again", Args: []Arg{
+			{Name: "sure", Type: Text, Needed: true, Min: 3, Max: 3, OneOf: []string{"yes"}, Help: "yes"},
+		}, run: (*Server).reset},
+	}
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/api"
+)
+
+// again starts the program again in its own place, when a verb asked for it.
+type again struct {
+	config string       // the owner's file
+	state  string       // state folder
+	leave  *atomic.Bool // leave everything in force at the end
+	stop   func()       // ends the program
+
+	mu  sync.Mutex
+	why api.End
+}
+
+// end ends the program. A reset is not overtaken by a restart.
+func (a *again) end(why api.End) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.why != api.EndReset {
+		a.why = why
+	}
+	a.leave.Store(a.why == api.EndRestart)
+	a.stop()
+}
+
+// start is called last: it replaces the process, or returns when nobody asked for it.
+func (a *again) start() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch a.why {
+	case "":
+		return nil
+	case api.EndReset:
+		if err := a.forget(); err != nil {
+			return fmt.Errorf("factory reset: %w", err)
+		}
+	}
+	self, err := os.Executable()
+	if err == nil {
+		err = unix.Exec(self, os.Args, os.Environ())
+	}
+	return fmt.Errorf("start again: %w", err)
+}
+
+// learned are the files of the state folder, by pattern. What else lies there may be
+// somebody's who named the wrong folder.
+func learned() []string {
+	return []string{"keys", "audit", "audit.old", "trial", "leases", "apn-memory", "apn-memory.damaged", "pin-*"}
+}
+
+// forget removes what was learned and empties the owner's file: an empty file is a
+// working gateway. The file goes last, so that a reset that failed can be seen.
+func (a *again) forget() error {
+	for _, pattern := range learned() {
+		paths, err := filepath.Glob(filepath.Join(a.state, pattern))
+		if err != nil {
+			return err
+		}
+		for _, p := range paths {
+			if err := os.Remove(p); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(a.config, nil, 0o600)
+}

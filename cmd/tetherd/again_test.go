@@ -1,0 +1,61 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"github.com/tetherd/tetherd/api"
+)
+
+// TestFactoryReset: what was learned and set is gone, and somebody's files in a wrongly
+// named folder are not.
+func TestFactoryReset(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"keys", "audit", "apn-memory", "pin-1", "leases", "precious", "tetherd.conf"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := &again{config: filepath.Join(dir, "tetherd.conf"), state: dir}
+	if err := a.forget(); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 || left[0].Name() != "precious" || left[1].Name() != "tetherd.conf" {
+		t.Errorf("%v, %v", left, err)
+	}
+	if text, err := os.ReadFile(a.config); err != nil || len(text) > 0 {
+		t.Errorf("%q, %v", text, err)
+	}
+	if a.state = filepath.Join(dir, "gone"); a.forget() != nil {
+		t.Error("a state folder that is not there is no fault")
+	}
+}
+
+// TestEnds: a restart leaves everything in force, a reset nothing, whichever came first.
+func TestEnds(t *testing.T) {
+	for _, c := range []struct {
+		ends  []api.End
+		leave bool
+	}{
+		{[]api.End{api.EndRestart}, true},
+		{[]api.End{api.EndReset}, false},
+		{[]api.End{api.EndReset, api.EndRestart}, false},
+		{[]api.End{api.EndRestart, api.EndReset}, false},
+	} {
+		var leave atomic.Bool
+		stopped := 0
+		a := &again{leave: &leave, stop: func() { stopped++ }}
+		for _, e := range c.ends {
+			a.end(e)
+		}
+		if leave.Load() != c.leave || stopped != len(c.ends) {
+			t.Errorf("%v: leaves %v", c.ends, leave.Load())
+		}
+	}
+	if err := new(again).start(); err != nil {
+		t.Errorf("nobody asked: %v", err)
+	}
+}

@@ -1,0 +1,44 @@
+package control
+
+import (
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
+)
+
+// EnterPIN is the Intent to enter a PIN that a person typed. It is kept in the owner's
+// file once the SIM has taken it.
+type EnterPIN struct {
+	PIN    modem.Secret
+	Answer chan<- error // gets nil after the turn that handed it on; has room for it
+}
+
+// Redial is the Intent to hang up and to try the access points from the first.
+type Redial struct {
+	Answer chan<- error // gets nil after the turn that hung up; has room for it
+}
+
+// rememberPIN keeps a typed PIN that the SIM has taken, so that nobody has to type it
+// after each restart. While a change is on trial it waits.
+func (l *Loop) rememberPIN(obs plan.Observed) {
+	s := &l.state
+	if s.inputs.PIN == s.unkept || obs.Modem.SIM.State != modem.SIMReady || s.trial != nil || l.opt.Path == "" {
+		return
+	}
+	pin := string(s.inputs.PIN)
+	s.unkept = s.inputs.PIN // it is tried once
+	text, err := config.Edit(textOf(s.text, s.inputs.Config), []config.Change{{Section: "modem", Option: "pin", Values: []string{pin}}})
+	var cfg *config.Config
+	if err == nil {
+		cfg, err = config.Parse(l.opt.Path, text)
+	}
+	if err == nil {
+		err = l.write(text)
+	}
+	if err != nil {
+		l.log.Error("the PIN cannot be kept for the next start", "err", err)
+		return
+	}
+	s.inputs.Config, s.inputs.PIN, s.unkept = cfg, "", "" // PINTyped stays: it says the same of the same PIN
+	l.log.Info("the PIN is kept in the configuration")
+}

@@ -1,0 +1,95 @@
+package control
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
+)
+
+// TestPINIsEntered: a typed PIN goes to the modem as a person's, and into the file once
+// the SIM has taken it, not before.
+func TestPINIsEntered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.phase, w.sim.State = modem.PhasePIN, modem.SIMPIN
+		r := w.start(t, "")
+		r.settle()
+		if err := r.ask(func(a chan<- error) Intent { return EnterPIN{"7391", a} }); err != nil {
+			t.Fatal(err)
+		}
+		if spec := read(w, func() modem.Spec { return w.modem.spec }); spec.PIN != "7391" || !spec.PINByPerson {
+			t.Errorf("the modem was told %v, by a person %v", len(spec.PIN), spec.PINByPerson)
+		}
+		if r.onDisk().Modem.PIN != "" {
+			t.Error("kept before it is known to be right")
+		}
+		w.change(plan.Modem, func() { w.phase, w.sim.State = modem.PhaseReady, modem.SIMReady })
+		s := r.settle()
+		if r.onDisk().Modem.PIN != "7391" || s.Config.Modem.PIN != "7391" || !strings.Contains(string(s.Text), "7391") {
+			t.Error("not kept")
+		}
+		w.applied()
+		cfg, text, err := config.Read(r.opt.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Send(Reload{Config: cfg, Text: text}); err != nil { // as the watch on the file does
+			t.Fatal(err)
+		}
+		if r.settle(); strings.Contains(w.applied(), "modem") {
+			t.Error("the modem is told again")
+		}
+		if w.lines.count("7391") > 0 {
+			t.Error("the PIN is in the log")
+		}
+	})
+}
+
+// TestPINIsNotKept: where the file cannot be written, it serves all the same.
+func TestPINIsNotKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.phase, w.sim.State = modem.PhasePIN, modem.SIMPIN
+		r := w.start(t, "")
+		r.settle()
+		if err := r.ask(func(a chan<- error) Intent { return EnterPIN{"7391", a} }); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(r.opt.Path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(r.opt.Path+"/x", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		w.change(plan.Modem, func() { w.phase, w.sim.State = modem.PhaseReady, modem.SIMReady })
+		if s := r.settle(); !s.Online || w.lines.count("cannot be kept") != 1 {
+			t.Errorf("online %v", s.Online)
+		}
+	})
+}
+
+// TestRedial: the bearer is dialled anew although nothing else changed.
+func TestRedial(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		for range 3 {
+			before, _ := r.settle().APN.Bearer()
+			if err := r.ask(func(a chan<- error) Intent { return Redial{a} }); err != nil {
+				t.Fatal(err)
+			}
+			s := r.settle()
+			if after, ok := s.APN.Bearer(); !ok || after == before {
+				t.Errorf("wished %+v before and after", after)
+			}
+			if !s.Online {
+				t.Error("not online again")
+			}
+		}
+	})
+}

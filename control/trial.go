@@ -1,0 +1,363 @@
+package control
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/plan"
+)
+
+// How long a trial takes.
+const (
+	trialLimit = time.Minute // until it is undone, when nothing speaks for it
+	// TrialSettle is how long after a change who comes back has come by what it changed.
+	TrialSettle = 3 * time.Second
+)
+
+// Errors of a change that somebody may branch on.
+var (
+	ErrConflict = errors.New("somebody else has changed the configuration meanwhile")
+	ErrNoTrial  = errors.New("there is no such change on trial")
+)
+
+// Author is who wants a change.
+type Author struct {
+	Name    string // for people, such as "page", "token home" or "socket"
+	Session string // key of a person's session; "" when nobody looks on
+}
+
+// Try is the Intent to put a changed configuration into force on trial: it is kept when
+// it proves good, and undone otherwise. Nothing is written to its file before.
+type Try struct {
+	Text   []byte         // of the whole file
+	Config *config.Config // read from it
+	Base   string         // revision that it was made from; "" whatever is in force
+	By     Author
+	Answer chan<- error // gets one value, after the turn that applied it; has room for it
+}
+
+// Confirm is the Intent to keep the trial.
+type Confirm struct {
+	ID     string
+	Answer chan<- error // gets one value, after it is on the disk and told; has room for it
+}
+
+// Revert is the Intent to undo the trial.
+type Revert struct {
+	ID     string
+	Answer chan<- error // gets one value, after the turn that undid it; has room for it
+}
+
+// Seen is the Intent to tell that a session's owner can reach the gateway.
+type Seen struct{ Session string }
+
+// Trial is a changed configuration that is in force and not yet kept. An attended one
+// is kept when its author confirms it or comes back, another one when clients have
+// Internet with it. It is undone at Until.
+type Trial struct {
+	ID           string
+	By           Author
+	Began, Until time.Time
+	WasOnline    bool // clients had Internet before
+	Back         bool // the author was seen again, under what was changed
+}
+
+// Outcome is how the last trial ended.
+type Outcome struct {
+	ID   string
+	By   Author
+	Kept bool
+	Why  string // in one clause
+	At   time.Time
+}
+
+// trial is one under way with what it replaces.
+type trial struct {
+	Trial
+	text    []byte
+	oldText []byte
+	old     *config.Config
+}
+
+// verdict on a trial.
+type verdict uint8
+
+const (
+	open verdict = iota
+	keep
+	undo
+)
+
+// facts are what a verdict rests on, after a turn.
+type facts struct {
+	now     time.Time
+	settled bool   // every part is as wished
+	failure string // what a part refused, "" none
+	online  bool   // clients have Internet
+	proved  bool   // that was found after the change
+	offline bool   // the change says that clients are to have none, or that nobody looks
+}
+
+// judge says whether a trial is to be kept or undone, and why. It is pure.
+func (t Trial) judge(f facts) (verdict, string) {
+	lost := t.WasOnline && !f.online && !f.offline
+	ready := f.settled && !f.now.Before(t.Began.Add(TrialSettle))
+	attended := t.By.Session != ""
+	switch over := !f.now.Before(t.Until); {
+	case attended && ready && t.Back && !lost:
+		return keep, "its author came back"
+	case !attended && ready && f.online && f.proved:
+		return keep, "clients have Internet with it"
+	case !over:
+		return open, ""
+	case lost:
+		return undo, "clients lost the Internet"
+	case f.failure != "":
+		return undo, "it could not be carried out: " + f.failure
+	case attended:
+		return undo, "nobody confirmed it"
+	case !f.settled:
+		return undo, "it was not carried out in time"
+	}
+	return keep, "nothing speaks against it"
+}
+
+// wake is the next time at which the verdict can change by itself.
+func (t Trial) wake(now time.Time) time.Time {
+	if ready := t.Began.Add(TrialSettle); now.Before(ready) {
+		return ready
+	}
+	return t.Until
+}
+
+// try begins a trial.
+func (l *Loop) try(i Try) {
+	if err := l.begin(i); err != nil {
+		i.Answer <- err
+		return
+	}
+	l.state.answers = append(l.state.answers, i.Answer)
+}
+
+func (l *Loop) begin(i Try) error {
+	s := &l.state
+	if i.Base != "" && i.Base != s.inputs.Config.Revision() {
+		return ErrConflict
+	}
+	if t := s.trial; t != nil {
+		if t.By.Session == "" || t.By.Session != i.By.Session {
+			return fmt.Errorf("%w: a change of %s is on trial", ErrConflict, t.By.Name)
+		}
+		if err := l.keep("its author went on"); err != nil {
+			return err
+		}
+	}
+	if i.Config.Revision() == s.inputs.Config.Revision() { // only comments differ
+		return l.write(i.Text)
+	}
+	now := time.Now()
+	t := &trial{
+		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(trialLimit), WasOnline: l.Snapshot().Online},
+		text:  i.Text, oldText: s.text, old: s.inputs.Config,
+	}
+	if err := l.noteTrial(t); err != nil {
+		return err
+	}
+	l.log.Info("configuration on trial", "id", t.ID, "by", t.By.Name)
+	s.trial, s.text, s.inputs = t, i.Text, reloaded(s.inputs, i.Config)
+	if i.By.Session == "" {
+		s.inputs.Proof++
+	}
+	return nil
+}
+
+// seen notes that a trial's author is back. What was sent before the change took
+// effect does not count.
+func (l *Loop) seenBy(session string) {
+	if t := l.state.trial; t != nil && t.By.Session == session && !time.Now().Before(t.Began.Add(TrialSettle)) {
+		t.Back = true
+	}
+}
+
+// trialOf finds the trial that somebody names.
+func (l *Loop) trialOf(id string) error {
+	if t := l.state.trial; t == nil || id != "" && t.ID != id {
+		return ErrNoTrial
+	}
+	return nil
+}
+
+func (l *Loop) confirm(i Confirm) {
+	err := l.trialOf(i.ID)
+	if err == nil {
+		err = l.keep("it was confirmed")
+	}
+	if err != nil {
+		i.Answer <- err
+		return
+	}
+	l.state.answers = append(l.state.answers, i.Answer)
+}
+
+func (l *Loop) revert(i Revert) {
+	if err := l.trialOf(i.ID); err != nil {
+		i.Answer <- err
+		return
+	}
+	l.undo("its author took it back")
+	l.state.answers = append(l.state.answers, i.Answer)
+}
+
+// keep makes the trial the owner's file. A file that cannot be written leaves it on
+// trial.
+func (l *Loop) keep(why string) error {
+	t := l.state.trial
+	if now, err := os.ReadFile(l.opt.Path); err == nil && t.oldText != nil && !bytes.Equal(now, t.oldText) {
+		return ErrConflict // the file's change is about to be told
+	}
+	if err := l.write(t.text); err != nil {
+		return err
+	}
+	l.close(true, why)
+	return nil
+}
+
+// undo brings back what the trial replaced, whose file was never touched.
+func (l *Loop) undo(why string) {
+	s := &l.state
+	s.inputs, s.text = reloaded(s.inputs, s.trial.old), s.trial.oldText
+	l.close(false, why)
+}
+
+// close ends the trial.
+func (l *Loop) close(kept bool, why string) {
+	s := &l.state
+	s.outcome = &Outcome{ID: s.trial.ID, By: s.trial.By, Kept: kept, Why: why, At: time.Now()}
+	s.trial = nil
+	l.log.Info("trial ended", "id", s.outcome.ID, "kept", kept, "why", why)
+	if err := os.Remove(l.trialPath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.log.Error("note of the trial cannot be removed", "err", err)
+	}
+}
+
+// overtaken says what becomes of a trial when the file itself was changed: its owner
+// has the last word. A file that says what it said is no change.
+func (l *Loop) overtaken(cfg *config.Config) bool {
+	t := l.state.trial
+	if t == nil {
+		return true
+	}
+	if cfg.Revision() == t.old.Revision() {
+		return false
+	}
+	l.close(false, "the file was changed by somebody else")
+	return true
+}
+
+// judgeTrial ends the trial when it is time and returns when to look again; the zero
+// time when there is none.
+func (l *Loop) judgeTrial(obs plan.Observed, want plan.Desired, steps []plan.Step) time.Time {
+	t := l.state.trial
+	if t == nil {
+		return time.Time{}
+	}
+	switch v, why := t.judge(l.facts(t, obs, want, steps)); v {
+	case keep:
+		if err := l.keep(why); err != nil {
+			l.log.Error("the change that proved good cannot be kept", "err", err)
+			l.undo("it could not be kept: " + err.Error())
+		}
+		return obs.Now
+	case undo:
+		l.undo(why)
+		return obs.Now
+	}
+	return t.wake(obs.Now)
+}
+
+func (l *Loop) facts(t *trial, obs plan.Observed, want plan.Desired, steps []plan.Step) facts {
+	s := &l.state
+	cfg, p := s.inputs.Config, obs.Probe
+	f := facts{
+		now:     obs.Now,
+		settled: len(steps) == 0 && len(s.failures) == 0,
+		online:  s.online(p) && proves(p.InForce, want.Probe),
+		proved:  !p.Gateway.At.Before(t.Began) || !p.Client.At.Before(t.Began),
+		offline: !cfg.Sharing.Enabled || !cfg.Modem.Enabled || !cfg.Probe.Enabled,
+	}
+	if len(s.failures) > 0 {
+		f.failure = s.failures[0]
+	}
+	return f
+}
+
+// write replaces the owner's file; the answer comes when it cannot be lost any more.
+func (l *Loop) write(text []byte) error {
+	if l.opt.Path == "" {
+		return errors.New("control: the configuration has no file")
+	}
+	path := l.opt.Path
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	if err := writeDurably(path, text); err != nil {
+		return fmt.Errorf("control: write the configuration: %w", err)
+	}
+	l.state.text = text
+	return nil
+}
+
+// trialNote is what the disk knows of a trial while it is under way. The owner's file
+// holds what it replaces.
+type trialNote struct {
+	ID    string
+	By    string
+	Began time.Time
+	Text  []byte
+}
+
+func (l *Loop) trialPath() string { return filepath.Join(l.opt.Config.Main.StateDir, "trial") }
+
+func (l *Loop) noteTrial(t *trial) error {
+	text, err := json.Marshal(trialNote{t.ID, t.By.Name, t.Began, t.text})
+	if err == nil {
+		err = writeDurably(l.trialPath(), text)
+	}
+	if err != nil {
+		return fmt.Errorf("control: note the trial: %w", err)
+	}
+	return nil
+}
+
+// formerTrial tells what became of a trial that ended with its process: the owner's
+// file holds it, or it is gone.
+func (l *Loop) formerTrial() *Outcome {
+	text, err := os.ReadFile(l.trialPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var n trialNote
+	if err == nil {
+		err = json.Unmarshal(text, &n)
+	}
+	if err != nil {
+		l.log.Warn("note of a trial cannot be read", "err", err)
+	}
+	o := &Outcome{ID: n.ID, By: Author{Name: n.By}, Why: "the program ended before it was kept", At: time.Now()}
+	if err == nil && bytes.Equal(n.Text, l.state.text) {
+		o.Kept, o.Why = true, "it was confirmed"
+	}
+	l.log.Info("trial of the former process", "id", o.ID, "kept", o.Kept)
+	if err := os.Remove(l.trialPath()); err != nil {
+		l.log.Error("note of the trial cannot be removed", "err", err)
+	}
+	return o
+}

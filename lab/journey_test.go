@@ -1,0 +1,389 @@
+//go:build browser
+
+package lab
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/lab/browser"
+)
+
+// journey is a person with a telephone on the lab's LAN.
+type journey struct {
+	*testing.T
+	*browser.Page
+	world *World
+	url   string
+}
+
+// begin lays the scenario out, starts tetherd, gives client1 a lease and a browser.
+func begin(t *testing.T, tetherd, scenario string) *journey {
+	t.Helper()
+	s, err := ParseScenario([]byte(scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorld(t.Context(), s, tetherd, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(w.tail())
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	j := &journey{T: t, world: w}
+	j.do(w.daemon.start())
+	j.leased()
+	j.url = "http://" + w.publicStatus() + "/"
+	cmd := w.clients["client1"].command(context.Background(), "chromium", browser.Args(filepath.Join(w.dir, "browser"))...)
+	j.Page, err = browser.Start(cmd, func(c *exec.Cmd) error { return w.spawn.start(w.clients["client1"].ns, c) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			j.picture("failed")
+		}
+		if err := j.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	j.do(j.Open(j.url))
+	return j
+}
+
+// do is for steps that must succeed.
+func (j *journey) do(err error) {
+	j.Helper()
+	if err != nil {
+		j.Fatal(err)
+	}
+}
+
+func (j *journey) leased() {
+	j.Helper()
+	_, err := j.world.daemon.await(j.Context(), 15*time.Second, func(d api.Document) bool { return d.LAN.Address != "" && d.LAN.Port != 0 })
+	j.do(err)
+	_, err = j.world.clients["client1"].lease(j.Context())
+	j.do(err)
+}
+
+const long = 20 * time.Second
+
+func (j *journey) sees(text string) {
+	j.Helper()
+	j.do(j.Sees(long, text))
+}
+
+func (j *journey) press(text string) {
+	j.Helper()
+	j.do(j.Press(text))
+}
+
+func (j *journey) fill(label, text string) {
+	j.Helper()
+	j.do(j.Fill(label, text))
+}
+
+// enter goes through the first start.
+func (j *journey) enter() {
+	j.Helper()
+	j.sees("Welcome")
+	j.fill("New password", "correct horse")
+	j.fill("The same again", "correct horse")
+	j.press("Begin")
+	j.sees("The way to the Internet")
+}
+
+// picture keeps what is seen, and sees to it that nothing is wider than the telephone.
+func (j *journey) picture(name string) {
+	j.Helper()
+	dir := os.Getenv("PICTURES")
+	if dir == "" {
+		dir = j.TempDir()
+	}
+	j.do(os.MkdirAll(dir, 0o755))
+	path := filepath.Join(dir, strings.ReplaceAll(strings.TrimPrefix(j.Name(), "TestJourneys/"), "/", "-")+"-"+name+".png")
+	if err := j.Screenshot(path); err != nil {
+		j.Error(err)
+	}
+	var wide int
+	if err := j.Eval("document.documentElement.scrollWidth", &wide); err != nil || wide > 360 {
+		j.Errorf("%s is %d pixels wide, %v", name, wide, err)
+	}
+}
+
+// audit runs axe over what is shown and fails on each serious finding.
+func (j *journey) audit() {
+	j.Helper()
+	path := os.Getenv("AXE")
+	f, err := os.Open(path)
+	if err != nil {
+		j.Fatalf("the audit needs axe-core's axe.min.js.gz, which 'make journeys' fetches: %v", err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	j.do(err)
+	script, err := io.ReadAll(z)
+	j.do(err)
+	j.do(j.Eval(string(script)+";void 0", nil))
+	var found []struct {
+		ID, Impact, Help string
+		Nodes            []struct{ HTML, FailureSummary string }
+	}
+	j.do(j.Eval("axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations)", &found))
+	for _, v := range found {
+		text, _ := json.Marshal(v.Nodes)
+		if v.Impact == "serious" || v.Impact == "critical" {
+			j.Errorf("axe: %s (%s): %s: %.600s", v.ID, v.Impact, v.Help, text)
+		} else {
+			j.Logf("axe: %s (%s): %s: %.300s", v.ID, v.Impact, v.Help, text)
+		}
+	}
+}
+
+// quiet fails when the page complained of anything but lost contact.
+func (j *journey) quiet() {
+	j.Helper()
+	for _, p := range j.Problems() {
+		if !strings.Contains(p, "net::ERR_") && !strings.Contains(p, "the server responded with a status of") {
+			j.Errorf("the page complains: %s", p)
+		}
+	}
+}
+
+const worldOf = `A person with a telephone.
+
+-- operator --
+network 26201 'Lab Mobile'
+sim lab
+    iccid 8949020000012345678
+    imsi 262010000012345
+    home 26201
+    name 'Lab Mobile'
+`
+
+const plain = worldOf + "insert lab\napn internet.telekom\napn other.example\n-- story --\nstart\n"
+
+// TestJourneys are a person's ways through the page, in a browser on the LAN of the real
+// program.
+func TestJourneys(t *testing.T) {
+	tetherd := program(t)
+	for name, walk := range map[string]func(*testing.T, string){
+		"first-start": firstStart, "every-view": everyView, "wrong-pin": wrongPIN, "no-sim": noSIM,
+		"lose-contact": loseContact, "backup": backup, "access-point": accessPoint, "russian": russian, "share": share,
+	} {
+		t.Run(name, func(t *testing.T) { walk(t, tetherd) })
+	}
+}
+
+// firstStart: nothing is shown before a password is chosen; afterwards it is asked for.
+func firstStart(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.sees("Welcome")
+	j.picture("welcome")
+	j.audit()
+	j.fill("New password", "correct horse")
+	j.fill("The same again", "correct hors")
+	j.press("Begin")
+	j.sees("The two are not the same.")
+	j.fill("The same again", "correct horse")
+	j.press("Begin")
+	j.sees("Clients have Internet through Lab Mobile")
+	j.picture("online")
+	j.press("System")
+	j.press("Log out")
+	j.fill("Password", "wrong horse")
+	j.press("Log in")
+	j.sees("is wrong")
+	j.picture("login")
+	j.audit()
+	j.fill("Password", "correct horse")
+	j.press("Log in")
+	j.sees("The way to the Internet")
+	j.quiet()
+}
+
+// everyView is drawn in light and dark, and has no serious fault for who cannot see it.
+func everyView(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	for _, v := range []struct{ link, shows string }{
+		{"Status", "The way to the Internet"}, {"Devices", "client1"}, {"Hotspot", "The devices' network"},
+		{"SIM and network", "Let the gateway choose"}, {"System", "Who changed what"},
+	} {
+		j.press(v.link)
+		j.sees(v.shows)
+		for _, dark := range []bool{false, true} {
+			j.do(j.Dark(dark))
+			shade := "light"
+			if dark {
+				shade = "dark"
+			}
+			j.picture(strings.ToLower(strings.Fields(v.link)[0]) + "-" + shade)
+			j.audit()
+		}
+	}
+	j.quiet()
+}
+
+// wrongPIN: it is said, with the tries left, and the right one brings the Internet.
+func wrongPIN(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, worldOf+"    pin 1234\ninsert lab\napn internet.telekom\n-- story --\nstart\n")
+	j.enter()
+	j.sees("the SIM needs its PIN")
+	j.picture("needed")
+	j.press("Enter the PIN")
+	j.sees("Tries left: 3")
+	j.fill("PIN", "9999")
+	j.press("Unlock")
+	j.sees("Tries left: 2")
+	j.picture("wrong")
+	j.audit()
+	j.fill("PIN", "1234")
+	j.press("Unlock")
+	j.press("Status")
+	j.sees("Clients have Internet through Lab Mobile")
+	text, err := os.ReadFile(filepath.Join(j.world.dir, "tetherd.conf"))
+	if err != nil || !strings.Contains(string(text), "option pin '1234'") {
+		t.Errorf("the PIN is not kept: %v", err)
+	}
+	j.quiet()
+}
+
+// noSIM: what to do is said, and putting one in is enough.
+func noSIM(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, worldOf+"apn internet.telekom\n-- story --\nstart\n")
+	j.enter()
+	j.sees("there is no SIM in the modem")
+	j.sees("Put a SIM into the modem.")
+	j.picture("empty")
+	j.world.modem.InsertSIM(j.world.scenario.SIMs["lab"])
+	j.sees("Clients have Internet through Lab Mobile")
+	j.quiet()
+}
+
+// share: switching it off and on again is told before and kept.
+func share(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	j.press("Hotspot")
+	j.press("Stop sharing")
+	j.sees("Devices may have no Internet")
+	j.picture("told")
+	j.audit()
+	j.press("Make the change")
+	j.sees("A change is on trial.")
+	j.picture("trial")
+	j.audit()
+	j.sees("The change is kept")
+	j.press("Close")
+	j.press("Status")
+	j.press("Share the connection")
+	j.press("Make the change")
+	j.sees("Clients have Internet through Lab Mobile")
+	j.quiet()
+}
+
+// loseContact: a change that cuts the person off comes back by itself, and the page too.
+func loseContact(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	j.press("System")
+	j.sees("All settings")
+	j.press("lan")
+	j.fill("port", "lan2") // which is another telephone's
+	j.press("Save")
+	j.press("Make the change")
+	j.sees("The gateway does not answer.")
+	j.picture("lost")
+	j.audit()
+	j.do(j.Sees(90*time.Second, "The change was undone: nobody confirmed it."))
+	j.picture("back")
+	j.quiet()
+}
+
+// backup: what was saved can be restored, with what it changes told before.
+func backup(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	var before string
+	j.do(j.Eval("fetch('/v1/backup').then((r) => r.json()).then((b) => b.text)", &before))
+	changed := strings.Replace(before, "config lan 'lan'", "config dhcp 'dhcp'\n\toption leasetime '1h'\n\nconfig lan 'lan'", 1)
+	if changed == before {
+		t.Fatalf("the backup is %q", before)
+	}
+	j.press("System")
+	j.sees("Restore from a file")
+	text, _ := json.Marshal(changed)
+	j.do(j.Eval("(() => { const d = new DataTransfer(); d.items.add(new File(["+string(text)+"], 'tetherd.conf')); const i = document.getElementById('restore'); i.files = d.files; i.dispatchEvent(new Event('change')); })()", nil))
+	j.sees("Make this change?")
+	j.press("What changes")
+	j.sees("dhcp.leasetime")
+	j.picture("told")
+	j.press("Make the change")
+	j.sees("The change is kept")
+	now, err := os.ReadFile(filepath.Join(j.world.dir, "tetherd.conf"))
+	if err != nil || string(now) != changed {
+		t.Errorf("the file is %q, %v", now, err)
+	}
+	j.quiet()
+}
+
+// accessPoint: another one is picked, and its story told.
+func accessPoint(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	j.press("SIM and network")
+	j.sees("internet.telekom")
+	j.fill("Access point to try first", "typed")
+	j.fill("Name", "other.example")
+	j.press("Save")
+	j.press("Make the change")
+	j.sees("The change is kept")
+	j.press("What was tried")
+	j.sees("other.example")
+	j.picture("chosen")
+	j.audit()
+	if doc, _ := j.world.daemon.current(); doc.APN.APN != "other.example" || !doc.Online {
+		t.Errorf("in use is %q, online %v", doc.APN.APN, doc.Online)
+	}
+	j.quiet()
+}
+
+// russian: the whole page, and the gateway's sentence.
+func russian(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.press("System")
+	j.fill("Language", "ru")
+	j.sees("Резервная копия")
+	j.picture("system")
+	j.press("Состояние")
+	j.sees("У устройств есть Интернет через Lab Mobile")
+	j.picture("status")
+	j.audit()
+	j.press("Точка доступа")
+	j.press("Не раздавать")
+	j.sees("Сделать это изменение?")
+	j.picture("told")
+	j.quiet()
+}

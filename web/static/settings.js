@@ -1,0 +1,41 @@
+// Every setting, as the gateway lists them.
+
+import { h, card, field } from './dom.js';
+import { look } from './api.js';
+import { t } from './text.js';
+import { form } from './start.js';
+import { propose } from './trial.js';
+
+// settings asks for what holds.
+export const settings = () => look('config get');
+
+// option finds one option of a section.
+export function option(view, section, name) {
+	const s = view.sections.find((x) => x.address === section || x.type === section);
+	return s?.options.find((o) => o.name === name) || { values: [] };
+}
+
+// changes turns a form into the changes that it makes of what was.
+function changes(section, f) {
+	const out = [];
+	for (const o of section.options) {
+		const name = section.address + '.' + o.name, text = f.elements.namedItem(name).value.trim();
+		const before = o.values.join(' ');
+		if (text === before || o.secret && text === '') continue;
+		const parts = o.list ? text.split(/\s+/).filter(Boolean) : [text];
+		out.push(...(parts.length ? parts : ['']).map((p) => name + '=' + p));
+	}
+	return out;
+}
+
+// all draws every section as a form of its own.
+export function all(app, view) {
+	return card(t('settings.title'), h('p', { class: 'soft' }, t('settings.help')), view.sections.map((section) =>
+		h('details', {}, h('summary', {}, section.address), form(app, section.options.map((o) => field(o.name, {
+			name: section.address + '.' + o.name, value: o.values.join(' '), type: o.secret ? 'password' : 'text',
+			autocomplete: o.secret ? 'new-password' : 'off', placeholder: o.set ? t('settings.secret') : '',
+		}, o.list ? t('settings.list') : o.default ? t('settings.default') : '')), t('save'), async (f) => {
+			const list = changes(section, f);
+			if (list.length && await propose('config set', { changes: list, revision: view.revision }, f)) app.draw();
+		}))));
+}

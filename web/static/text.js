@@ -1,0 +1,66 @@
+// Words in the reader's language, from lang/*.json.
+
+const known = { en: 'English', ru: 'Русский' };
+let words = {}, other = {}, lang = 'en', patterns = [];
+
+// languages are those that there are, by their own names.
+export const languages = Object.entries(known);
+export const language = () => lang;
+
+const load = async (name) => (await fetch(`lang/${name}.json`)).json();
+
+// speak chooses a language: the one given, the one kept, or the browser's first that is
+// known.
+export async function speak(choice) {
+	if (choice) localStorage.setItem('lang', choice);
+	const wishes = [localStorage.getItem('lang'), ...navigator.languages.map((l) => l.slice(0, 2)), 'en'];
+	lang = wishes.find((l) => l in known);
+	other = await load('en');
+	words = lang === 'en' ? other : await load(lang);
+	patterns = Object.entries(words.server || {}).map(([from, to]) => [pattern(from), to]);
+	document.documentElement.lang = lang;
+	document.querySelector('.skip').textContent = t('skip');
+}
+
+// pattern matches a sentence of the gateway, in which {1} stands for what varies.
+function pattern(from) {
+	return new RegExp('^' + from.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\d\}/g, '(.+?)') + '$');
+}
+
+// t is the text of a key with its {names} filled in.
+export function t(key, args) {
+	const text = words[key] ?? other[key] ?? key;
+	return args ? text.replace(/\{(\w+)\}/g, (all, name) => args[name] ?? all) : text;
+}
+
+// has says whether a key has a text.
+export const has = (key) => key in other;
+
+// said is a sentence of the gateway in the reader's language, as far as it is known.
+export function said(text) {
+	for (const [from, to] of patterns) {
+		const found = text && from.exec(text);
+		if (found) return to.replace(/\{(\d)\}/g, (_, n) => said(found[n]));
+	}
+	return text;
+}
+
+// count picks the form of a counted thing: "1 device", "3 devices".
+export function count(key, n) {
+	return t(key + '.' + new Intl.PluralRules(lang).select(n), { n });
+}
+
+// bytes writes a size.
+export function bytes(n) {
+	const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+	let u = 0;
+	while (n >= 1000 && u < units.length - 1) { n /= 1000; u++; }
+	return new Intl.NumberFormat(lang, { maximumFractionDigits: n < 10 && u > 0 ? 1 : 0 }).format(n) + ' ' + units[u];
+}
+
+// when writes a moment: the time, with the date unless it is today.
+export function when(text) {
+	const at = new Date(text);
+	const today = at.toDateString() === new Date().toDateString();
+	return new Intl.DateTimeFormat(lang, today ? { timeStyle: 'short' } : { dateStyle: 'medium', timeStyle: 'short' }).format(at);
+}

@@ -1,0 +1,96 @@
+// Changes of the settings: told before, made, and kept or undone.
+
+import { h, ask, complain, forgive, toast } from './dom.js';
+import { look, tell } from './api.js';
+import { said, t } from './text.js';
+
+// propose tells what a change does, asks, and makes it. It resolves to true when it was
+// made. Faults are shown in the form, or said.
+export async function propose(verb, args, form) {
+	if (form) forgive(form);
+	try {
+		const told = await tell(verb, { ...args, dry: true });
+		if (told.changes.length === 0) {
+			toast(t('change.none'));
+			return false;
+		}
+		if (!await agreed(told)) return false;
+		await tell(verb, args);
+		return true;
+	} catch (fault) {
+		refuse(fault, form);
+		return false;
+	}
+}
+
+// refuse shows a fault at its field, or says it.
+export function refuse(fault, form) {
+	if (form && fault.field && complain(form, fault.field, said(fault.message))) return;
+	for (const f of fault.faults || []) {
+		if (form && complain(form, f.section + '.' + f.option, said(f.message))) return;
+	}
+	const more = (fault.faults || []).map((f) => [f.section, f.option].filter(Boolean).join('.') + ': ' + said(f.message));
+	toast([said(fault.message), ...more].join('\n'));
+}
+
+// agreed shows what stops and what differs.
+async function agreed(told) {
+	const stops = told.interrupts.map((i) => h('li', {}, t('interrupt.' + i.what) === 'interrupt.' + i.what ? i.text : t('interrupt.' + i.what, { at: place(i.text) })));
+	const value = (list) => list.join(', ') || '–';
+	const rows = told.changes.map((c) => h('li', {}, h('code', {}, c.section + '.' + c.option), ' ', value(c.before), ' → ', value(c.after)));
+	const body = h('div', {},
+		stops.length ? h('ul', {}, stops) : h('p', {}, t('change.quiet')),
+		h('details', {}, h('summary', {}, t('change.what')), h('ul', { class: 'plain' }, rows)),
+		told.restart?.length ? h('p', {}, t('change.restart')) : null);
+	return ask(t('change.title'), body, [[true, t('change.do'), 'main'], [null, t('cancel')]]);
+}
+
+const place = (text) => (/\d+(\.\d+)*/.exec(text) || [''])[0];
+
+let timer = 0, told = '', keptTold = '', ends = 0;
+
+// drawTrial shows the change that is on trial, or how it ended. Who sees the page after
+// it took effect has come by what was changed: asking for the session says so.
+export function drawTrial(app) {
+	const el = document.getElementById('trial');
+	const trial = app.session?.in && app.state?.trial;
+	const last = app.state?.last_change;
+	if (trial) {
+		if (told === trial.id) return;
+		told = trial.id;
+		ends = Date.now() + trial.left_ms;
+		el.hidden = false;
+		el.className = '';
+		const left = h('span', { 'aria-hidden': 'true' });
+		el.replaceChildren(h('p', {}, t(trial.attended ? 'trial.attended' : 'trial.unattended', { by: trial.by }), ' ', left),
+			h('div', { class: 'buttons' },
+				h('button', { class: 'main', onclick: () => end('config confirm', trial.id) }, t('trial.keep')),
+				h('button', { onclick: () => end('config revert', trial.id) }, t('trial.undo'))));
+		clearInterval(timer);
+		timer = setInterval(() => {
+			const seconds = Math.max(0, Math.round((ends - Date.now()) / 1000));
+			left.textContent = t('trial.left', { n: seconds });
+		}, 1000);
+		setTimeout(() => look('session').catch(() => {}), trial.settle_ms + 1000);
+		return;
+	}
+	clearInterval(timer);
+	if (told && last?.id === told && keptTold !== told) {
+		keptTold = told;
+		el.className = last.kept ? 'good' : 'bad';
+		el.hidden = false;
+		el.replaceChildren(h('p', {}, t(last.kept ? 'trial.kept' : 'trial.undone', { why: said(last.why) })),
+			h('div', { class: 'buttons' }, h('button', { onclick: () => { el.hidden = true; } }, t('close'))));
+	} else if (!told) {
+		el.hidden = true;
+	}
+	if (!trial) told = keptTold === told ? told : '';
+}
+
+async function end(verb, id) {
+	try {
+		await tell(verb, { id });
+	} catch (fault) {
+		refuse(fault);
+	}
+}
