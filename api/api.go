@@ -32,6 +32,7 @@ type Document struct {
 	APN      APN      `json:"access_point"`       // in use, and how it was found
 	Uplinks  []Uplink `json:"uplinks"`            // ways to the Internet that are up
 	LAN      LAN      `json:"lan"`                // the clients' network
+	Places   *Places  `json:"places,omitempty"`   // absent: as many clients as come have Internet
 	Offload  Offload  `json:"offload"`            // the short way of connections
 	WiFi     WiFi     `json:"wifi"`               // radios and their networks
 	Clients  []Client `json:"clients,omitempty"`  // with a lease or by Wi-Fi; never in the public document
@@ -116,6 +117,8 @@ type Uplink struct {
 	Up        uint64         `json:"up_bytes"`          // sent since the ruleset was loaded
 	Down      uint64         `json:"down_bytes"`        // received since the ruleset was loaded
 	Adopted   bool           `json:"adopted,omitempty"` // taken over from a former process
+	Carries   []string       `json:"carries"`           // "own", "shared" or both: the gateway's own traffic, clients'
+	APN       string         `json:"access_point"`      // name; empty is the network's own choice
 }
 
 // LAN is the clients' network.
@@ -134,6 +137,14 @@ type Offload struct {
 	WhyNot  string   `json:"why_not,omitempty"` // this machine cannot
 }
 
+// Places says how many clients may have Internet at a time.
+type Places struct {
+	Limit     int    `json:"limit"`               // at most
+	Used      int    `json:"used"`                // clients that have a place
+	AbsenceMS int64  `json:"absence_ms"`          // a client that sends nothing for so long gives it up
+	Unchecked string `json:"unchecked,omitempty"` // why clients are not told by their port too
+}
+
 // Client is one device on the LAN.
 type Client struct {
 	MAC     string    `json:"mac"`               // hardware address
@@ -144,6 +155,8 @@ type Client struct {
 	Up      uint64    `json:"up_bytes"`          // from the client to the Internet
 	Down    uint64    `json:"down_bytes"`        // from the Internet to the client
 	WiFi    *Station  `json:"wifi,omitempty"`    // how it is connected by Wi-Fi; absent for others
+	Place   bool      `json:"place,omitempty"`   // it has one of the places; without a limit never
+	Refused string    `json:"refused,omitempty"` // why it may have no Internet, in one clause
 }
 
 // DNS is what the forwarder did since the start.
@@ -195,7 +208,8 @@ func Render(s *control.Snapshot) Document {
 		},
 		Offload:  Offload{Devices: obs.NAT.Offload, WhyNot: obs.NAT.NoOffload},
 		WiFi:     wifiDoc(s),
-		Clients:  clientsDoc(obs),
+		Places:   placesDoc(s),
+		Clients:  placed(s, clientsDoc(obs)),
 		DNS:      dnsDoc(obs),
 		Gateway:  probeDoc(current(obs.Probe.Gateway, obs.Probe.InForce.Gateway.Key)),
 		Client:   probeDoc(current(obs.Probe.Client, obs.Probe.InForce.Client.Key)),
@@ -280,12 +294,37 @@ func uplinksDoc(obs plan.Observed, want plan.Desired) []Uplink {
 		for _, p := range []modem.Purpose{modem.Purchase, modem.Own, modem.Shared} {
 			b := obs.Modem.Bearers[p]
 			if b.Interface == u.Interface && b.IPv4 != nil {
-				d.DNS, d.Adopted = b.IPv4.DNS, b.Adopted
+				d.DNS, d.Adopted, d.APN = b.IPv4.DNS, b.Adopted, b.InForce.APN
 			}
+		}
+		d.Carries = []string{} // never null
+		if u.Own {
+			d.Carries = append(d.Carries, string(modem.Own))
+		}
+		if u.Shared {
+			d.Carries = append(d.Carries, string(modem.Shared))
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+func placesDoc(s *control.Snapshot) *Places {
+	n := s.Desired.NAT
+	if n.Limit == 0 {
+		return nil
+	}
+	return &Places{Limit: n.Limit, Used: len(s.Observed.NAT.Slots), AbsenceMS: n.Absence.Milliseconds(), Unchecked: s.Observed.NAT.NoPorts}
+}
+
+// placed says of each client whether it has a place and why it may have no Internet.
+func placed(s *control.Snapshot, list []Client) []Client {
+	for i := range list {
+		if a, err := netip.ParseAddr(list[i].Address); err == nil {
+			list[i].Place, list[i].Refused = s.HasPlace(a), s.Refused(a)
+		}
+	}
+	return list
 }
 
 func clientsDoc(obs plan.Observed) []Client {

@@ -44,6 +44,23 @@ func stories() []story {
 			*s = control.Snapshot{Config: s.Config, Marks: control.Marks{Started: begun()}}
 			s.Observed.Modem.Phase = modem.PhaseOff
 		}},
+		{"limit-reached", func(s *control.Snapshot) {
+			lease := func(n byte) dhcp.Lease {
+				return dhcp.Lease{MAC: net.HardwareAddr{2, 0, 0, 0, 0, n}, Addr: netip.AddrFrom4([4]byte{192, 168, 97, n}), Since: begun(), Expires: begun()}
+			}
+			s.Observed.DHCP.Leases = []dhcp.Lease{lease(5), lease(6)}
+			first := s.Observed.DHCP.Leases[0]
+			s.Desired.NAT.Limit, s.Desired.NAT.Absence = 1, 10*time.Minute
+			s.Observed.NAT.Slots = []nat.Slot{{MAC: first.MAC, Addr: first.Addr, Left: time.Minute}}
+			s.Observed.NAT.NoPorts = "address family not supported by protocol"
+		}},
+		{"not-entitled", func(s *control.Snapshot) {
+			s.Online, s.Desired.NAT.Sharing = false, false
+			s.Desired.Refusal = "the operator does not allow sharing on this plan"
+		}},
+		{"barred-network", func(s *control.Snapshot) {
+			s.Online, s.Desired.Barred = false, "the operator does not allow data on the network 20802"
+		}},
 		{"no-modem", func(s *control.Snapshot) {
 			s.Observed.Modem = modem.Status{Phase: modem.PhaseNoModem}
 		}},

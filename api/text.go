@@ -18,7 +18,10 @@ func (d Document) Text() string {
 		fmt.Fprintf(&b, "  tried %s\n", t.text())
 	}
 	for _, u := range d.Uplinks {
-		fmt.Fprintf(&b, "  uplink %-15s up %s, down %s\n", u.Interface, Bytes(u.Up), Bytes(u.Down))
+		fmt.Fprintf(&b, "  uplink %-15s up %s, down %s, carries %s\n", u.Interface, Bytes(u.Up), Bytes(u.Down), strings.Join(u.Carries, " and "))
+	}
+	if p := d.Places; p != nil {
+		fmt.Fprintf(&b, "  %d of %d devices have Internet\n", p.Used, p.Limit)
 	}
 	if d.Offload.WhyNot != "" {
 		fmt.Fprintf(&b, "  no offload: %s\n", d.Offload.WhyNot)
@@ -31,6 +34,9 @@ func (d Document) Text() string {
 	}
 	for _, c := range d.Clients {
 		fmt.Fprintf(&b, "  client %-15s %s %-16s up %s, down %s%s\n", c.Address, c.MAC, c.Name, Bytes(c.Up), Bytes(c.Down), c.by())
+		if c.Refused != "" {
+			fmt.Fprintf(&b, "    has no Internet: %s\n", c.Refused)
+		}
 	}
 	for _, p := range d.Problems {
 		fmt.Fprintf(&b, "  problem: %s\n", p)
