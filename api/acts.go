@@ -1,6 +1,9 @@
 package api
 
 import (
+	"cmp"
+	"crypto/rand"
+	"net"
 	"os"
 	"time"
 
@@ -72,6 +75,18 @@ func (s *Server) simPIN(c Call) (any, error) {
 		}
 	}
 	return Nothing{}, s.ask(func(a chan<- error) control.Intent { return control.EnterPIN{PIN: modem.Secret(pin), Answer: a} })
+}
+
+// placeFree hands the act to the firewall; the status tells who has a place then.
+func (s *Server) placeFree(c Call) (any, error) {
+	mac, err := net.ParseMAC(c.text("mac"))
+	if err != nil || len(mac) != 6 {
+		return nil, invalid("mac", "must be a MAC address, such as 02:00:5e:10:00:01")
+	}
+	if err := s.Loop.Send(control.FreePlace{ID: cmp.Or(c.text("id"), rand.Text()[:10]), MAC: mac}); err != nil {
+		return nil, &Fault{Code: TooMany, Message: err.Error(), Wait: 1}
+	}
+	return Nothing{}, nil
 }
 
 func (s *Server) redial(Call) (any, error) {

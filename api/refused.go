@@ -60,23 +60,23 @@ func (s *Server) serveRefusedAt(ctx context.Context, at netip.AddrPort) bool {
 		return false
 	}
 	go func() {
-		if err := Serve(ctx, netutil.LimitListener(l, refusedPeers), hurry(s.Refused())); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(l, refusedPeers), hurry(refusedPage(s.Loop.Snapshot))); err != nil {
 			s.Log.Error("refused clients are not told why", "address", at, "err", err)
 		}
 	}()
 	return true
 }
 
-// Refused is the handler of those requests, whatever host and path they are for. The
+// refusedPage is the handler of those requests, whatever host and path they are for. The
 // status keeps programs from taking the reason for what they asked for.
-func (s *Server) Refused() http.Handler {
+func refusedPage(now func() *control.Snapshot) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client, err := netip.ParseAddrPort(r.RemoteAddr)
 		if err != nil {
 			http.Error(w, "no address", http.StatusBadRequest)
 			return
 		}
-		why := s.Loop.Snapshot().Refused(client.Addr().Unmap())
+		why := now().Refused(client.Addr().Unmap())
 		text := "This device has Internet. Load the page again.\n"
 		if why != "" {
 			text = "This device has no Internet: " + why + ".\n"

@@ -32,6 +32,10 @@ func Verbs() []Verb {
 		{Name: "connect", Kind: Trial, Scope: Settings, Help: "use the modem", Args: []Arg{dry}, run: (*Server).connect},
 		{Name: "disconnect", Kind: Trial, Scope: Settings, Help: "leave the modem alone", Args: []Arg{dry}, run: (*Server).disconnect},
 		{Name: "redial", Kind: Act, Scope: Settings, Help: "hang up and try the access points from the first", run: (*Server).redial},
+		{Name: "place free", Kind: Act, Scope: Settings, Help: "take a device's place among those with Internet away, so that another may have it; it may have one again after a minute", Args: []Arg{
+			{Name: "mac", Type: Text, Needed: true, Min: 17, Max: 17, Help: "its MAC address"},
+			{Name: "id", Type: Text, Max: 32, Help: "of the act, which is done once; else one is made"},
+		}, run: (*Server).placeFree},
 		{Name: "apn choose", Kind: Trial, Scope: Settings, Help: "try this access point before all others", Args: []Arg{
 			{Name: "apn", Type: Text, Needed: true, Max: 100, Help: "its name; empty leaves the choice to the gateway"},
 			{Name: "user", Type: Text, Max: 255, Help: "for the operator's login"},

@@ -113,6 +113,7 @@ func New(opt Options) *Loop {
 	l.state.inputs.Config = opt.Config
 	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
 	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
+	l.state.inputs.Policy = l.state.former.read.Policy
 	l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
 	l.state.own = openOwn(opt.Config.Main.StateDir, opt.Log)
 	l.state.marks.Started = time.Now()

@@ -116,7 +116,9 @@ type note struct {
 	Bearers map[modem.Purpose]modem.BearerStatus // that were up
 	Trace   string                               // what the ladder had settled for
 	Own     string                               // the same of the ladder for own traffic
-	Search  string                               // digest of what the configuration had them look among
+	// Policy holds until a SIM is known, so that nobody comes in by a restart.
+	Policy provision.Policy
+	Search string // digest of what the configuration had them look among
 }
 
 // digest names what a configuration has the ladders look among, for any SIM and modem.

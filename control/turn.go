@@ -80,7 +80,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 
 // leave is what the next process must know besides the bearers that are up.
 func (s *state) leave() note {
-	return note{Trace: s.inputs.Ladder.Trace(), Own: s.inputs.OwnLadder.Trace(), Search: digest(s.inputs.Config)}
+	return note{Trace: s.inputs.Ladder.Trace(), Own: s.inputs.OwnLadder.Trace(), Search: digest(s.inputs.Config), Policy: s.inputs.Policy.Standing()}
 }
 
 // climb moves the ladders on and remembers the winner.
@@ -192,13 +192,15 @@ func (r *received) grew(key, name string, l link.Status) bool {
 	return l.Interfaces[i].RxBytes > r.base
 }
 
-// apply hands each differing part its wish. The link waits for the ruleset: when
-// that could not be loaded, nothing may be forwarded.
+// apply hands each differing part its wish. Link and modem wait for the ruleset: when
+// that could not be loaded, nothing may be forwarded, and no bearer may come to stand
+// where the former rules let clients out.
 func (l *Loop) apply(want plan.Desired, steps []plan.Step) {
 	before := l.state.failures
 	l.state.failures, l.state.refused = nil, nil // snapshots hold the former ones
 	for _, s := range steps {
-		if s.Part == plan.Link && want.Link.Forward && slices.Contains(l.state.refused, plan.NAT) {
+		waits := s.Part == plan.Link || s.Part == plan.Modem
+		if waits && want.Link.Forward && slices.Contains(l.state.refused, plan.NAT) {
 			continue
 		}
 		err := l.applyStep(want, s.Part)

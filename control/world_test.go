@@ -155,7 +155,7 @@ func newWorld(t *testing.T) *world {
 		w.pokes[p] = make(chan struct{}, 1)
 	}
 	w.nat = newFake(w, plan.NAT, func(s nat.Spec) nat.Status {
-		return nat.Status{Loaded: s.Enabled, InForce: nat.Render(s).Fingerprint(), Offload: s.Offload}
+		return nat.Status{Loaded: s.Enabled, InForce: nat.Render(s).Fingerprint(), Ports: nat.Ports(s), Freed: s.Free, Offload: s.Offload}
 	})
 	w.link = newFake(w, plan.Link, w.linkStatus)
 	w.dhcp = newFake(w, plan.DHCP, func(s dhcp.Spec) dhcp.Status {

@@ -34,6 +34,13 @@ type Policy struct {
 	DNSTries   int           // in all; 0 is the forwarder's own
 }
 
+// Standing is the part of a policy that holds before the SIM of the former process is
+// known again: all but the access points, which hold secrets.
+func (p Policy) Standing() Policy {
+	p.Contexts = nil
+	return p
+}
+
 // DefaultAbsence is after how long a silent client's place is free when nobody says
 // otherwise.
 const DefaultAbsence = 10 * time.Minute
