@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"provision"},
 	{"provision/document"},
 	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch"},
-	{"modem/mbim", "ubus/wire", "wpa"},
+	{"modem/mbim", "ubus/wire", "wpa", "linkwatch"},
 	{"secret"},
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
@@ -34,6 +35,7 @@ type Document struct {
 	LAN      LAN      `json:"lan"`                // the clients' network
 	Places   *Places  `json:"places,omitempty"`   // absent: as many clients as come have Internet
 	Offload  Offload  `json:"offload"`            // the short way of connections
+	Guests   *Guests  `json:"guests,omitempty"`   // their network; absent when there is none
 	WiFi     WiFi     `json:"wifi"`               // radios and their networks
 	Clients  []Client `json:"clients,omitempty"`  // with a lease or by Wi-Fi; never in the public document
 	DNS      DNS      `json:"dns"`                // what the forwarder did
@@ -130,6 +132,12 @@ type LAN struct {
 	Free    int    `json:"free_addresses"`        // left for clients that are not known yet
 }
 
+// Guests is the network of guests, apart from the LAN.
+type Guests struct {
+	Bridge  string `json:"bridge"`  // interface on which guests live
+	Address string `json:"address"` // the gateway's, with prefix length
+}
+
 // Offload is whether clients' established connections take the kernel's short way past
 // routing and firewall.
 type Offload struct {
@@ -201,12 +209,13 @@ func Render(s *control.Snapshot) Document {
 		Uplinks:  uplinksDoc(obs, s.Desired),
 		LAN: LAN{
 			Bridge:  s.Config.LAN.Bridge,
-			Address: prefixText(s.Desired.Link.LAN.Address),
+			Address: prefixText(s.Desired.LAN().Address),
 			Port:    s.Config.API.Port,
 			Sharing: s.Config.Sharing.Enabled,
 			Free:    obs.DHCP.Free,
 		},
 		Offload:  Offload{Devices: obs.NAT.Offload, WhyNot: obs.NAT.NoOffload},
+		Guests:   guestsDoc(s.Desired.Guests()),
 		WiFi:     wifiDoc(s),
 		Places:   placesDoc(s),
 		Clients:  placed(s, clientsDoc(obs)),
@@ -340,6 +349,13 @@ func clientsDoc(obs plan.Observed) []Client {
 		})
 	}
 	return addStations(out, obs.Hostapd.Stations)
+}
+
+func guestsDoc(l link.LAN) *Guests {
+	if !l.Address.IsValid() {
+		return nil
+	}
+	return &Guests{Bridge: l.Bridge, Address: l.Address.String()}
 }
 
 func dnsDoc(obs plan.Observed) DNS {

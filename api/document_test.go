@@ -22,6 +22,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/hostapd"
+	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/plan"
@@ -166,6 +167,14 @@ func stories() []story {
 		}},
 		{"wifi-unreadable", func(s *control.Snapshot) {
 			s.Observed.Hostapd.Error = "open nl80211: operation not permitted"
+		}},
+		{"guests", func(s *control.Snapshot) {
+			onAir(s)
+			s.Desired.Link.LANs = append(s.Desired.Link.LANs, link.LAN{Bridge: "br-guest", Address: netip.MustParsePrefix("192.168.98.1/24")})
+			s.Desired.Hostapd.Radios[0].Networks[1].Guest = true
+			for i := range s.Observed.Hostapd.Stations[:2] {
+				s.Observed.Hostapd.Stations[i].Guest = true
+			}
 		}},
 		{"online", online},
 		{"online-with-problems", func(s *control.Snapshot) {

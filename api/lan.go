@@ -74,7 +74,7 @@ func harden(h http.Header) {
 // this holds while it is being changed, too.
 func onLAN(peer string, snap *control.Snapshot) bool {
 	at, err := netip.ParseAddrPort(peer)
-	return err == nil && snap.Desired.Link.LAN.Address.Masked().Contains(at.Addr().Unmap())
+	return err == nil && snap.Desired.LAN().Address.Masked().Contains(at.Addr().Unmap())
 }
 
 // ours says that a Host header is an address or our own name, so that no foreign page

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"golang.org/x/net/netutil"
@@ -19,14 +20,27 @@ const refusedPeers = 16
 // ServeRefused answers requests for pages that the firewall led here, because their
 // client has no Internet, with the reason, wherever the LAN is, until ctx ends.
 func (s *Server) ServeRefused(ctx context.Context) error {
+	var networks sync.WaitGroup
+	for i := range maxNetworks {
+		networks.Go(func() { s.serveRefused(ctx, i) })
+	}
+	networks.Wait()
+	return nil
+}
+
+// maxNetworks is the LAN and the network of guests.
+const maxNetworks = 2
+
+// serveRefused does it in one network of clients.
+func (s *Server) serveRefused(ctx context.Context, network int) {
 	for ctx.Err() == nil {
-		at := refusedAddr(s.Loop.Snapshot())
+		at := refusedAddr(s.Loop.Snapshot(), network)
 		serving, stop := context.WithCancel(ctx)
 		var again <-chan time.Time // never, unless it failed
 		if at.IsValid() && !s.serveRefusedAt(serving, at) {
 			again = time.After(lanRetry)
 		}
-		for snap := s.Loop.Snapshot(); ctx.Err() == nil && refusedAddr(snap) == at; snap = s.Loop.Snapshot() {
+		for snap := s.Loop.Snapshot(); ctx.Err() == nil && refusedAddr(snap, network) == at; snap = s.Loop.Snapshot() {
 			select {
 			case <-snap.Superseded():
 				continue
@@ -38,16 +52,15 @@ func (s *Server) ServeRefused(ctx context.Context) error {
 		}
 		stop()
 	}
-	return nil
 }
 
 // refusedAddr is where the firewall leads such requests; invalid when it leads none.
-func refusedAddr(s *control.Snapshot) netip.AddrPort {
-	n, lan := s.Desired.NAT, s.Desired.Link.LAN.Address
-	if n.Explain == 0 || !lan.IsValid() || n.Sharing && n.Limit == 0 {
+func refusedAddr(s *control.Snapshot, network int) netip.AddrPort {
+	n, lans := s.Desired.NAT, s.Desired.Link.LANs
+	if n.Explain == 0 || network >= len(lans) || !lans[network].Address.IsValid() || n.Sharing && n.Limit == 0 {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(lan.Addr(), n.Explain)
+	return netip.AddrPortFrom(lans[network].Address.Addr(), n.Explain)
 }
 
 // serveRefusedAt begins to serve on one address, which need not be there yet, until ctx

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/nat"
 )
 
@@ -52,9 +53,14 @@ func TestRefusedAddr(t *testing.T) {
 		{nat.Spec{}, lan, "invalid AddrPort"},
 	} {
 		s := &control.Snapshot{}
-		s.Desired.NAT, s.Desired.Link.LAN.Address = c.n, c.lan
-		if got := refusedAddr(s); got.String() != c.want {
-			t.Errorf("%+v: %v", c.n, got)
+		s.Desired.NAT, s.Desired.Link.LANs = c.n, []link.LAN{{Address: c.lan}, {Address: c.lan}}
+		for network := range maxNetworks {
+			if got := refusedAddr(s, network); got.String() != c.want {
+				t.Errorf("%+v: %v", c.n, got)
+			}
+		}
+		if got := refusedAddr(s, maxNetworks); got.IsValid() {
+			t.Errorf("%+v: %v where no network is", c.n, got)
 		}
 	}
 }

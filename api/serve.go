@@ -178,10 +178,10 @@ func (s *Server) stay(ctx context.Context, at netip.AddrPort, again <-chan time.
 }
 
 func lanAddr(s *control.Snapshot) netip.AddrPort {
-	if s.Config.API.Port == 0 || !s.Desired.Link.LAN.Address.IsValid() {
+	if s.Config.API.Port == 0 || !s.Desired.LAN().Address.IsValid() {
 		return netip.AddrPort{}
 	}
-	return netip.AddrPortFrom(s.Desired.Link.LAN.Address.Addr(), s.Config.API.Port)
+	return netip.AddrPortFrom(s.Desired.LAN().Address.Addr(), s.Config.API.Port)
 }
 
 // serveAt begins to serve on one address until ctx ends. The address need not be

@@ -158,7 +158,7 @@ func foresee(snap *control.Snapshot, cfg *config.Config) Change {
 func interrupts(now, next *control.Snapshot) []Interrupt {
 	out := []Interrupt{}
 	add := func(what, text string) { out = append(out, Interrupt{what, text}) }
-	if before, after := now.Desired.Link.LAN, next.Desired.Link.LAN; before.Bridge != after.Bridge || before.Address != after.Address {
+	if before, after := now.Desired.LAN(), next.Desired.LAN(); before.Bridge != after.Bridge || before.Address != after.Address {
 		add("lan", "Every device has to connect again, and this page is then at "+after.Address.Addr().String()+".")
 	}
 	if now.Config.API.Port != next.Config.API.Port {

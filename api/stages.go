@@ -267,7 +267,7 @@ func firewallStage(s *control.Snapshot) Stage {
 }
 
 func lanStage(s *control.Snapshot) Stage {
-	lan := s.Desired.Link.LAN
+	lan := s.Desired.LAN()
 	if !lan.Address.IsValid() {
 		return Stage{StageLAN, Waiting, "the clients' network is not there"}
 	}

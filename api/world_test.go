@@ -165,7 +165,7 @@ func snapshot(t *testing.T) *control.Snapshot {
 	}
 	lan := netip.MustParsePrefix("192.168.97.1/24")
 	s := &control.Snapshot{Seq: 7, Config: cfg, Marks: control.Marks{Started: begun(), Ruleset: begun().Add(41 * time.Millisecond)}}
-	s.Desired.Link.LAN = link.LAN{Bridge: "br-tether", Address: lan}
+	s.Desired.Link.LANs = []link.LAN{{Bridge: "br-tether", Address: lan}}
 	s.Desired.Modem = modem.Spec{Enabled: true, PIN: secretPIN}
 	s.Desired.Why = []plan.Reason{{What: "lan address", Value: lan.String(), Why: "the first choice that is clear of every other network"}}
 	s.Observed = plan.Observed{

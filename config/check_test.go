@@ -17,6 +17,22 @@ func TestChecks(t *testing.T) {
 		text string
 		want []string
 	}{
+		"guests on the LAN's bridge": {
+			"config guest\noption bridge br-tether\n",
+			[]string{":2: section '@guest[0]' option 'bridge': is the LAN's bridge"},
+		},
+		"guests on a port of the LAN": {
+			"config lan\nlist port eth0\nconfig guest\nlist port eth1\nlist port eth0\n",
+			[]string{":5: section '@guest[0]' option 'port': is a port of the LAN or a bridge itself"},
+		},
+		"guests' bridge as a port of the LAN": {
+			"config lan\nlist port br-guest\n",
+			[]string{": section 'guest' option 'bridge': is a port of the LAN"},
+		},
+		"guests in the LAN's subnet": {
+			lan + "config guest\noption address 192.168.7.129/25\n",
+			[]string{":4: section '@guest[0]' option 'address': is in the LAN's subnet"},
+		},
 		"channel of the other band": {
 			"config radio\noption band 5\noption channel 6\nconfig radio\noption interface wlan1\noption band 2.4\noption channel 36\n",
 			[]string{

@@ -32,6 +32,7 @@ type Config struct {
 	API     API
 
 	WiFi     WiFi
+	Guest    Guest
 	Radios   []Radio   // empty means every radio there is
 	Networks []Network // empty means one of the device's own
 	Blocks   []Block
@@ -163,5 +164,6 @@ func Default() *Config {
 			Enabled: true,
 			Metered: "fixed", // nearly every mobile plan has a limit
 		},
+		Guest: Guest{Bridge: "br-guest"},
 	}
 }

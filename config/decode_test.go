@@ -117,6 +117,10 @@ config wifi
 	option country 'de'
 	option country_from_modem '1'
 	option metered 'variable'
+config guest
+	option bridge 'br-visit'
+	list port 'eth2'
+	option address '10.9.0.1/24'
 config radio 'one'
 	option interface 'wlan0'
 	option band '5'
@@ -128,6 +132,7 @@ config radio
 config network 'home'
 	option ssid 'Café "Zur Post"'
 	option passphrase 'it'\''s so; secret'
+	option guest '1'
 	option security 'wpa3'
 	option hidden '1'
 	option isolate '1'
@@ -161,9 +166,10 @@ func full() *Config {
 		}},
 		API:    API{Socket: "/run/t.sock", Ubus: "off"},
 		WiFi:   WiFi{Country: "DE", CountryFromModem: true, Metered: "variable"},
+		Guest:  Guest{Bridge: "br-visit", Ports: []string{"eth2"}, Address: netip.MustParsePrefix("10.9.0.1/24")},
 		Radios: []Radio{{Interface: "wlan0", Enabled: true, Band: "5", Channel: 36, Width: 80, DFS: true}, {}},
 		Networks: []Network{
-			{SSID: `Café "Zur Post"`, Passphrase: "it's so; secret", Security: wpa.WPA3, Hidden: true, Isolate: true, MaxStations: 32, Radios: []string{"wlan0", "wlan1"}},
+			{SSID: `Café "Zur Post"`, Passphrase: "it's so; secret", Guest: true, Security: wpa.WPA3, Hidden: true, Isolate: true, MaxStations: 32, Radios: []string{"wlan0", "wlan1"}},
 			{Security: wpa.WPA2WPA3},
 		},
 		Blocks: []Block{{MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 7}}},

@@ -110,6 +110,10 @@ func random(r *rand.Rand) *Config {
 	}
 	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536)), Ubus: pick("auto", "off")}
 	c.WiFi = WiFi{Enabled: flip(), Country: pick("", "DE", "US"), CountryFromModem: flip(), Metered: pick("off", "unrestricted", "fixed", "variable")}
+	c.Guest = Guest{Bridge: pick("br-guest", "g'#"), Address: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, byte(r.Uint32()), 1}), 24)}
+	for i := range r.IntN(3) {
+		c.Guest.Ports = append(c.Guest.Ports, fmt.Sprintf("visit%d", i))
+	}
 	for i := range r.IntN(9) {
 		c.Radios = append(c.Radios, Radio{
 			Interface: []string{"", "wlan1", "wl#2", "w'3", "phy4-ap0", "5", "6", "7"}[i], Enabled: flip(),
@@ -118,7 +122,7 @@ func random(r *rand.Rand) *Config {
 	}
 	for range r.IntN(9) {
 		n := Network{
-			SSID: pick("", "a", " ", "'Caf\u00e9'", "#;"), Passphrase: pick("", "12345678", "' \"\\ #;='~"), Hidden: flip(), Isolate: flip(),
+			SSID: pick("", "a", " ", "'Caf\u00e9'", "#;"), Passphrase: pick("", "12345678", "' \"\\ #;='~"), Hidden: flip(), Isolate: flip(), Guest: flip(),
 			Security: wpa.Security(pick("wpa2", "wpa2-wpa3", "wpa3")), MaxStations: pickInt(r, 0, 1, 2007),
 		}
 		if flip() {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -33,10 +34,25 @@ type Radio struct {
 	DFS       bool   // channels that need a radar check may be chosen
 }
 
+// Guest is section "guest": the network of guests. It is there while a section
+// "network" is for guests, or it has ports.
+type Guest struct {
+	Bridge string
+	Ports  []string
+	// Address is the gateway's address there and the prefix length; invalid picks one.
+	Address netip.Prefix
+}
+
+// HasGuests says that there is a network of guests.
+func (c *Config) HasGuests() bool {
+	return len(c.Guest.Ports) > 0 || c.WiFi.Enabled && slices.ContainsFunc(c.Networks, func(n Network) bool { return n.Guest })
+}
+
 // Network is one section "network": a name on the air.
 type Network struct {
 	SSID        string // "" the device's own
-	Passphrase  string // "" the device's own
+	Passphrase  string // "" the device's own; guests have another one than the LAN
+	Guest       bool   // for guests, who are kept from the LAN and from each other
 	Security    wpa.Security
 	Hidden      bool // the name is not announced
 	Isolate     bool // clients cannot reach each other by radio
@@ -61,6 +77,13 @@ func wifiKinds() []kind {
 				one("metered", &c.WiFi.Metered, word("off", "unrestricted", "fixed", "variable")),
 			}
 		}),
+		once("guest", "guest", func(c *Config) []field {
+			return []field{
+				one("bridge", &c.Guest.Bridge, ifname()),
+				list("port", &c.Guest.Ports, 32, ifname()),
+				one("address", &c.Guest.Address, lanAddress()),
+			}
+		}),
 		many("radio", 8, func(c *Config) *[]Radio { return &c.Radios },
 			Radio{Enabled: true}, nil,
 			func(r *Radio) []field {
@@ -79,6 +102,7 @@ func wifiKinds() []kind {
 				return []field{
 					one("ssid", &n.SSID, ssid()),
 					one("passphrase", &n.Passphrase, upTo(64)),
+					one("guest", &n.Guest, boolean()),
 					one("security", &n.Security, security()),
 					one("hidden", &n.Hidden, boolean()),
 					one("isolate", &n.Isolate, boolean()),
@@ -141,6 +165,7 @@ func security() codec[wpa.Security] {
 }
 
 func (d *decoder) checkWiFi() {
+	d.checkGuest()
 	for i, r := range d.config.Radios {
 		d.checkRadio(i, r)
 	}
@@ -151,6 +176,26 @@ func (d *decoder) checkWiFi() {
 		if slices.ContainsFunc(d.config.Blocks[:i], func(o Block) bool { return b.MAC != nil && slices.Equal(o.MAC, b.MAC) }) {
 			d.complain(place{"block", i, "mac"}, "is blocked above already")
 		}
+	}
+}
+
+// checkGuest keeps the network of guests apart from the LAN.
+func (d *decoder) checkGuest() {
+	lan, guest := d.config.LAN, d.config.Guest
+	if guest.Bridge == lan.Bridge {
+		d.complain(place{"guest", 0, "bridge"}, "is the LAN's bridge")
+	}
+	for _, p := range guest.Ports {
+		if slices.Contains(lan.Ports, p) || p == guest.Bridge || p == lan.Bridge {
+			d.complain(place{"guest", 0, "port"}, "is a port of the LAN or a bridge itself")
+			break
+		}
+	}
+	if slices.Contains(lan.Ports, guest.Bridge) {
+		d.complain(place{"guest", 0, "bridge"}, "is a port of the LAN")
+	}
+	if lan.Address.IsValid() && guest.Address.IsValid() && lan.Address.Overlaps(guest.Address) {
+		d.complain(place{"guest", 0, "address"}, "is in the LAN's subnet")
 	}
 }
 

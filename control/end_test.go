@@ -21,7 +21,7 @@ func (w *world) nothingLeft(t *testing.T) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.nat.spec.Enabled || w.link.spec.LAN.Bridge != "" || w.dhcp.spec.Interface != "" ||
+	if w.nat.spec.Enabled || len(w.link.spec.LANs) > 0 || len(w.dhcp.spec.Networks) > 0 ||
 		len(w.dns.spec.Listen) > 0 || w.modem.spec.Enabled || w.probe.spec.Gateway.Key != "" {
 		t.Error("something is left")
 	}

@@ -371,15 +371,15 @@ func TestShortLeasesAtFirst(t *testing.T) {
 				w := newWorld(t)
 				w.phase = modem.PhaseRegister
 				r := w.start(t, text)
-				if d := r.settle().Desired.DHCP.LeaseTime; d > 2*time.Minute {
+				if d := r.settle().Desired.DHCP.Networks[0].LeaseTime; d > 2*time.Minute {
 					t.Errorf("the first leases last %v", d)
 				}
 				w.change(plan.Modem, func() { w.phase = modem.PhaseReady })
-				if d := r.settle().Desired.DHCP.LeaseTime; d != 12*time.Hour {
+				if d := r.settle().Desired.DHCP.Networks[0].LeaseTime; d != 12*time.Hour {
 					t.Errorf("leases last %v", d)
 				}
 				w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
-				if d := r.settle().Desired.DHCP.LeaseTime; d != 12*time.Hour {
+				if d := r.settle().Desired.DHCP.Networks[0].LeaseTime; d != 12*time.Hour {
 					t.Errorf("after the network went leases last %v", d)
 				}
 			})

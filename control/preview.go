@@ -36,7 +36,7 @@ func (s *Snapshot) With(cfg *config.Config) *Snapshot {
 	next, obs := *s, s.Observed
 	next.Config = cfg
 	in := reloaded(s.inputs, cfg)
-	in.Avoid = plan.Avoid(in.Avoid, plan.Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
+	in.Avoid = plan.Avoid(in.Avoid, plan.Bearers(in, obs), obs.Link, cfg)
 	if identified(obs.Modem) {
 		in.Ladder, in.OwnLadder = s.climbed(&in)
 	}

@@ -135,7 +135,7 @@ func TestTrialIsKept(t *testing.T) {
 					t.Fatal(err)
 				}
 				s := r.Snapshot()
-				if s.Trial == nil || s.Config.DHCP.Domain != "other" || s.Observed.DHCP.InForce.Domain == "" && len(s.Steps) == 0 {
+				if s.Trial == nil || s.Config.DHCP.Domain != "other" || len(s.Observed.DHCP.InForce.Networks) == 0 && len(s.Steps) == 0 {
 					t.Fatalf("not in force: %+v", s.Trial)
 				}
 				if r.onDisk().DHCP.Domain != "lan" {
@@ -177,7 +177,7 @@ func TestTrialIsUndone(t *testing.T) {
 			r.pass(trialLimit + time.Second)
 		}, "clients lost the Internet"},
 		{"a part refuses", Author{Name: "socket"}, func(r *running) {
-			r.w.change(plan.DHCP, func() { r.w.dhcp.refusal, r.w.dhcp.refuses, r.w.dhcp.spec.Domain = errRefused, -1, "" })
+			r.w.change(plan.DHCP, func() { r.w.dhcp.refusal, r.w.dhcp.refuses, r.w.dhcp.spec.Networks[0].Domain = errRefused, -1, "" })
 			r.pass(trialLimit + time.Second)
 		}, "the kernel says no"},
 	} {
@@ -194,7 +194,7 @@ func TestTrialIsUndone(t *testing.T) {
 				if s.Trial != nil || s.Outcome == nil || s.Outcome.Kept || !strings.Contains(s.Outcome.Why, c.why) {
 					t.Fatalf("trial %+v, outcome %+v", s.Trial, s.Outcome)
 				}
-				if s.Config.DHCP.Domain != "lan" || r.onDisk().DHCP.Domain != "lan" || s.Desired.DHCP.Domain != "lan" {
+				if s.Config.DHCP.Domain != "lan" || r.onDisk().DHCP.Domain != "lan" || s.Desired.DHCP.Networks[0].Domain != "lan" {
 					t.Error("it is not undone")
 				}
 				if string(s.Text) != string(s.Config.UCI()) {

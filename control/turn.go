@@ -66,7 +66,7 @@ func (l *Loop) observe(now time.Time) plan.Observed {
 // is remembered, networks to avoid are noted.
 func (l *Loop) fold(obs plan.Observed) time.Time {
 	s := &l.state
-	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config.LAN.Bridge)
+	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config)
 	s.mark(obs)
 	l.rememberPIN(obs)
 	wake := earliest(l.climb(obs), l.foldWiFi(obs))

@@ -159,7 +159,7 @@ func newWorld(t *testing.T) *world {
 	})
 	w.link = newFake(w, plan.Link, w.linkStatus)
 	w.dhcp = newFake(w, plan.DHCP, func(s dhcp.Spec) dhcp.Status {
-		return dhcp.Status{Serving: s.Interface != "", InForce: s, Leases: slices.Clone(w.leases)}
+		return dhcp.Status{Serving: len(s.Networks) > 0, InForce: s, Leases: slices.Clone(w.leases)}
 	})
 	w.dns = newFake(w, plan.DNS, func(s dns.Spec) dns.Status {
 		return dns.Status{Serving: len(s.Listen) > 0, InForce: s}
@@ -194,8 +194,8 @@ func (w *world) change(p plan.Part, f func()) {
 
 func (w *world) linkStatus(s link.Spec) link.Status {
 	have := []link.Interface{{Name: "wwan0", MTU: 1500, RxBytes: w.rx}}
-	if s.LAN.Bridge != "" {
-		have = append(have, link.Interface{Name: s.LAN.Bridge, MTU: 1500, Ours: true})
+	for _, l := range s.LANs {
+		have = append(have, link.Interface{Name: l.Bridge, MTU: 1500, Ours: true})
 	}
 	return link.Status{Interfaces: have, InForce: link.Render(s, have)}
 }

@@ -3,8 +3,10 @@ package dhcp
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -23,12 +25,12 @@ func TestBridgeComesAndGoes(t *testing.T) {
 		return
 	}
 	s := serve(t, testSpec(), "")
-	if st := s.serving(false); st.Error != "dhcp: br-test: the interface is absent" || len(Drift(testSpec(), st)) != 1 {
+	if st := s.serving(false); st.Error != "dhcp: br-test: the interface is absent" || len(drift(testSpec(), st)) != 1 {
 		t.Errorf("%+v", st)
 	}
 	for range 2 {
 		sh(t, bridgeUp)
-		if st := s.serving(true); st.Error != "" || len(Drift(testSpec(), st)) != 0 {
+		if st := s.serving(true); st.Error != "" || len(drift(testSpec(), st)) != 0 {
 			t.Errorf("%+v", st)
 		}
 		plug(t, "c1", mac1)
@@ -68,7 +70,7 @@ func TestPortIsTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := New(Options{})
+	d := newServer(Options{})
 	if err := d.Apply(testSpec()); err == nil || !strings.HasPrefix(err.Error(), "dhcp: serve on br-test: take UDP port 67: ") {
 		t.Errorf("Apply: %v", err)
 	}
@@ -80,11 +82,11 @@ func TestPortIsTaken(t *testing.T) {
 		if err := d.Apply(testSpec()); err != nil {
 			t.Error(err)
 		}
-		if got := Drift(testSpec(), d.Observe()); len(got) != 0 {
+		if got := drift(testSpec(), d.Observe()); len(got) != 0 {
 			t.Error(got)
 		}
 	}
-	if err := d.Apply(Spec{}); err != nil || len(Drift(Spec{}, d.Observe())) != 0 {
+	if err := d.Apply(Network{}); err != nil || len(drift(Network{}, d.Observe())) != 0 {
 		t.Errorf("off: %v", err)
 	}
 	other, err = net.ListenPacket("udp4", ":67")
@@ -119,7 +121,7 @@ func TestStaticDeviceIsFoundBeforeTheRequest(t *testing.T) {
 			t.Errorf("offer: %v, %v", offer, err)
 			return
 		}
-		s.until("the conflict", func(st Status) bool { return st.Free == 99 })
+		s.until("the conflict", func(st networkStatus) bool { return st.Free == 99 })
 		if _, err := c.RequestFromOffer(ctx, offer); err == nil || !strings.Contains(err.Error(), "NAK") && !strings.Contains(fmt.Sprintf("%T", err), "Nak") {
 			t.Errorf("request: %v", err)
 			return
@@ -151,7 +153,7 @@ func TestFloodOnTheWire(t *testing.T) {
 	s.mu.Lock() // whatever holds the server up, the queue is bounded and says so
 	flood()
 	s.mu.Unlock()
-	s.until("drops", func(st Status) bool { s.changed(); return st.Dropped > 0 })
+	s.until("drops", func(st networkStatus) bool { s.changed(); return st.Dropped > 0 })
 	flood()
 	if grown := int(heap()) - int(before); grown > 1<<20 {
 		t.Errorf("heap grew by %d octets", grown)
@@ -191,7 +193,7 @@ func pour(t *testing.T, n int) {
 	copy(b[ports:], []byte{0, clientPort, 0, serverPort, b[24], b[25], 0, 0})
 	for i := range n {
 		binary.BigEndian.PutUint32(b[chaddr+2:], 1<<24+uint32(i))
-		if err := write(c, broadcastMAC(), b); err != nil {
+		if err := write(c, broadcastMAC(), b); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) { // on a busy machine
 			t.Error(err)
 			return
 		}
@@ -233,13 +235,13 @@ func TestApplyWhileServing(t *testing.T) {
 	c.says("lease of " + a.String())
 	spec.LeaseTime, spec.MTU = time.Hour, 1280
 	s.apply(spec)
-	if st := s.Observe(); len(Drift(spec, st)) != 0 || len(st.Leases) != 1 {
-		t.Errorf("%q %+v", Drift(spec, st), st)
+	if st := s.Observe(); len(drift(spec, st)) != 0 || len(st.Leases) != 1 {
+		t.Errorf("%q %+v", drift(spec, st), st)
 	}
 	c.signal(syscall.SIGUSR1)
 	c.says("lease time 3600")
-	s.apply(Spec{})
-	if st := s.Observe(); st.Serving || st.Error != "" || st.Free != 0 || len(Drift(Spec{}, st)) != 0 {
+	s.apply(Network{})
+	if st := s.Observe(); st.Serving || st.Error != "" || st.Free != 0 || len(drift(Network{}, st)) != 0 {
 		t.Errorf("off: %+v", st)
 	}
 	if _, ok := s.Names().LookupName("box"); ok {

@@ -11,7 +11,7 @@ import (
 const mac1, mac2 = "02:00:00:00:00:01", "02:00:00:00:00:02"
 
 // leaseOf checks what the status says of the only client.
-func (s *server) leaseOf(mac string, a netip.Addr, hostname string) {
+func (s *bench) leaseOf(mac string, a netip.Addr, hostname string) {
 	s.t.Helper()
 	st := s.Observe()
 	if len(st.Leases) != 1 {

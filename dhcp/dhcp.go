@@ -3,10 +3,11 @@
 //
 // The lease logic is pure: Table.Handle takes a message and the time and gives the
 // answer; table.go chooses addresses, handle.go holds the exchange, reply.go the
-// options. Sockets (socket.go, frame.go, arp.go), the lease file (file.go) and the
-// driver that joins them are at the edge.
+// options. Sockets (socket.go, frame.go, arp.go), the lease file (file.go), the server
+// of one network that joins them (server.go) and the driver of all (driver.go) are at
+// the edge.
 //
-// This server is the only authority on its LAN. So it answers a client that it does
+// A server is the only authority on its LAN. So it answers a client that it does
 // not know but that asks for an address which is free with an ACK, and for any other
 // with a NAK, where RFC 2131 section 4.3.2 would have it stay silent: clients keep
 // their addresses when our memory is lost, and leave a former network at once.
@@ -34,6 +35,15 @@ type Host struct {
 
 // Spec is the complete wish. The zero value means that no server runs.
 type Spec struct {
+	Networks []Network // each Name and each Interface once
+}
+
+// Network is the wish for one network of clients. The zero value means that no server
+// runs there.
+type Network struct {
+	// Name tells networks apart while everything else of them changes; it ends the name
+	// of the lease file. The one whose Name is "" gives its clients' names to others.
+	Name        string
 	Interface   string       // LAN bridge; it may be absent and appear later
 	Server      netip.Prefix // the gateway's own address and the LAN's prefix length
 	First, Last netip.Addr   // pool, inclusive; the first 4096 addresses of it are used
@@ -59,8 +69,18 @@ type Lease struct {
 
 // Status is what is.
 type Status struct {
+	Serving bool    // in every network that is wished, of which there is one at least
+	InForce Spec    // the networks that are served
+	Leases  []Lease // acknowledged, not expired and not transient, sorted by address
+	Free    int     // addresses left for clients not yet known, in the first network
+	Dropped uint64  // requests dropped by the queues' bounds
+	Error   string  // why a network is not served, as an error of this package; "" none
+}
+
+// networkStatus is what is in one network.
+type networkStatus struct {
 	Serving bool
-	InForce Spec    // zero while not serving
+	InForce Network // zero while not serving
 	Leases  []Lease // acknowledged, not expired and not transient, sorted by address
 	Free    int     // addresses left in the pool for clients not yet known
 	Dropped uint64  // requests dropped by the queue's bound
@@ -79,8 +99,8 @@ type Binder interface {
 	Welcome(mac net.HardwareAddr) bool
 }
 
-// check refuses a Spec that cannot be served.
-func (s Spec) check() error {
+// check refuses a wish that cannot be served.
+func (s Network) check() error {
 	if s.Interface == "" {
 		return nil
 	}

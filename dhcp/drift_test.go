@@ -16,19 +16,19 @@ func TestDrift(t *testing.T) {
 	empty.Hosts = []Host{}
 	for _, c := range []struct {
 		name string
-		spec Spec
-		st   Status
+		spec Network
+		st   networkStatus
 		want string // in the only line; "" no line
 	}{
-		{"off and off", Spec{}, Status{}, ""},
-		{"off with leases remembered", Spec{}, Status{Leases: []Lease{{}}}, ""},
-		{"in force", spec, Status{Serving: true, InForce: spec}, ""},
-		{"nil and empty are the same", empty, Status{Serving: true, InForce: spec}, ""},
-		{"not serving", spec, Status{Error: "dhcp: br-test: the interface is absent"}, "does not serve: br-test: the interface is absent"},
-		{"not serving yet", spec, Status{}, "does not serve: br-test"},
-		{"serving in vain", Spec{}, Status{Serving: true, InForce: spec}, "should not"},
+		{"off and off", Network{}, networkStatus{}, ""},
+		{"off with leases remembered", Network{}, networkStatus{Leases: []Lease{{}}}, ""},
+		{"in force", spec, networkStatus{Serving: true, InForce: spec}, ""},
+		{"nil and empty are the same", empty, networkStatus{Serving: true, InForce: spec}, ""},
+		{"not serving", spec, networkStatus{Error: "dhcp: br-test: the interface is absent"}, "does not serve: br-test: the interface is absent"},
+		{"not serving yet", spec, networkStatus{}, "does not serve: br-test"},
+		{"serving in vain", Network{}, networkStatus{Serving: true, InForce: spec}, "should not"},
 	} {
-		got := Drift(c.spec, c.st)
+		got := drift(c.spec, c.st)
 		if (c.want == "") != (len(got) == 0) || len(got) > 1 || !strings.Contains(strings.Join(got, ""), c.want) {
 			t.Errorf("%s: %q", c.name, got)
 		}
@@ -46,7 +46,7 @@ func TestDriftSeesEveryFieldOfAHost(t *testing.T) {
 		wish, is := testSpec(), testSpec()
 		wish.Hosts, is.Hosts = []Host{host}, []Host{host}
 		change(&wish.Hosts[0])
-		if got := Drift(wish, Status{Serving: true, InForce: is}); len(got) != 1 || !strings.HasPrefix(got[0], "Hosts is ") {
+		if got := drift(wish, networkStatus{Serving: true, InForce: is}); len(got) != 1 || !strings.HasPrefix(got[0], "Hosts is ") {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -57,7 +57,7 @@ func TestDriftSeesEveryFieldOfAHost(t *testing.T) {
 
 // Every field of the wish is compared, also one added later.
 func TestDriftSeesEveryField(t *testing.T) {
-	typ := reflect.TypeFor[Spec]()
+	typ := reflect.TypeFor[Network]()
 	for i := range typ.NumField() {
 		spec := testSpec()
 		f := reflect.ValueOf(&spec).Elem().Field(i)
@@ -79,7 +79,7 @@ func TestDriftSeesEveryField(t *testing.T) {
 		default:
 			t.Fatalf("this test knows nothing of the type of %s", typ.Field(i).Name)
 		}
-		got := Drift(spec, Status{Serving: true, InForce: testSpec()})
+		got := drift(spec, networkStatus{Serving: true, InForce: testSpec()})
 		if len(got) != 1 || !strings.Contains(got[0], typ.Field(i).Name) {
 			t.Errorf("%s: %q", typ.Field(i).Name, got)
 		}
@@ -87,34 +87,34 @@ func TestDriftSeesEveryField(t *testing.T) {
 }
 
 func TestSpecsThatCannotBeServed(t *testing.T) {
-	if err := (Spec{}).check(); err != nil {
+	if err := (Network{}).check(); err != nil {
 		t.Errorf("off: %v", err)
 	}
-	for name, harm := range map[string]func(*Spec){
-		"no server":            func(s *Spec) { s.Server = netip.Prefix{} },
-		"IPv6 server":          func(s *Spec) { s.Server = netip.MustParsePrefix("fd00::1/64") },
-		"no room":              func(s *Spec) { s.Server = netip.MustParsePrefix("192.168.8.1/31") },
-		"pool elsewhere":       func(s *Spec) { s.First, s.Last = addr("10.0.0.1"), addr("10.0.0.9") },
-		"pool runs out of it":  func(s *Spec) { s.Last = addr("192.168.9.9") },
-		"pool backwards":       func(s *Spec) { s.First, s.Last = s.Last, s.First },
-		"no pool":              func(s *Spec) { s.First, s.Last = netip.Addr{}, netip.Addr{} },
-		"no lease time":        func(s *Spec) { s.LeaseTime = 0 },
-		"lease time too long":  func(s *Spec) { s.LeaseTime = 100 * 365 * 24 * hour },
-		"IPv6 DNS":             func(s *Spec) { s.DNS = []netip.Addr{addr("fd00::1")} },
-		"domain too long":      func(s *Spec) { s.Domain = strings.Repeat("d", 254) },
-		"MTU too small":        func(s *Spec) { s.MTU = 67 },
-		"MTU too large":        func(s *Spec) { s.MTU = 1 << 16 },
-		"negative lease time":  func(s *Spec) { s.LeaseTime = -hour },
-		"pool half given":      func(s *Spec) { s.Last = netip.Addr{} },
-		"mapped server":        func(s *Spec) { s.Server = netip.MustParsePrefix("::ffff:192.168.8.1/120") },
-		"DNS server not given": func(s *Spec) { s.DNS = []netip.Addr{{}} },
+	for name, harm := range map[string]func(*Network){
+		"no server":            func(s *Network) { s.Server = netip.Prefix{} },
+		"IPv6 server":          func(s *Network) { s.Server = netip.MustParsePrefix("fd00::1/64") },
+		"no room":              func(s *Network) { s.Server = netip.MustParsePrefix("192.168.8.1/31") },
+		"pool elsewhere":       func(s *Network) { s.First, s.Last = addr("10.0.0.1"), addr("10.0.0.9") },
+		"pool runs out of it":  func(s *Network) { s.Last = addr("192.168.9.9") },
+		"pool backwards":       func(s *Network) { s.First, s.Last = s.Last, s.First },
+		"no pool":              func(s *Network) { s.First, s.Last = netip.Addr{}, netip.Addr{} },
+		"no lease time":        func(s *Network) { s.LeaseTime = 0 },
+		"lease time too long":  func(s *Network) { s.LeaseTime = 100 * 365 * 24 * hour },
+		"IPv6 DNS":             func(s *Network) { s.DNS = []netip.Addr{addr("fd00::1")} },
+		"domain too long":      func(s *Network) { s.Domain = strings.Repeat("d", 254) },
+		"MTU too small":        func(s *Network) { s.MTU = 67 },
+		"MTU too large":        func(s *Network) { s.MTU = 1 << 16 },
+		"negative lease time":  func(s *Network) { s.LeaseTime = -hour },
+		"pool half given":      func(s *Network) { s.Last = netip.Addr{} },
+		"mapped server":        func(s *Network) { s.Server = netip.MustParsePrefix("::ffff:192.168.8.1/120") },
+		"DNS server not given": func(s *Network) { s.DNS = []netip.Addr{{}} },
 	} {
 		spec := testSpec()
 		harm(&spec)
 		if spec.check() == nil {
 			t.Errorf("%s: accepted", name)
 		}
-		if err := New(Options{}).Apply(spec); err == nil || !strings.HasPrefix(err.Error(), "dhcp: ") {
+		if err := newServer(Options{}).Apply(spec); err == nil || !strings.HasPrefix(err.Error(), "dhcp: ") {
 			t.Errorf("%s: Apply says %v", name, err)
 		}
 		if a := NewTable(spec).Handle(dev(1).say(dhcpv4.MessageTypeDiscover), time.Now()); a.Reply != nil {

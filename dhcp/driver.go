@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,308 +9,201 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
-	"time"
 )
-
-// retryOpen is for what no link event tells, such as a port that became free.
-const retryOpen = 10 * time.Second
 
 // Options are what does not change while the process runs.
 type Options struct {
-	Path   string       // of the lease file; "" keeps leases in memory only
+	Path   string       // of the lease file of the network without a name; "" keeps leases in memory only
 	Log    *slog.Logger // nil discards
 	Binder Binder       // nil: nobody needs to know
 }
 
-// Driver serves DHCP on one bridge.
+// Driver serves DHCP in several networks, by a server each.
 type Driver struct {
-	opt   Options
-	names Names
-	wake  chan struct{}
+	opt Options
 
 	mu      sync.Mutex
-	table   *Table
+	servers []*netServer // in the order in which their networks came; none is ever dropped
 	spec    Spec
-	session *session // nil while not serving
-	fault   string
-	dropped uint64
-	loaded  bool
-	saver   saver
-	pause   time.Time // no attempt to serve before
-	probeAt time.Time // no probe before
-	nakAt   time.Time // no log line of a NAK before
-	needy   bool      // the last client that looked for an address found none
+	run     *running // nil while Run does not run
+}
+
+// netServer is the server of one network.
+type netServer struct {
+	name string
+	*server
+}
+
+// running is one Run.
+type running struct {
+	ctx     context.Context
+	changed func()
+	work    sync.WaitGroup
+	ends    chan error
 }
 
 // New returns a driver that serves nothing yet.
 func New(opt Options) *Driver {
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
+	if opt.Binder != nil {
+		opt.Binder = &oneAtATime{binder: opt.Binder}
 	}
-	return &Driver{opt: opt, wake: make(chan struct{}, 1), table: NewTable(Spec{})}
+	d := &Driver{opt: opt}
+	d.serverOf("")
+	return d
 }
 
-// Names returns the names of clients, which follow the leases from now on.
-func (d *Driver) Names() *Names { return &d.names }
+// Names returns the names of clients of the network without a name, which follow the
+// leases from now on.
+func (d *Driver) Names() *Names { return &d.servers[0].names }
 
-// Apply makes spec the wish. Leases whose address is in the new subnet stay. An
-// absent interface is not an error: Run serves when it appears.
-func (d *Driver) Apply(spec Spec) error {
-	if err := spec.check(); err != nil {
-		return fmt.Errorf("dhcp: %w", err)
+// serverOf returns the server of a network, made when there is none yet; d.mu is held.
+func (d *Driver) serverOf(name string) *netServer {
+	i := slices.IndexFunc(d.servers, func(s *netServer) bool { return s.name == name })
+	if i >= 0 {
+		return d.servers[i]
 	}
-	spec.DNS, spec.Hosts = slices.Clone(spec.DNS), slices.Clone(spec.Hosts)
+	opt := d.opt
+	if opt.Path != "" && name != "" {
+		opt.Path += "-" + name
+	}
+	s := &netServer{name, newServer(opt)}
+	d.servers = append(d.servers, s)
+	if d.run != nil {
+		d.run.start(s)
+	}
+	return s
+}
+
+// maxNetworks bounds the networks that a process ever serves.
+const maxNetworks = 8
+
+// Apply makes spec the wish. Leases whose address is in the new subnet of their network
+// stay. An absent interface is not an error: Run serves when it appears. A Spec with a
+// network that cannot be served is refused whole.
+func (d *Driver) Apply(spec Spec) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
-	if spec.Interface == "" || spec.Interface != d.spec.Interface {
-		d.shut()
-	}
-	d.spec = spec
-	if spec.Interface != "" {
-		d.settle(d.table.setSpec(spec), now)
-		d.load(now)
-	}
-	d.publish(now)
-	d.pause = time.Time{}
-	err := d.ensure(now)
-	d.nudge()
-	if err != nil {
+	if err := d.check(spec); err != nil {
 		return fmt.Errorf("dhcp: %w", err)
 	}
+	d.spec = Spec{slices.Clone(spec.Networks)}
+	var errs []error
+	for _, s := range d.servers { // an interface is let go before another one takes it
+		if _, wished := d.wish(s.name); !wished {
+			errs = append(errs, s.Apply(Network{}))
+		}
+	}
+	for _, n := range spec.Networks {
+		errs = append(errs, d.serverOf(n.Name).Apply(n))
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Driver) check(spec Spec) error {
+	names := map[string]bool{}
+	for _, s := range d.servers {
+		names[s.name] = true
+	}
+	for i, n := range spec.Networks {
+		if err := n.check(); err != nil {
+			return err
+		}
+		twice := func(o Network) bool { return o.Name == n.Name || o.Interface == n.Interface }
+		if slices.ContainsFunc(spec.Networks[:i], twice) || strings.ContainsAny(n.Name, "/\x00") {
+			return fmt.Errorf("network %q on %s is there twice, or its name has a slash", n.Name, n.Interface)
+		}
+		names[n.Name] = true
+	}
+	if len(names) > maxNetworks {
+		return fmt.Errorf("more than %d networks", maxNetworks)
+	}
 	return nil
+}
+
+// wish is the network of a name as it is wished; d.mu is held.
+func (d *Driver) wish(name string) (Network, bool) {
+	i := slices.IndexFunc(d.spec.Networks, func(n Network) bool { return n.Name == name })
+	if i < 0 {
+		return Network{}, false
+	}
+	return d.spec.Networks[i], true
 }
 
 // Observe tells what is.
 func (d *Driver) Observe() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	now := time.Now()
-	st := Status{Leases: d.table.leases(now)}
-	if d.fault != "" {
-		st.Error = "dhcp: " + d.fault
-	}
-	if d.spec.Interface != "" {
-		st.Free = d.table.free(now)
-	}
-	if d.session != nil {
-		d.dropped += d.session.drops()
-		if _, err := d.present(); err != nil {
-			st.Error = "dhcp: " + d.spec.Interface + ": " + err.Error()
-		} else {
-			st.Serving, st.InForce = true, d.spec
+	var st Status
+	var faults []string
+	for i, s := range d.servers {
+		one := s.Observe()
+		if one.Serving {
+			st.InForce.Networks = append(st.InForce.Networks, one.InForce)
 		}
+		if i == 0 {
+			st.Free = one.Free
+		}
+		if one.Error != "" {
+			faults = append(faults, one.Error)
+		}
+		st.Leases = append(st.Leases, one.Leases...)
+		st.Dropped += one.Dropped
 	}
-	st.Dropped = d.dropped
+	slices.SortFunc(st.Leases, func(a, b Lease) int { return cmp.Or(a.Addr.Compare(b.Addr), slices.Compare(a.MAC, b.MAC)) })
+	st.Serving = len(st.InForce.Networks) > 0 && len(st.InForce.Networks) == len(d.spec.Networks)
+	st.Error = strings.Join(faults, "; ")
 	return st
 }
 
 // Run serves until ctx ends, and then writes the leases that are not yet on file.
 func (d *Driver) Run(ctx context.Context, changed func()) error {
-	var readers sync.WaitGroup
-	defer readers.Wait()
-	defer d.stop()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	readers.Go(func() {
-		if err := watchLinks(ctx, d.nudge); err != nil {
-			d.opt.Log.Warn("dhcp: no link events", "error", err)
+	r := &running{ctx: ctx, changed: changed, ends: make(chan error, maxNetworks)}
+	d.mu.Lock()
+	d.run = r
+	for _, s := range d.servers {
+		r.start(s)
+	}
+	d.mu.Unlock()
+	var err error
+	select {
+	case err = <-r.ends:
+		cancel()
+	case <-ctx.Done():
+	}
+	d.mu.Lock()
+	d.run = nil
+	d.mu.Unlock()
+	r.work.Wait()
+	return err
+}
+
+// start serves one network.
+func (r *running) start(s *netServer) {
+	r.work.Go(func() {
+		if err := s.Run(r.ctx, r.changed); err != nil {
+			r.ends <- err
 		}
 	})
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	var reading *session
-	for {
-		s, next, differs := d.tend(time.Now())
-		if s != nil && s != reading {
-			readers.Go(func() { d.read(s, s.dhcp, d.serve, changed) })
-			readers.Go(func() { d.read(s, s.arp, d.observeARP, changed) })
-		}
-		if differs || s != reading {
-			changed()
-		}
-		reading = s
-		timer.Stop()
-		if !next.IsZero() {
-			timer.Reset(max(0, time.Until(next)))
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-d.wake:
-		case <-timer.C:
-		}
-	}
 }
 
-// nudge makes Run look after everything again.
-func (d *Driver) nudge() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+// oneAtATime keeps a Binder from being called by two servers at once.
+type oneAtATime struct {
+	mu     sync.Mutex
+	binder Binder
 }
 
-// tend does what is due: it follows the interface, ends leases and writes the file.
-// It returns the open session, the time of the next duty (zero: none) and whether
-// leases ended or the fault changed.
-func (d *Driver) tend(now time.Time) (s *session, next time.Time, differs bool) {
-	d.mu.Lock()
-	fault := d.fault
-	d.ensure(now) // its error is in d.fault
-	ended, next := d.table.expire(now)
-	if len(ended) > 0 {
-		d.settle(ended, now)
-		d.publish(now)
-	}
-	var list []record
-	write := d.saver.take(now)
-	if write {
-		list = d.table.records(now)
-	}
-	retry := time.Time{}
-	if d.fault != "" {
-		retry = now.Add(retryOpen)
-	}
-	for _, at := range []time.Time{d.saver.due, retry} {
-		if next.IsZero() || !at.IsZero() && at.Before(next) {
-			next = at
-		}
-	}
-	s, differs = d.session, len(ended) > 0 || d.fault != fault
-	d.mu.Unlock()
-	if write {
-		d.write(list, now)
-	}
-	return s, next, differs
+func (b *oneAtATime) Bind(mac net.HardwareAddr, addr netip.Addr) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.binder.Bind(mac, addr)
 }
 
-// ensure makes the session that of the wished interface as it now is.
-func (d *Driver) ensure(now time.Time) error {
-	if d.spec.Interface == "" || d.session == nil && now.Before(d.pause) {
-		return nil
-	}
-	ifi, err := d.present()
-	if err == nil && d.session != nil {
-		return nil
-	}
-	before := d.fault
-	d.shut()
-	if ifi != nil {
-		d.session, err = open(ifi)
-	}
-	if err == nil {
-		d.opt.Log.Info("dhcp: serving", "interface", d.spec.Interface)
-		return nil
-	}
-	if d.fault = d.spec.Interface + ": " + err.Error(); d.fault != before {
-		d.opt.Log.Warn("dhcp: not serving", "error", d.fault)
-	}
-	if errors.Is(err, errAbsent) {
-		return nil
-	}
-	return fmt.Errorf("serve on %s: %w", d.spec.Interface, err)
-}
-
-var (
-	errAbsent   = errors.New("the interface is absent")
-	errReplaced = errors.New("the interface was replaced")
-)
-
-// present finds the wished interface. If a session is open on another one, or under
-// another hardware address, the error is errReplaced.
-func (d *Driver) present() (*net.Interface, error) {
-	ifi, err := net.InterfaceByName(d.spec.Interface)
-	if err != nil {
-		return nil, errAbsent
-	}
-	mac, _ := hwaddrOf(ifi.HardwareAddr)
-	if d.session != nil && (d.session.index != ifi.Index || d.session.mac != mac) {
-		return ifi, errReplaced
-	}
-	return ifi, nil
-}
-
-// shut stops serving.
-func (d *Driver) shut() {
-	d.fault = ""
-	if d.session == nil {
-		return
-	}
-	d.dropped += d.session.drops()
-	d.session.close()
-	d.session = nil
-}
-
-// stop ends serving for good and saves what was learned.
-func (d *Driver) stop() {
-	d.mu.Lock()
-	d.shut()
-	now := time.Now()
-	unsaved := !d.saver.due.IsZero()
-	d.saver = saver{}
-	list := d.table.records(now)
-	d.mu.Unlock()
-	if unsaved {
-		d.write(list, now)
-	}
-}
-
-// settle tells the Binder of bindings that ended.
-func (d *Driver) settle(ended []netip.Addr, now time.Time) {
-	for _, addr := range ended {
-		if d.opt.Binder != nil {
-			d.opt.Binder.Bind(nil, addr)
-		}
-		if e := d.table.byAddr[addr]; e != nil && d.table.transient(e.client.mac) {
-			continue
-		}
-		d.opt.Log.Info("dhcp: lease ended", "addr", addr)
-		d.saver.want(saveLate, now)
-	}
-}
-
-// publish renews the names.
-func (d *Driver) publish(now time.Time) {
-	if d.spec.Interface == "" {
-		d.names.now.Store(nil)
-		return
-	}
-	d.names.now.Store(d.table.names(now))
-}
-
-// load reads the lease file once, when the subnet is first known.
-func (d *Driver) load(now time.Time) {
-	if d.loaded || d.opt.Path == "" {
-		return
-	}
-	d.loaded = true
-	list, err := readFile(d.opt.Path)
-	if err != nil {
-		d.opt.Log.Warn("dhcp: lease file not read, starting without", "error", err)
-		return
-	}
-	d.table.restore(list, now)
-	for _, l := range d.table.leases(now) {
-		if d.opt.Binder != nil {
-			d.opt.Binder.Bind(l.MAC, l.Addr)
-		}
-	}
-}
-
-// write saves records; after a failure it is tried again, but not soon.
-func (d *Driver) write(list []record, now time.Time) {
-	if d.opt.Path == "" {
-		return
-	}
-	err := writeFile(d.opt.Path, list)
-	if err == nil {
-		return
-	}
-	d.opt.Log.Warn("dhcp: lease file not written", "error", err)
-	d.mu.Lock()
-	d.saver.want(saveLate, now)
-	d.mu.Unlock()
-	d.nudge()
+func (b *oneAtATime) Welcome(mac net.HardwareAddr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.binder.Welcome(mac)
 }

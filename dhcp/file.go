@@ -68,7 +68,7 @@ func (t *Table) records(now time.Time) []record {
 	return list
 }
 
-// restore adopts records as far as the present Spec has room for them. A lease that
+// restore adopts records as far as the present wish has room for them. A lease that
 // had not ended gets at least half a lease time, so that a client whose last renewal
 // was not written comes to renew before.
 func (t *Table) restore(list []record, now time.Time) {

@@ -118,7 +118,7 @@ func TestRestoredLeaseLastsUntilTheNextRenewal(t *testing.T) {
 }
 
 func TestRestoreTakesOnlyWhatTheSpecHasRoomFor(t *testing.T) {
-	l := newLAN(t, func(s *Spec) { s.Hosts = []Host{{MAC: dev(3).mac.hardware(), Addr: addr("192.168.8.10")}} })
+	l := newLAN(t, func(s *Network) { s.Hosts = []Host{{MAC: dev(3).mac.hardware(), Addr: addr("192.168.8.10")}} })
 	l.table.restore([]record{
 		{addr: addr("10.0.0.1"), mac: dev(1).mac, remaining: hour},
 		{addr: addr("192.168.8.1"), mac: dev(2).mac, remaining: hour},

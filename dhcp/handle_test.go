@@ -108,7 +108,7 @@ func TestRequestOfAnAddressOnesOwn(t *testing.T) {
 	} {
 		for _, ask := range []func(*lan, device, netip.Addr) Answer{(*lan).reboot, (*lan).renew} {
 			t.Run(c.name, func(t *testing.T) {
-				l := newLAN(t, func(s *Spec) { s.Hosts = []Host{{MAC: dev(9).mac.hardware(), Addr: kept}} })
+				l := newLAN(t, func(s *Network) { s.Hosts = []Host{{MAC: dev(9).mac.hardware(), Addr: kept}} })
 				l.is(l.reboot(dev(2), held), dhcpv4.MessageTypeAck)
 				l.discover(dev(3), asks(offered))
 				l.table.conflict(blocked, dev(4).mac, l.now)
@@ -332,7 +332,7 @@ func TestLeaseTimesAreImmuneToClockSteps(t *testing.T) {
 // pool is empty, is in no list and costs no write.
 func TestTransientHostLeavesNoTrace(t *testing.T) {
 	guest := dev(9)
-	l := newLAN(t, poolOf(1), func(s *Spec) {
+	l := newLAN(t, poolOf(1), func(s *Network) {
 		s.Hosts = []Host{{MAC: guest.mac.hardware(), Addr: addr("192.168.8.200"), Transient: true}}
 	})
 	other := l.join(dev(1))

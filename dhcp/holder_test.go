@@ -24,10 +24,10 @@ func (j *judge) Welcome(mac net.HardwareAddr) bool {
 
 // held is a driver whose client 1 has a lease, got with frames that came from 1, or from
 // a repeater.
-func held(t *testing.T, source hwaddr) (*Driver, *session, *judge, netip.Addr, time.Time) {
+func held(t *testing.T, source hwaddr) (*server, *session, *judge, netip.Addr, time.Time) {
 	t.Helper()
 	told := &judge{}
-	d := New(Options{Binder: told})
+	d := newServer(Options{Binder: told})
 	d.spec = testSpec()
 	d.table.setSpec(d.spec)
 	d.session = &session{}
@@ -92,7 +92,7 @@ func TestRestoredLeasesAreTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := &judge{}
-	d := New(Options{Binder: told, Path: path})
+	d := newServer(Options{Binder: told, Path: path})
 	d.spec = testSpec()
 	d.table.setSpec(d.spec)
 	d.load(time.Now())

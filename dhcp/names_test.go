@@ -94,7 +94,7 @@ func TestLongNamesKeepRoomForTheSuffix(t *testing.T) {
 }
 
 func TestReservedNameIsForItsDeviceAlone(t *testing.T) {
-	l := newLAN(t, func(s *Spec) {
+	l := newLAN(t, func(s *Network) {
 		s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: addr("192.168.8.10"), Name: "NAS"}}
 	})
 	if got := l.nameOf(named(2, "nas")); got != "nas-2" {

@@ -97,32 +97,34 @@ type binding struct {
 	addr netip.Addr
 }
 
-// server is a running driver, and the Binder that it tells.
-type server struct {
-	*Driver
+// bench is a running server, and the Binder that it tells.
+type bench struct {
+	*server
 	t        *testing.T
 	bindings chan binding
 	changes  chan struct{}
 	stop     func()
 }
 
-func (*server) Welcome(net.HardwareAddr) bool { return true }
+func (*bench) Welcome(net.HardwareAddr) bool { return true }
 
-func (s *server) Bind(mac net.HardwareAddr, addr netip.Addr) {
+func (s *bench) Bind(mac net.HardwareAddr, addr netip.Addr) {
 	s.bindings <- binding{mac.String(), addr}
 }
 
-func (s *server) changed() {
+func (s *bench) Names() *Names { return &s.names }
+
+func (s *bench) changed() {
 	select {
 	case s.changes <- struct{}{}:
 	default:
 	}
 }
 
-func serve(t *testing.T, spec Spec, path string) *server {
+func serve(t *testing.T, spec Network, path string) *bench {
 	t.Helper()
-	s := &server{t: t, bindings: make(chan binding, 10000), changes: make(chan struct{}, 1)}
-	s.Driver = New(Options{
+	s := &bench{t: t, bindings: make(chan binding, 10000), changes: make(chan struct{}, 1)}
+	s.server = newServer(Options{
 		Path:   path,
 		Binder: s,
 		Log:    slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -140,7 +142,7 @@ func serve(t *testing.T, spec Spec, path string) *server {
 	return s
 }
 
-func (s *server) apply(spec Spec) {
+func (s *bench) apply(spec Network) {
 	s.t.Helper()
 	if err := s.Apply(spec); err != nil {
 		s.t.Fatal(err)
@@ -148,7 +150,7 @@ func (s *server) apply(spec Spec) {
 }
 
 // until waits for a status that satisfies ok.
-func (s *server) until(what string, ok func(Status) bool) Status {
+func (s *bench) until(what string, ok func(networkStatus) bool) networkStatus {
 	s.t.Helper()
 	limit := time.After(patience)
 	for {
@@ -164,13 +166,13 @@ func (s *server) until(what string, ok func(Status) bool) Status {
 	}
 }
 
-func (s *server) serving(want bool) Status {
+func (s *bench) serving(want bool) networkStatus {
 	s.t.Helper()
-	return s.until("serving", func(st Status) bool { return st.Serving == want })
+	return s.until("serving", func(st networkStatus) bool { return st.Serving == want })
 }
 
 // bound waits until a client is bound, or with mac "" a binding has ended.
-func (s *server) bound(mac string) netip.Addr {
+func (s *bench) bound(mac string) netip.Addr {
 	s.t.Helper()
 	limit := time.After(patience)
 	for {

@@ -96,7 +96,7 @@ func TestOnlyWhatIsAskedFor(t *testing.T) {
 		{"all we have", []byte{28, 26, 15, 12, 6, 3, 1}, []byte{3, 6, 12, 15, 26, 28}},
 		{"no list", nil, []byte{3, 6, 12, 15, 26, 28}},
 	} {
-		l := newLAN(t, func(s *Spec) {
+		l := newLAN(t, func(s *Network) {
 			s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: addr("192.168.8.10"), Name: "printer"}}
 		})
 		var options []dhcpv4.Modifier
@@ -117,7 +117,7 @@ func TestOnlyWhatIsAskedFor(t *testing.T) {
 }
 
 func TestNothingIsSentOfWhatIsNotConfigured(t *testing.T) {
-	l := newLAN(t, func(s *Spec) { s.DNS, s.Domain, s.MTU = nil, "", 0 })
+	l := newLAN(t, func(s *Network) { s.DNS, s.Domain, s.MTU = nil, "", 0 })
 	got := codesOf(l.discover(dev(1)).Reply.Options)
 	if want := []byte{1, 3, 28, 51, 53, 54, 58, 59}; !bytes.Equal(got, want) {
 		t.Errorf("options %v, want %v", got, want)
@@ -133,7 +133,7 @@ func TestHostNameOptionIsForReservationsOnly(t *testing.T) {
 
 // However much is to be said, the client can take the reply.
 func TestReplyFitsTheClient(t *testing.T) {
-	long := func(s *Spec) {
+	long := func(s *Network) {
 		s.Domain = strings.Repeat("a.", 126)
 		for range 9 {
 			s.DNS = append(s.DNS, addr("192.0.2.1"))
@@ -172,7 +172,7 @@ func TestReplyFitsTheClient(t *testing.T) {
 }
 
 func TestMaskAndBroadcastFollowThePrefix(t *testing.T) {
-	l := newLAN(t, func(s *Spec) { s.Server = netip.MustParsePrefix("192.168.8.1/22") })
+	l := newLAN(t, func(s *Network) { s.Server = netip.MustParsePrefix("192.168.8.1/22") })
 	r := l.discover(dev(1)).Reply
 	if r.SubnetMask().String() != "fffffc00" || r.BroadcastAddress().String() != "192.168.11.255" {
 		t.Errorf("mask %v, broadcast %v", r.SubnetMask(), r.BroadcastAddress())

@@ -20,7 +20,7 @@ const (
 )
 
 // read hands what arrives on c to handle until the session is closed.
-func (d *Driver) read(s *session, c *packet.Conn, handle func(*session, []byte, hwaddr) bool, changed func()) {
+func (d *server) read(s *session, c *packet.Conn, handle func(*session, []byte, hwaddr) bool, changed func()) {
 	buf := make([]byte, maxFrame)
 	for {
 		n, from, err := c.ReadFrom(buf)
@@ -51,7 +51,7 @@ func sender(from net.Addr) (hwaddr, bool) {
 }
 
 // broken gives up a session whose socket failed; it is opened again after a while.
-func (d *Driver) broken(s *session, err error) {
+func (d *server) broken(s *session, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.session != s {
@@ -66,7 +66,7 @@ func (d *Driver) broken(s *session, err error) {
 
 // serve answers one packet and reports whether leases or names changed. The binding
 // is made before the answer leaves.
-func (d *Driver) serve(s *session, frame []byte, from hwaddr) bool {
+func (d *server) serve(s *session, frame []byte, from hwaddr) bool {
 	payload, ok := payloadOf(frame)
 	if !ok {
 		return false
@@ -96,7 +96,7 @@ func (d *Driver) serve(s *session, frame []byte, from hwaddr) bool {
 
 // handle asks the table and makes what it says known. What somebody else says in a
 // client's name has no effect, so that nobody ends, or takes, the lease of another.
-func (d *Driver) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time) (a Answer, server netip.Addr) {
+func (d *server) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time) (a Answer, server netip.Addr) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.session != s {
@@ -130,7 +130,7 @@ func (d *Driver) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time
 }
 
 // bind tells the Binder of an acknowledged lease. Who got it is its holder until it ends.
-func (d *Driver) bind(addr netip.Addr, from hwaddr, now time.Time) {
+func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) {
 	e := d.table.byAddr[addr]
 	if e.since.Equal(now) || e.source == (hwaddr{}) {
 		e.source = from
@@ -141,7 +141,7 @@ func (d *Driver) bind(addr netip.Addr, from hwaddr, now time.Time) {
 }
 
 // note logs decisions, at a bounded rate.
-func (d *Driver) note(p *dhcpv4.DHCPv4, a Answer, now time.Time) {
+func (d *server) note(p *dhcpv4.DHCPv4, a Answer, now time.Time) {
 	offered := p.MessageType() == dhcpv4.MessageTypeDiscover
 	needy := offered && a.Reply == nil && a.Why != ""
 	switch {
@@ -159,7 +159,7 @@ func (d *Driver) note(p *dhcpv4.DHCPv4, a Answer, now time.Time) {
 }
 
 // observeARP learns who uses an address without a lease.
-func (d *Driver) observeARP(s *session, frame []byte, _ hwaddr) bool {
+func (d *server) observeARP(s *session, frame []byte, _ hwaddr) bool {
 	addr, mac, ok := arpUser(frame)
 	if !ok {
 		return false

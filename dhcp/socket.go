@@ -9,7 +9,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/mdlayher/netlink"
 	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
@@ -157,27 +156,5 @@ func arpFilter() []bpf.Instruction {
 		bpf.JumpIfX{Cond: bpf.JumpNotEqual, SkipTrue: 1},
 		bpf.RetConstant{Val: arpSize},
 		bpf.RetConstant{Val: 0},
-	}
-}
-
-// watchLinks calls touched whenever the kernel tells of a change of an interface,
-// until ctx ends. Lost notices count as a change.
-func watchLinks(ctx context.Context, touched func()) error {
-	c, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: unix.RTMGRP_LINK})
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer c.Close()
-	defer stop()
-	for {
-		_, err := c.Receive()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !errors.Is(err, unix.ENOBUFS) {
-			return err
-		}
-		touched()
 	}
 }

@@ -16,8 +16,8 @@ const hour = time.Hour
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-func testSpec() Spec {
-	return Spec{
+func testSpec() Network {
+	return Network{
 		Interface: "br-test",
 		Server:    netip.MustParsePrefix("192.168.8.1/24"),
 		First:     addr("192.168.8.100"), Last: addr("192.168.8.199"),
@@ -34,7 +34,7 @@ type lan struct {
 	now   time.Time
 }
 
-func newLAN(t *testing.T, change ...func(*Spec)) *lan {
+func newLAN(t *testing.T, change ...func(*Network)) *lan {
 	spec := testSpec()
 	for _, f := range change {
 		f(&spec)
@@ -42,8 +42,8 @@ func newLAN(t *testing.T, change ...func(*Spec)) *lan {
 	return &lan{T: t, table: NewTable(spec), now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
 }
 
-func poolOf(n int) func(*Spec) {
-	return func(s *Spec) { s.Last = fromUint32(toUint32(s.First) + uint32(n) - 1) }
+func poolOf(n int) func(*Network) {
+	return func(s *Network) { s.Last = fromUint32(toUint32(s.First) + uint32(n) - 1) }
 }
 
 func (l *lan) wait(d time.Duration) { l.now = l.now.Add(d); l.table.expire(l.now) }

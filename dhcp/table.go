@@ -23,7 +23,7 @@ const (
 // Memory is bounded by the pool: one entry an address. An entry outlives its lease,
 // so that a client that comes back gets its address again.
 type Table struct {
-	spec     Spec
+	spec     Network
 	subnet   netip.Prefix
 	first    uint32 // of the pool
 	size     int    // of the pool
@@ -60,7 +60,7 @@ type block struct {
 
 // NewTable returns an empty table that serves spec; for one that cannot be served,
 // such as the zero value, it answers nobody.
-func NewTable(spec Spec) *Table {
+func NewTable(spec Network) *Table {
 	t := &Table{
 		byAddr:   map[netip.Addr]*entry{},
 		byClient: map[client]*entry{},
@@ -72,9 +72,9 @@ func NewTable(spec Spec) *Table {
 
 // setSpec changes the wish. Leases stay as long as their address is in the subnet;
 // the addresses of the others are returned.
-func (t *Table) setSpec(spec Spec) (ended []netip.Addr) {
+func (t *Table) setSpec(spec Network) (ended []netip.Addr) {
 	if spec.check() != nil {
-		spec = Spec{}
+		spec = Network{}
 	}
 	t.spec, t.subnet = spec, spec.Server.Masked()
 	t.first, t.size = 0, 0

@@ -61,7 +61,7 @@ func TestLeaseThatEndedFirstIsReusedFirst(t *testing.T) {
 
 func TestReservationOutsideThePool(t *testing.T) {
 	kept := addr("192.168.8.10")
-	l := newLAN(t, func(s *Spec) { s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: kept, Name: "Printer"}} })
+	l := newLAN(t, func(s *Network) { s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: kept, Name: "Printer"}} })
 	l.same(l.join(dev(1)), kept)
 	if lease := l.table.leases(l.now)[0]; !lease.Reserved || lease.Hostname != "printer" {
 		t.Errorf("%+v", lease)
@@ -73,7 +73,7 @@ func TestReservationOutsideThePool(t *testing.T) {
 
 func TestReservationInsideThePoolIsForNobodyElse(t *testing.T) {
 	kept := addr("192.168.8.100")
-	l := newLAN(t, poolOf(4), func(s *Spec) { s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: kept}} })
+	l := newLAN(t, poolOf(4), func(s *Network) { s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: kept}} })
 	for n := range 3 {
 		if got := l.join(dev(10+n), asks(kept)); got == kept {
 			t.Error("the reserved address was given away")
@@ -107,7 +107,7 @@ func TestReservationMadeWhileSomebodyHoldsTheAddress(t *testing.T) {
 
 func TestReservationForTwoSystemsOfOneDevice(t *testing.T) {
 	kept := addr("192.168.8.10")
-	l := newLAN(t, func(s *Spec) { s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: kept}} })
+	l := newLAN(t, func(s *Network) { s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: kept}} })
 	for _, id := range []string{"\xffone", "\xfftwo", "\xffone"} {
 		l.same(l.join(device{mac: dev(1).mac, id: id}), kept)
 	}
@@ -117,7 +117,7 @@ func TestReservationForTwoSystemsOfOneDevice(t *testing.T) {
 }
 
 func TestUselessReservationsAreIgnored(t *testing.T) {
-	l := newLAN(t, func(s *Spec) {
+	l := newLAN(t, func(s *Network) {
 		s.Hosts = []Host{
 			{MAC: dev(1).mac.hardware(), Addr: addr("10.0.0.5")},
 			{MAC: dev(2).mac.hardware(), Addr: addr("192.168.8.1")},
@@ -333,7 +333,7 @@ func TestOfferLapses(t *testing.T) {
 }
 
 func TestHugePoolIsCut(t *testing.T) {
-	l := newLAN(t, func(s *Spec) {
+	l := newLAN(t, func(s *Network) {
 		s.Server = netip.MustParsePrefix("10.0.0.1/8")
 		s.First, s.Last = addr("10.0.0.0"), addr("10.255.255.255")
 	})

@@ -22,7 +22,7 @@ func (r *rulings) Bind(mac net.HardwareAddr, addr netip.Addr) {
 }
 
 // withProbe reserves an address outside of the pool for device 9.
-func withProbe(s *Spec) {
+func withProbe(s *Network) {
 	s.Hosts = []Host{{MAC: dev(9).mac.hardware(), Addr: addr("192.168.8.254"), Name: "prober", Transient: true}}
 }
 
@@ -31,7 +31,7 @@ func withProbe(s *Spec) {
 func TestTransientClientAtTheDriver(t *testing.T) {
 	var log bytes.Buffer
 	var told rulings
-	d := New(Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Binder: &told, Path: t.TempDir() + "/leases"})
+	d := newServer(Options{Log: slog.New(slog.NewTextHandler(&log, nil)), Binder: &told, Path: t.TempDir() + "/leases"})
 	d.spec = testSpec()
 	withProbe(&d.spec)
 	d.table.setSpec(d.spec)

@@ -20,9 +20,17 @@ type Spec struct {
 	Upstream   Upstream         // of the bearer that carries the askers' traffic
 	Domain     string           // local domain, such as "lan"; "" none
 	Names      []Name           // names of our own, such as the gateway's
+	Views      []View           // askers who are told other local names; the first that fits counts
 	Rebind     bool             // refuse private addresses in public answers
 	RebindOK   []string         // domains whose answers may be private
 	CacheBytes int              // bound of the cache, its index included; 0 keeps nothing
+}
+
+// View is what askers from one network are told of local names: these, and no names of
+// clients.
+type View struct {
+	Askers netip.Prefix
+	Names  []Name
 }
 
 // Name is one fixed local name, without the domain.

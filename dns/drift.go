@@ -58,6 +58,10 @@ func clone(s Spec) Spec {
 	s.Upstream.Servers = slices.Clone(s.Upstream.Servers)
 	s.Upstream.Fallback = slices.Clone(s.Upstream.Fallback)
 	s.Names = slices.Clone(s.Names)
+	s.Views = slices.Clone(s.Views)
+	for i := range s.Views {
+		s.Views[i].Names = slices.Clone(s.Views[i].Names)
+	}
 	s.RebindOK = slices.Clone(s.RebindOK)
 	return s
 }

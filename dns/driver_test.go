@@ -535,3 +535,25 @@ func asksUntilAnswered(conn *codec.Conn, m *codec.Msg) bool {
 	}
 	return false
 }
+
+// TestViews: who asks from a network with a view of its own is told no name of a client
+// and the gateway's name at the address there, by UDP and TCP; others are told as ever.
+func TestViews(t *testing.T) {
+	spec := lanSpec()
+	spec.Listen = append(spec.Listen, netip.MustParseAddrPort("127.0.9.1:53"))
+	spec.Views = []View{{Askers: netip.MustParsePrefix("127.0.9.0/24"), Names: []Name{{"gateway", netip.MustParseAddr("192.168.9.1")}}}}
+	serving(t, spec, leases{"phone": netip.MustParseAddr("192.168.8.23")})
+	expect(t, dig(t, "phone.lan"), "192.168.8.23")
+	expect(t, dig(t, "gateway.lan"), "192.168.8.1")
+	for _, way := range []string{"+notcp", "+tcp"} {
+		guest := func(args ...string) string {
+			return dig(t, append([]string{"-b", "127.0.9.5", "@127.0.9.1", way}, args...)...)
+		}
+		expect(t, guest("phone.lan"), "NXDOMAIN")
+		expect(t, guest("phone"), "NXDOMAIN")
+		expect(t, guest("-x", "192.168.8.23"), "NXDOMAIN")
+		expect(t, guest("-x", "192.168.8.1"), "NXDOMAIN")
+		expect(t, guest("gateway.lan"), "192.168.9.1")
+		expect(t, guest("-x", "192.168.9.1"), "gateway.lan.")
+	}
+}

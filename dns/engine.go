@@ -16,7 +16,8 @@ import (
 type engine struct {
 	edge   edge
 	counts *counts
-	local  local
+	local  local // for askers of no view
+	views  []view
 	cache  *cache
 	up     Upstream
 
@@ -74,6 +75,7 @@ func (e *engine) use(spec Spec, leases Leases, now time.Time) {
 	}
 	e.up, e.start, e.due = spec.Upstream, now, time.Time{}
 	e.local = newLocal(spec, leases)
+	e.views = newViews(spec)
 	e.cache = newCache(spec.CacheBytes)
 	e.servers = newServers(spec.Upstream)
 	e.pending = map[string]*pending{}
@@ -99,7 +101,7 @@ func (e *engine) serve(dst []byte, now time.Time, packet []byte, q *query, p *pa
 		e.counts.hits.Add(1)
 		return q.reply(dst, wire, age, p.limit(q)), false
 	}
-	if wire := e.local.answer(q); wire != nil {
+	if wire := e.localFor(p.client).answer(q); wire != nil {
 		return q.reply(dst, wire, 0, p.limit(q)), false
 	}
 	if e.up.Interface == "" || len(e.servers) == 0 {

@@ -58,6 +58,32 @@ func newLocal(spec Spec, leases Leases) local {
 	return l
 }
 
+// view is local for some askers.
+type view struct {
+	askers netip.Prefix
+	local  local
+}
+
+func newViews(spec Spec) []view {
+	var out []view
+	for _, v := range spec.Views {
+		s := spec
+		s.Names = v.Names
+		out = append(out, view{v.Askers, newLocal(s, nil)})
+	}
+	return out
+}
+
+// localFor is what an asker may be told of local names.
+func (e *engine) localFor(client netip.Addr) *local {
+	for i := range e.views {
+		if e.views[i].askers.Contains(client) {
+			return &e.views[i].local
+		}
+	}
+	return &e.local
+}
+
 // emptyZones are those that mean something on this side of the uplink only, or
 // nothing anywhere: RFC 6761, 6762, 7686, 8375, 9462 and 9476 for names; RFC 6303
 // and 7793 for the reverse of private and special addresses.

@@ -752,20 +752,3 @@ func TestActsOfACorruptFileAreForgotten(t *testing.T) {
 		return err == nil && string(text) == "k1 02:00:00:00:00:01 0 0\n"
 	})
 }
-
-// TestRadiosAreListedBeforeRun: who only looks, as for a plan, sees the radios too.
-func TestRadiosAreListedBeforeRun(t *testing.T) {
-	d, calls := New(Options{RunDir: t.TempDir()}), 0
-	d.hw.list = func() ([]Capabilities, error) {
-		calls++
-		return []Capabilities{{Interface: "wlan7", AP: true}}, errors.New("half of it")
-	}
-	for range 2 {
-		if st := d.Observe(); len(st.Devices) != 1 || st.Devices[0].Interface != "wlan7" || st.Error != "half of it" {
-			t.Errorf("%+v", st)
-		}
-	}
-	if calls != 1 {
-		t.Errorf("listed %d times", calls)
-	}
-}

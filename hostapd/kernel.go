@@ -13,6 +13,8 @@ import (
 	"github.com/mdlayher/netlink"
 	"github.com/mdlayher/wifi"
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/linkwatch"
 )
 
 // hardware is how the driver reaches the radios.
@@ -25,7 +27,7 @@ type hardware struct {
 }
 
 func kernel() hardware {
-	return hardware{list: listRadios, country: setCountry, index: indexOf, watch: watchLinks}
+	return hardware{list: listRadios, country: setCountry, index: indexOf, watch: linkwatch.Watch}
 }
 
 func indexOf(name string) int {
@@ -34,26 +36,6 @@ func indexOf(name string) int {
 		return 0
 	}
 	return ifi.Index
-}
-
-func watchLinks(ctx context.Context, touched func()) error {
-	c, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: unix.RTMGRP_LINK})
-	if err != nil {
-		return err
-	}
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer c.Close()
-	defer stop()
-	for {
-		_, err := c.Receive()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil && !errors.Is(err, unix.ENOBUFS) {
-			return err
-		}
-		touched()
-	}
 }
 
 func setCountry(code string) error {

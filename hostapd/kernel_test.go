@@ -1,11 +1,8 @@
 package hostapd
 
 import (
-	"context"
 	"encoding/binary"
 	"net"
-	"os/exec"
-	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -196,38 +193,5 @@ func TestListRadiosHere(t *testing.T) {
 	}
 	if indexOf("lo") == 0 || indexOf("no-such-device") != 0 {
 		t.Error("interfaces are not found by name")
-	}
-}
-
-// In a network namespace of its own thread, an interface that appears is heard of.
-func TestLinksAreWatched(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	heard := make(chan struct{}, 1)
-	ended := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with its namespace
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			ended <- err
-			return
-		}
-		// Interfaces come until one is heard of; the shell is in the thread's namespace.
-		links := exec.CommandContext(ctx, "sh", "-c", "while ip link add type bridge; do sleep 0.05; done")
-		if err := links.Start(); err != nil {
-			ended <- err
-			return
-		}
-		err := watchLinks(ctx, func() { poke(heard) })
-		links.Wait()
-		ended <- err
-	}()
-	select {
-	case <-heard:
-	case <-ctx.Done():
-		t.Error("nothing was heard")
-	}
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
 	}
 }

@@ -1,6 +1,7 @@
 package hostapd
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -183,5 +184,22 @@ func TestTailKeepsTheLastLines(t *testing.T) {
 	out.forget()
 	if len(out.text()) != 0 {
 		t.Error("not forgotten")
+	}
+}
+
+// TestRadiosAreListedBeforeRun: who only looks, as for a plan, sees the radios too.
+func TestRadiosAreListedBeforeRun(t *testing.T) {
+	d, calls := New(Options{RunDir: t.TempDir()}), 0
+	d.hw.list = func() ([]Capabilities, error) {
+		calls++
+		return []Capabilities{{Interface: "wlan7", AP: true}}, errors.New("half of it")
+	}
+	for range 2 {
+		if st := d.Observe(); len(st.Devices) != 1 || st.Devices[0].Interface != "wlan7" || st.Error != "half of it" {
+			t.Errorf("%+v", st)
+		}
+	}
+	if calls != 1 {
+		t.Errorf("listed %d times", calls)
 	}
 }

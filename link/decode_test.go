@@ -85,7 +85,7 @@ func TestDecodeRule(t *testing.T) {
 }
 
 func TestRuleRoundTrip(t *testing.T) {
-	w := wish(Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan, {Interface: "lo", Addresses: wwan.Addresses, Table: 4096, Mark: 1 << 31}}},
+	w := wish(Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan, {Interface: "lo", Addresses: wwan.Addresses, Table: 4096, Mark: 1 << 31}}},
 		[]Interface{{Name: "wwan0"}, {Name: "lo"}})
 	if len(w.rules) != 7 {
 		t.Fatalf("%d rules", len(w.rules))

@@ -73,7 +73,7 @@ func lines(s string, words ...string) int {
 
 func TestApplyMakesWhatIprouteSees(t *testing.T) {
 	gateway(t)
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	d := New(Options{})
 	apply(t, d, s)
 	got := nstest.Run(t, "ip -4 -o addr show up", "ip rule", "ip route show table 100", "ip route")
@@ -153,7 +153,7 @@ func silent(t *testing.T, f func()) {
 
 func TestApplyTwiceTouchesNothing(t *testing.T) {
 	gateway(t)
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	apply(t, New(Options{}), s)
 	before := kernelText(t)
 	silent(t, func() { apply(t, New(Options{}), s) })
@@ -172,8 +172,8 @@ func TestZeroSpecRemovesAllOfOurs(t *testing.T) {
 	before := kernelText(t)
 	only := wwan
 	only.Own = false
-	apply(t, d, Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}})
-	apply(t, d, Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{only}})
+	apply(t, d, Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}})
+	apply(t, d, Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{only}})
 	apply(t, New(Options{}), Spec{}) // another process does it
 	if d := cmp.Diff(before, kernelText(t)); d != "" {
 		t.Error(d)
@@ -213,7 +213,7 @@ func TestForeignThingsStay(t *testing.T) {
 		"ip rule add pref 9745 fwmark 5 lookup 7 proto static")
 	ruleOfTheFuture(t)
 	before := kernelText(t)
-	s := Spec{Forward: true, LAN: LAN{Bridge: "br-lan", Ports: []string{"lan1"}, Address: pfx("192.168.1.1/24")}, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{{Bridge: "br-lan", Ports: []string{"lan1"}, Address: pfx("192.168.1.1/24")}}, Uplinks: []Uplink{wwan}}
 	s.Uplinks[0].MTU = 0
 	d := New(Options{})
 	apply(t, d, s)
@@ -235,11 +235,11 @@ func TestForeignThingsStay(t *testing.T) {
 
 func TestSameAddressOfTwoOwners(t *testing.T) {
 	gateway(t)
-	s := Spec{Forward: true, LAN: LAN{Bridge: "br-lan", Address: pfx("192.168.8.1/24")}}
+	s := Spec{Forward: true, LANs: []LAN{{Bridge: "br-lan", Address: pfx("192.168.8.1/24")}}}
 	nstest.Run(t, "ip link add br-lan type bridge")
 	apply(t, New(Options{}), s)
 	nstest.Run(t, "ip addr add 192.168.1.1/24 dev br-lan")
-	s.LAN.Address = pfx("192.168.9.1/24")
+	s.LANs[0].Address = pfx("192.168.9.1/24")
 	apply(t, New(Options{}), s)
 	got := nstest.Run(t, "ip -o -4 addr show br-lan")
 	if lines(got, "192.168.1.1/24") != 1 || lines(got, "192.168.9.1/24", "br-lan:t") != 1 || lines(got, "192.168.8.1") != 0 {
@@ -249,8 +249,8 @@ func TestSameAddressOfTwoOwners(t *testing.T) {
 
 func TestPortsComeAndGo(t *testing.T) {
 	gateway(t)
-	s := Spec{Forward: true, LAN: lanSpec}
-	s.LAN.Ports = []string{"lan1", "lan3"}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}}
+	s.LANs[0].Ports = []string{"lan1", "lan3"}
 	d := New(Options{})
 	apply(t, d, s)
 	bridge := func() string { f, _ := find(d.Observe().Interfaces, "br-tether"); return f.MAC.String() }
@@ -275,7 +275,7 @@ func TestPortsComeAndGo(t *testing.T) {
 func TestBridgeCutShortIsFinished(t *testing.T) {
 	gateway(t)
 	d := New(Options{})
-	s := Spec{Forward: true, LAN: lanSpec}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}}
 	nstest.Run(t, "ip link add br-tether group 97 type bridge stp_state 1")
 	if got := d.Observe().InForce; !slices.Contains(got, "bridge br-tether without alias") {
 		t.Errorf("in force: %q", got)
@@ -294,7 +294,7 @@ func TestBridgeCutShortIsFinished(t *testing.T) {
 
 func TestANameThatIsNoBridge(t *testing.T) {
 	gateway(t)
-	err := New(Options{}).Apply(Spec{Forward: true, LAN: LAN{Bridge: "lan1"}})
+	err := New(Options{}).Apply(Spec{Forward: true, LANs: []LAN{{Bridge: "lan1"}}})
 	if err == nil || !strings.HasPrefix(err.Error(), "link: create bridge lan1: ") {
 		t.Errorf("error: %v", err)
 	}
@@ -326,7 +326,7 @@ func TestLongNamesAndTunnels(t *testing.T) {
 func TestAddressChangeInEveryShape(t *testing.T) {
 	gateway(t)
 	d := New(Options{})
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	u := &s.Uplinks[0]
 	for _, step := range [][2]string{
 		{"10.64.0.2/30", "10.64.0.1"}, {"10.64.0.1/30", "10.64.0.2"}, {"10.64.0.1/32", ""}, {"10.64.0.5/24", "10.64.0.1"},
@@ -366,7 +366,7 @@ func TestGatewayChangeLeavesNoGap(t *testing.T) {
 func TestUplinkUnpluggedAndBack(t *testing.T) {
 	peer := gateway(t)
 	d := New(Options{})
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	apply(t, d, s)
 	nstest.Run(t, "ip link del wwan0")
 	want := []string{"not wanted: rule 9700 fwmark 0x61 table 100", "not wanted: rule 9740 iif br-tether table 100"}
@@ -385,7 +385,7 @@ func TestUplinkUnpluggedAndBack(t *testing.T) {
 // while the same Spec is applied again by a driver that knows nothing.
 func TestConnectionSurvivesANewProcess(t *testing.T) {
 	peer := gateway(t)
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	apply(t, New(Options{}), s)
 	var ln net.Listener
 	peer.Do(t, func() {
@@ -433,11 +433,11 @@ func TestForwardingWithoutTheGlobalSwitch(t *testing.T) {
 	peer.Run(t, "ip route add 192.168.8.0/24 via 10.64.0.2")
 	u := wwan
 	u.Own = false
-	apply(t, New(Options{}), Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{u}})
+	apply(t, New(Options{}), Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{u}})
 	client.Run(t, "ping -c1 -W2 203.0.113.5", "ping -c1 -W2 10.64.0.2")
 	nstest.Run(t, "ping -I wwan0 -c1 -W2 203.0.113.5", "ping -m 97 -c1 -W2 203.0.113.5")
 	u.Shared = false
-	apply(t, New(Options{}), Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{u}})
+	apply(t, New(Options{}), Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{u}})
 	client.Do(t, func() {
 		if _, err := net.DialTimeout("tcp4", "203.0.113.5:80", 2*time.Second); err == nil || !strings.Contains(err.Error(), "unreachable") {
 			t.Errorf("a client without a way out must be told at once: %v", err)
@@ -452,7 +452,7 @@ func TestClosingComesFirst(t *testing.T) {
 	nstest.Run(t, "sysctl -q -w net.ipv4.conf.default.forwarding=1")
 	var log bytes.Buffer
 	d := New(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	apply(t, d, s)
 	log.Reset()
 	s.Forward, s.Uplinks = false, []Uplink{wwan}
@@ -477,7 +477,7 @@ func TestClosingComesFirst(t *testing.T) {
 func TestRunTellsOfChangesOnly(t *testing.T) {
 	gateway(t)
 	d := New(Options{})
-	apply(t, d, Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}})
+	apply(t, d, Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}})
 	ctx, cancel := context.WithCancel(context.Background())
 	calls := make(chan struct{}, 1000)
 	done := nstest.Here(t).Start(func() error { return d.Run(ctx, func() { calls <- struct{}{} }) })

@@ -1,11 +1,11 @@
-// Package link is the part that owns the LAN bridge, its ports, the uplinks'
+// Package link is the part that owns the LAN bridges, their ports, the uplinks'
 // addresses, and the routes, rules and per-interface sysctls that carry clients'
 // traffic. IPv4 now; the types hold both families.
 //
 // Everything it makes is recognisable in the kernel and only that is ever removed:
 // routes and rules carry Protocol, IPv4 addresses a label ending in LabelSuffix, a
 // bridge that it created the alias Alias, a port that it put into somebody else's
-// bridge the device group Protocol. Forwarding is switched on for the LAN bridge and
+// bridge the device group Protocol. Forwarding is switched on for the LAN bridges and
 // the uplinks alone, never globally.
 //
 // wish.go says what a Spec means in items (a bridge, an address, a route, …),
@@ -41,7 +41,7 @@ const Alias = "tetherd"
 // bridge by itself; they are neither wished nor removed here.
 const ProbePrefix = "tprobe"
 
-// LAN is the bridge on which clients live. The zero value means none.
+// LAN is a bridge on which clients live.
 type LAN struct {
 	Bridge string   // interface name; created when it does not exist
 	Ports  []string // interfaces to enslave; absent ones join when they appear
@@ -61,13 +61,13 @@ type Uplink struct {
 	Table     uint32         // routing table that holds this bearer's default route; not 0
 	Mark      uint32         // packets with this fwmark use Table
 	Own       bool           // the gateway's own traffic takes it: default route in the main table too
-	Shared    bool           // traffic that enters by the LAN bridge takes it, and no other way out
+	Shared    bool           // traffic that enters by the LAN bridges takes it, and no other way out
 }
 
 // Spec is the complete wish. The zero value means that nothing of ours is there.
 type Spec struct {
-	LAN LAN
-	// Forward lets packets pass between the LAN bridge and the uplinks. False closes
+	LANs []LAN // each bridge once
+	// Forward lets packets pass between the LAN bridges and the uplinks. False closes
 	// both while everything else stays.
 	Forward bool
 	Uplinks []Uplink // sorted by Interface; an absent interface is not an error
@@ -99,7 +99,7 @@ type Status struct {
 	InForce    []string
 	Interfaces []Interface
 	// Foreign lists prefixes that routes and addresses not of ours use on this
-	// machine, which the LAN must not collide with.
+	// machine, which no LAN must collide with.
 	Foreign []netip.Prefix
 	Error   string // why the kernel could not be read, as an error of this package; "" none
 }

@@ -36,15 +36,15 @@ sysctl net.ipv4.conf.br-tether.forwarding = 1
 		want string
 	}{
 		{name: "nothing wished", have: []Interface{{Name: "eth0", Up: true}}, want: "\n"},
-		{name: "a LAN without address or uplink is closed", spec: Spec{Forward: true, LAN: LAN{Bridge: "br-tether"}}, want: closed},
+		{name: "a LAN without address or uplink is closed", spec: Spec{Forward: true, LANs: []LAN{{Bridge: "br-tether"}}}, want: closed},
 		{
 			name: "absent ports and uplinks contribute nothing",
-			spec: Spec{Forward: true, LAN: LAN{Bridge: "br-tether", Ports: []string{"lan1"}}, Uplinks: []Uplink{wwan}},
+			spec: Spec{Forward: true, LANs: []LAN{{Bridge: "br-tether", Ports: []string{"lan1"}}}, Uplinks: []Uplink{wwan}},
 			want: closed,
 		},
 		{
 			name: "one bearer for everything",
-			spec: Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}},
+			spec: Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}},
 			have: []Interface{
 				{Name: "br-tether", Up: true, MTU: 1500, Ours: true},
 				{Name: "lan1", MTU: 1500}, {Name: "wwan0", MTU: 1500},
@@ -69,7 +69,7 @@ sysctl net.ipv4.conf.wwan0.rp_filter = 2
 		},
 		{
 			name: "a bridge that was there keeps its ports, MTU and addresses",
-			spec: Spec{Forward: true, LAN: LAN{Bridge: "br-lan", Ports: []string{"lan1"}, Address: pfx("192.168.1.1/24")}},
+			spec: Spec{Forward: true, LANs: []LAN{{Bridge: "br-lan", Ports: []string{"lan1"}, Address: pfx("192.168.1.1/24")}}},
 			have: []Interface{
 				{Name: "br-lan", Up: true, MTU: 1492, Addresses: []netip.Prefix{pfx("192.168.1.1/24"), pfx("10.9.9.1/24")}},
 				{Name: "lan1", MTU: 1500}, {Name: "eth7", Master: "br-lan", MTU: 1500},
@@ -121,7 +121,7 @@ func TestRenderTakesOneWayOut(t *testing.T) {
 	b := wwan
 	b.Interface, b.Table, b.Own = "wwan1", 101, false
 	have := []Interface{{Name: "wwan0"}, {Name: "wwan1"}}
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan, b}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan, b}}
 	for _, tc := range []struct {
 		have []Interface
 		want string
@@ -161,7 +161,7 @@ func TestNextHopThatTheKernelWouldRefuse(t *testing.T) {
 }
 
 func TestDriftSaysBothWays(t *testing.T) {
-	s := Spec{Forward: true, LAN: LAN{Bridge: "br-tether"}}
+	s := Spec{Forward: true, LANs: []LAN{{Bridge: "br-tether"}}}
 	st := Status{InForce: append(Render(s, nil)[1:], "address 192.168.8.1/24 on br-tether")}
 	want := []string{"missing: bridge br-tether", "not wanted: address 192.168.8.1/24 on br-tether"}
 	if d := cmp.Diff(want, Drift(s, st)); d != "" {
@@ -218,11 +218,27 @@ func TestForeignPrefixesThatSayNothing(t *testing.T) {
 // its rules and its uplink, and says 0 where it said 1.
 func TestClosedKeepsEverythingButForwarding(t *testing.T) {
 	have := []Interface{{Name: "br-tether"}, {Name: "lan1"}, {Name: "wwan0"}}
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
 	open := strings.Join(Render(s, have), "\n")
 	s.Forward = false
 	closed := strings.Join(Render(s, have), "\n")
 	if closed == open || closed != strings.ReplaceAll(open, "forwarding = 1", "forwarding = 0") {
 		t.Errorf("open:\n%s\nclosed:\n%s", open, closed)
+	}
+}
+
+// TestTwoLANs: each has its bridge, its address and its own rules to the one way out.
+func TestTwoLANs(t *testing.T) {
+	guests := LAN{Bridge: "br-guest", Address: pfx("192.168.9.1/24")}
+	s := Spec{Forward: true, LANs: []LAN{{Bridge: "br-tether", Address: pfx("192.168.8.1/24")}, guests}, Uplinks: []Uplink{{Interface: "wwan0", Table: 100, Shared: true}}}
+	got := text(Render(s, []Interface{{Name: "wwan0"}}))
+	for _, want := range []string{
+		"bridge br-guest", "bridge br-tether", "address 192.168.8.1/24 on br-tether", "address 192.168.9.1/24 on br-guest",
+		"rule 9730 iif br-guest table 254 without default", "rule 9740 iif br-guest table 100", "rule 9740 iif br-tether table 100",
+		"rule 9750 iif br-guest unreachable", "sysctl net.ipv4.conf.br-guest.forwarding = 1",
+	} {
+		if !strings.Contains(got, want+"\n") {
+			t.Errorf("lacks %q:\n%s", want, got)
+		}
 	}
 }

@@ -1,10 +1,12 @@
 package link
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/tetherd/tetherd/lab/nstest"
 )
 
@@ -15,7 +17,7 @@ func foreignLAN(t *testing.T) Spec {
 	gateway(t)
 	nstest.Run(t, "ip link add br-lan type bridge", "ip tuntap add eth7 mode tap", "ip link set eth7 master br-lan",
 		"ip tuntap add lan3 mode tap", "ip link set lan3 group 7")
-	return Spec{Forward: true, LAN: LAN{Bridge: "br-lan", Ports: []string{"lan1", "lan2", "lan3", "eth7"}, Address: pfx("192.168.8.1/24")}}
+	return Spec{Forward: true, LANs: []LAN{{Bridge: "br-lan", Ports: []string{"lan1", "lan2", "lan3", "eth7"}, Address: pfx("192.168.8.1/24")}}}
 }
 
 // members lists the ports of a bridge, and those that bear our mark.
@@ -41,7 +43,7 @@ func TestPortsThatWePutIntoAForeignBridgeAreTakenOutAgain(t *testing.T) {
 	}
 	silent(t, func() { apply(t, New(Options{}), s) })
 
-	s.LAN.Ports = []string{"lan1"}
+	s.LANs[0].Ports = []string{"lan1"}
 	want := []string{"not wanted: link lan2 up mtu 1500", "not wanted: port lan2 in br-lan"}
 	if d := cmp.Diff(want, Drift(s, d.Observe())); d != "" {
 		t.Error(d)
@@ -69,7 +71,7 @@ func TestMarkedPortIsOursWhereverItWent(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s := foreignLAN(t)
-			s.LAN.Ports = []string{"lan1"}
+			s.LANs[0].Ports = []string{"lan1"}
 			apply(t, New(Options{}), s)
 			nstest.Run(t, strings.Split(tc.happens, "; ")...)
 			apply(t, New(Options{}), Spec{})
@@ -84,9 +86,10 @@ func TestMarkedPortIsOursWhereverItWent(t *testing.T) {
 // when that goes.
 func TestPortMovesBetweenBridges(t *testing.T) {
 	foreign := foreignLAN(t)
-	foreign.LAN.Ports = []string{"lan1"}
+	foreign.LANs[0].Ports = []string{"lan1"}
 	ours := foreign
-	ours.LAN.Bridge = "br-tether"
+	ours.LANs = slices.Clone(ours.LANs)
+	ours.LANs[0].Bridge = "br-tether"
 	d := New(Options{})
 	for range 2 {
 		apply(t, d, foreign)
@@ -106,7 +109,7 @@ func TestPortMovesBetweenBridges(t *testing.T) {
 
 func TestSomebodyTakesAWishedPortOut(t *testing.T) {
 	s := foreignLAN(t)
-	s.LAN.Ports = []string{"lan1"}
+	s.LANs[0].Ports = []string{"lan1"}
 	d := New(Options{})
 	apply(t, d, s)
 	nstest.Run(t, "ip link set lan1 nomaster")
@@ -126,7 +129,7 @@ func TestPortsOfAnotherPartAreLeftAlone(t *testing.T) {
 	for _, bridge := range []string{"br-tether", "br-lan"} {
 		t.Run(bridge, func(t *testing.T) {
 			s := foreignLAN(t)
-			s.LAN = LAN{Bridge: bridge, Address: s.LAN.Address, Joined: []string{"absent", "lan2"}}
+			s.LANs[0] = LAN{Bridge: bridge, Address: s.LANs[0].Address, Joined: []string{"absent", "lan2"}}
 			d := New(Options{})
 			apply(t, d, s)
 			nstest.Run(t, "ip link set lan2 master "+bridge, "ip link set lan2 up")

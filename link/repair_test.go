@@ -18,7 +18,7 @@ func TestWhatSomebodyElseBreaksIsMended(t *testing.T) {
 	only.Own = false
 	only.Interface, only.Addresses, only.Gateway, only.Table, only.Mark = "tun0", []netip.Prefix{pfx("100.70.3.4/32")}, netip.Addr{}, 101, 0x62
 	nstest.Run(t, "ip tuntap add tun0 mode tun")
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{only, wwan}}
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{only, wwan}}
 	d := New(Options{})
 	apply(t, d, s)
 	want := kernelText(t)
@@ -70,9 +70,10 @@ func TestHistoryDoesNotLeak(t *testing.T) {
 	renamed := lanSpec
 	renamed.Bridge = "br-other"
 	wishes := []Spec{
-		{}, {LAN: lanSpec}, {LAN: moved}, {LAN: renamed, Uplinks: []Uplink{wwan}}, {LAN: lanSpec, Uplinks: []Uplink{wwan}},
-		{LAN: lanSpec, Uplinks: []Uplink{second, mine}}, {Uplinks: []Uplink{wwan}}, {LAN: moved, Uplinks: []Uplink{second}},
-		{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}},
+		{}, {LANs: []LAN{lanSpec}}, {LANs: []LAN{moved}}, {LANs: []LAN{renamed}, Uplinks: []Uplink{wwan}}, {LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}},
+		{LANs: []LAN{lanSpec}, Uplinks: []Uplink{second, mine}}, {Uplinks: []Uplink{wwan}}, {LANs: []LAN{moved}, Uplinks: []Uplink{second}},
+		{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}},
+		{Forward: true, LANs: []LAN{lanSpec, {Bridge: "br-guest", Address: pfx("172.23.0.1/24")}}, Uplinks: []Uplink{wwan}},
 	}
 	seed := rand.Uint64()
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -142,7 +142,7 @@ func TestInterfacesTell(t *testing.T) {
 // TestEveryFieldOfSpecCounts changes one field of the wish after the other.
 func TestEveryFieldOfSpecCounts(t *testing.T) {
 	have := []Interface{{Name: "br-tether"}, {Name: "lan1"}, {Name: "lan2"}, {Name: "wwan0"}, {Name: "br-x"}, {Name: "wwan1"}}
-	full := func() Spec { return Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}} }
+	full := func() Spec { return Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}} }
 	seen := map[string]string{text(Render(full(), have)): "nothing"}
 	for name, change := range map[string]func(*LAN, *Uplink){
 		"Bridge":    func(l *LAN, u *Uplink) { l.Bridge = "br-x" },
@@ -160,7 +160,7 @@ func TestEveryFieldOfSpecCounts(t *testing.T) {
 		"Shared":    func(l *LAN, u *Uplink) { u.Shared = false },
 	} {
 		s := full()
-		change(&s.LAN, &s.Uplinks[0])
+		change(&s.LANs[0], &s.Uplinks[0])
 		got := text(Render(s, have))
 		if other, dup := seen[got]; dup {
 			t.Errorf("%s looks like %s", name, other)

@@ -197,7 +197,9 @@ func find(have []Interface, name string) (Interface, bool) {
 // wish turns a Spec into items.
 func wish(s Spec, have []Interface) state {
 	var w state
-	w.wishLAN(s.LAN, have)
+	for _, l := range s.LANs {
+		w.wishLAN(l, have)
+	}
 	own, shared := uint32(0), false
 	for _, u := range s.Uplinks {
 		metric := uint32(0)
@@ -210,9 +212,9 @@ func wish(s Spec, have []Interface) state {
 			continue
 		}
 		w.wishUplink(u, f, metric)
-		if s.LAN.Bridge != "" && u.Shared && u.Table != 0 && !shared {
+		if u.Shared && u.Table != 0 && !shared {
 			shared = true // one way out: the first that is there
-			w.rules = append(w.rules, rule{priority: ruleLAN, iif: s.LAN.Bridge, table: u.Table})
+			w.wayOut(s.LANs, u.Table)
 		}
 	}
 	for i := range w.sysctls {
@@ -221,6 +223,15 @@ func wish(s Spec, have []Interface) state {
 		}
 	}
 	return w
+}
+
+// wayOut leads what enters by the LANs to a table.
+func (w *state) wayOut(lans []LAN, table uint32) {
+	for _, l := range lans {
+		if l.Bridge != "" {
+			w.rules = append(w.rules, rule{priority: ruleLAN, iif: l.Bridge, table: table})
+		}
+	}
 }
 
 func (w *state) wishLAN(l LAN, have []Interface) {

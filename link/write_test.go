@@ -103,8 +103,8 @@ func TestWhatIsNoFailure(t *testing.T) {
 // grants: the one must be told, the other done.
 func TestErrorsNameWhatWasAttempted(t *testing.T) {
 	gateway(t)
-	s := Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}}
-	s.LAN.MTU, s.Uplinks[0].MTU = 1<<20, 60
+	s := Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}}
+	s.LANs[0].MTU, s.Uplinks[0].MTU = 1<<20, 60
 	d := New(Options{})
 	for range 2 {
 		err := d.Apply(s)
@@ -147,7 +147,7 @@ func TestObserveBesideApply(t *testing.T) {
 		}()
 	}
 	for range 5 {
-		apply(t, d, Spec{Forward: true, LAN: lanSpec, Uplinks: []Uplink{wwan}})
+		apply(t, d, Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{wwan}})
 		apply(t, d, Spec{})
 	}
 	wg.Wait()

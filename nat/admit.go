@@ -32,7 +32,7 @@ const (
 const maxBindings = 4096
 
 // limited says that not everybody may have Internet.
-func limited(s Spec) bool { return s.Sharing && s.LAN != "" && s.Limit > 0 }
+func limited(s Spec) bool { return s.Sharing && len(s.LANs) > 0 && s.Limit > 0 }
 
 // strict says that a client is told by its port too.
 func strict(s Spec) bool { return limited(s) && !s.NoPorts }
@@ -67,7 +67,7 @@ const (
 )
 
 func limitChains(s Spec) []chain {
-	if s.LAN == "" || s.Explain == 0 && !limited(s) || s.Sharing && !limited(s) {
+	if len(s.LANs) == 0 || s.Explain == 0 && !limited(s) || s.Sharing && !limited(s) {
 		return nil
 	}
 	before := priorityAdmit
@@ -82,12 +82,14 @@ func limitChains(s Spec) []chain {
 
 // admit picks the packets of clients that are for the Internet.
 func admit(s Spec) (r []rule) {
-	for _, p := range subnets(s) {
-		r = append(r, why("among clients, or for the gateway", iif(s.LAN), daddr(p), accept()))
-	}
-	r = append(r, why("for everybody near by", iif(s.LAN), daddr(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 3)), accept()))
-	for _, p := range subnets(s) {
-		r = append(r, why("clients' packets to the Internet", iif(s.LAN), saddr(p), goTo(chainAdmission)))
+	for _, l := range s.LANs {
+		for _, p := range subnets(s) {
+			r = append(r, why("among clients, or for the gateway", iif(l.Bridge), daddr(p), accept()))
+		}
+		r = append(r, why("for everybody near by", iif(l.Bridge), daddr(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 3)), accept()))
+		for _, p := range l.subnets() {
+			r = append(r, why("clients' packets to the Internet", iif(l.Bridge), saddr(p), goTo(chainAdmission)))
+		}
 	}
 	return r
 }
@@ -114,8 +116,14 @@ func explain(s Spec) (r []rule) {
 	if s.Explain == 0 {
 		return nil
 	}
-	for _, p := range subnets(s) {
-		r = append(r, why("a refused client is told why", iif(s.LAN), saddr(p), notTo(p), tcp(explained), unmarked(markAdmitted), redirect(s.Explain)))
+	for _, l := range s.LANs {
+		for _, p := range l.subnets() {
+			which := []term{iif(l.Bridge), saddr(p)}
+			for _, near := range subnets(s) {
+				which = append(which, notTo(near))
+			}
+			r = append(r, why("a refused client is told why", append(which, tcp(explained), unmarked(markAdmitted), redirect(s.Explain))...))
+		}
 	}
 	return r
 }

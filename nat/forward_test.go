@@ -13,9 +13,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tetherd/tetherd/lab/nstest"
 	"github.com/ti-mo/conntrack"
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 // server is an address behind the operator, which no prefix of the gateway covers.
@@ -182,7 +183,7 @@ func TestNobodyComesInByTheUplink(t *testing.T) {
 func TestWhatClientsReachOnTheGateway(t *testing.T) {
 	w := newWorld(t)
 	s := sharing()
-	s.Open = []uint16{2222}
+	s.LANs[0].Open = []uint16{2222}
 	apply(t, New(Options{}), s)
 	for _, p := range []int{53, 8080, 22, 2222} {
 		ln, err := net.Listen("tcp4", fmt.Sprint("192.168.8.1:", p))

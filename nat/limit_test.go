@@ -91,7 +91,7 @@ func (y yard) reaches(t *testing.T, i int) bool {
 // limitTo lets n clients of the yard have Internet.
 func limitTo(n int) Spec {
 	s := limit()
-	s.LAN, s.Limit = "br0", n
+	s.LANs[0].Bridge, s.Limit = "br0", n
 	return s
 }
 
@@ -269,7 +269,7 @@ func TestBytesAreNotInherited(t *testing.T) {
 	y := newYard(t, 1)
 	d := New(Options{})
 	s := sharing()
-	s.LAN = "br0"
+	s.LANs[0].Bridge = "br0"
 	apply(t, d, s)
 	d.Bind(hwOf(0), home(0))
 	if !y.reaches(t, 0) || d.Observe().Clients[home(0)].Up == 0 {

@@ -33,15 +33,21 @@ type Uplink struct {
 	MTU int
 }
 
+// LAN is one network of clients. Clients of different ones do not reach each other, nor
+// the gateway's addresses in the others.
+type LAN struct {
+	Bridge  string
+	Subnets []netip.Prefix // its prefixes, masked
+	APIPort uint16         // TCP port of the status page; 0 none
+	Open    []uint16       // further TCP ports of the gateway that its clients may reach
+}
+
 // Spec is the complete wish. The zero value means no table at all.
 type Spec struct {
 	Enabled bool
-	LAN     string         // bridge name
-	Subnets []netip.Prefix // the LAN's prefixes, masked
-	Uplinks []Uplink       // sorted by Interface
-	Sharing bool           // false: clients reach the gateway and nothing else
-	APIPort uint16         // TCP port of the status page on the LAN; 0 none
-	Open    []uint16       // further TCP ports of the gateway that clients may reach
+	LANs    []LAN    // each bridge once
+	Uplinks []Uplink // sorted by Interface
+	Sharing bool     // false: clients reach the gateway and nothing else
 	// Offload lists the devices between which established TCP and UDP connections take
 	// the kernel's short way past routing and rules (flow offload in software): present
 	// ones only, for an absent one makes the kernel refuse everything. None: off.

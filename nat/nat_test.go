@@ -13,11 +13,12 @@ import (
 func pfx(s string) netip.Prefix { return netip.MustParsePrefix(s) }
 func adr(s string) netip.Addr   { return netip.MustParseAddr(s) }
 
-func closed() Spec { return Spec{Enabled: true, LAN: "br-tether"} }
+func closed() Spec { return Spec{Enabled: true, LANs: []LAN{{Bridge: "br-tether"}}} }
 
 func sharing() Spec {
 	return Spec{
-		Enabled: true, LAN: "lan0", Subnets: []netip.Prefix{pfx("192.168.8.0/24")}, Sharing: true, APIPort: 8080,
+		Enabled: true, Sharing: true,
+		LANs:    []LAN{{Bridge: "lan0", Subnets: []netip.Prefix{pfx("192.168.8.0/24")}, APIPort: 8080}},
 		Uplinks: []Uplink{{Interface: "wan0", Addresses: []netip.Addr{adr("10.64.0.2")}, Shared: true}},
 	}
 }
@@ -30,15 +31,22 @@ func limit() Spec {
 	return s
 }
 
+// withGuests has a second LAN, whose clients see no status.
+func withGuests() Spec {
+	s := sharing()
+	s.LANs = append(s.LANs, LAN{Bridge: "guest0", Subnets: []netip.Prefix{pfx("192.168.9.0/24")}})
+	return s
+}
+
 // stories are Specs in the order in which a gateway may live through them.
 func stories() map[string]Spec {
-	off, two, six, many := sharing(), sharing(), sharing(), sharing()
+	off, two, six, many, guests := sharing(), sharing(), sharing(), sharing(), withGuests()
 	off.Sharing = false
 	two.Uplinks = append(two.Uplinks, Uplink{Interface: "4g modem\"", Addresses: []netip.Addr{adr("10.65.0.2")}})
 	two.Uplinks[1].Interface, two.Uplinks[1].MTU = "4g+modem", 1428
-	six.Subnets = append(six.Subnets, pfx("2001:db8::/64"), pfx("10.7.0.0/17"), pfx("172.16.0.1/32"))
+	six.LANs[0].Subnets = append(six.LANs[0].Subnets, pfx("2001:db8::/64"), pfx("10.7.0.0/17"), pfx("172.16.0.1/32"))
 	six.Uplinks[0].Addresses = append(six.Uplinks[0].Addresses, adr("2001:db8:ffff:ffff:ffff:ffff:ffff:fffe"), adr("2001:db8:ffff:ffff:ffff:ffff:ffff:ffff"), adr("10.1.1.1"))
-	many.LAN = ""
+	many.LANs = nil
 	loose, fewer := limit(), limit()
 	loose.NoPorts, fewer.Limit = true, 3
 	told := off
@@ -46,7 +54,7 @@ func stories() map[string]Spec {
 	return map[string]Spec{
 		"limit": limit(), "limit without ports": loose, "another limit": fewer, "not sharing, and why": told,
 		"closed": closed(), "sharing": sharing(), "not sharing": off,
-		"two uplinks": two, "both families": six, "no LAN": many, "all": {Enabled: true},
+		"two uplinks": two, "both families": six, "no LAN": many, "two LANs": guests, "all": {Enabled: true},
 	}
 }
 
@@ -154,10 +162,10 @@ counter out-wan0 {
 
 iifname "wan0" counter name "in-wan0" comment "in-wan0 counts what comes to 10.64.0.2"
 iifname "wan0" goto input_uplink comment "what the world may ask of the gateway"
-tcp dport 8080 accept comment "status page"
+iifname "lan0" tcp dport 8080 accept comment "status page"
 iifname "wan0" drop comment "an uplink serves the LAN and the gateway alone"
 oifname "wan0" drop comment "an uplink serves the LAN and the gateway alone"
-ip saddr 192.168.8.0/24 goto share_out comment "source is the LAN's"
+iifname "lan0" ip saddr 192.168.8.0/24 goto share_out comment "source is the LAN's"
 oifname "wan0" update @client_up { ip saddr counter } comment "bytes that each client sends"
 oifname "wan0" accept comment "sharing"
 iifname "wan0" ct state established,related goto share_in comment "answers to clients, and errors about their packets"
@@ -173,7 +181,7 @@ oifname "wan0" counter name "out-wan0" comment "bytes that the uplink takes"`, "
 }
 
 func TestZeroSpecIsNoTable(t *testing.T) {
-	rs := Render(Spec{LAN: "br-lan", Sharing: true})
+	rs := Render(Spec{LANs: []LAN{{Bridge: "br-lan"}}, Sharing: true})
 	if rs.String() != "" || rs.Fingerprint() != "" {
 		t.Errorf("%q %q", rs.String(), rs.Fingerprint())
 	}
@@ -222,19 +230,20 @@ func TestEveryFieldOfSpecCounts(t *testing.T) {
 	seen := map[string]string{Render(sharing()).Fingerprint(): "nothing"}
 	for name, change := range map[string]func(*Spec){
 		"Enabled":   func(s *Spec) { s.Enabled = false },
-		"LAN":       func(s *Spec) { s.LAN = "lan1" },
-		"Subnets":   func(s *Spec) { s.Subnets = []netip.Prefix{pfx("192.168.9.0/24")} },
-		"bits":      func(s *Spec) { s.Subnets = []netip.Prefix{pfx("192.168.8.0/25")} },
+		"Bridge":    func(s *Spec) { s.LANs[0].Bridge = "lan1" },
+		"Subnets":   func(s *Spec) { s.LANs[0].Subnets = []netip.Prefix{pfx("192.168.9.0/24")} },
+		"bits":      func(s *Spec) { s.LANs[0].Subnets = []netip.Prefix{pfx("192.168.8.0/25")} },
 		"Interface": func(s *Spec) { s.Uplinks[0].Interface = "wan1" },
 		"Addresses": func(s *Spec) { s.Uplinks[0].Addresses = []netip.Addr{adr("10.64.0.3")} },
 		"Shared":    func(s *Spec) { s.Uplinks[0].Shared = false },
-		"Sharing":   func(s *Spec) { s.Sharing = false; s.APIPort = 9 },
+		"Sharing":   func(s *Spec) { s.Sharing = false; s.LANs[0].APIPort = 9 },
 		"MTU":       func(s *Spec) { s.Uplinks[0].MTU = 1400 },
 		"MTU less":  func(s *Spec) { s.Uplinks[0].MTU = 1280 },
-		"APIPort":   func(s *Spec) { s.APIPort = 8081 },
-		"Open":      func(s *Spec) { s.Open = []uint16{22} },
 		"Offload":   func(s *Spec) { s.Offload = []string{"wan0", "lan0"} },
 		"and more":  func(s *Spec) { s.Offload = []string{"wan0", "lan0", "wan1"} },
+		"APIPort":   func(s *Spec) { s.LANs[0].APIPort = 8081 },
+		"LANs":      func(s *Spec) { *s = withGuests() },
+		"Open":      func(s *Spec) { s.LANs[0].Open = []uint16{22} },
 	} {
 		s := sharing()
 		change(&s)

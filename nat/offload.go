@@ -18,10 +18,10 @@ import (
 const flowTable = "fast"
 
 // shortWay is the wish for a flow table: only while clients have a way out, and only
-// if the LAN and a way out are there, because packets take it where they come in.
+// if a LAN and a way out are there, because packets take it where they come in.
 func shortWay(s Spec) []string {
-	out := shared(s)
-	if !slices.Contains(s.Offload, s.LAN) || !slices.ContainsFunc(out, func(u string) bool { return slices.Contains(s.Offload, u) }) {
+	in := slices.ContainsFunc(s.LANs, func(l LAN) bool { return slices.Contains(s.Offload, l.Bridge) })
+	if !in || !slices.ContainsFunc(shared(s), func(u string) bool { return slices.Contains(s.Offload, u) }) {
 		return nil
 	}
 	return slices.Compact(slices.Sorted(slices.Values(s.Offload)))

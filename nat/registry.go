@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -86,7 +87,7 @@ func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr) {
 		r.mu.Unlock()
 		return
 	}
-	if port := r.ports.at(r.spec.LAN, next.mac); strict(r.spec) && port != "" && (next.port == "" || port == next.port || r.mayMove(addr, next, port)) {
+	if port := r.portOf(r.spec, addr, next.mac); strict(r.spec) && port != "" && (next.port == "" || port == next.port || r.mayMove(addr, next, port)) {
 		r.move(addr, &next, port)
 		next.home = port
 	}
@@ -99,6 +100,16 @@ func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr) {
 		r.last[addr] = next.mac
 	}
 	r.mu.Unlock()
+}
+
+// portOf is the port of a client's bridge at which its MAC was seen last.
+func (r *registry) portOf(s Spec, addr netip.Addr, m mac) string {
+	for _, l := range s.LANs {
+		if slices.ContainsFunc(l.subnets(), func(p netip.Prefix) bool { return p.Contains(addr) }) {
+			return r.ports.at(l.Bridge, m)
+		}
+	}
+	return ""
 }
 
 // Welcome says whether who sends under a MAC now may speak for it: not when that MAC has
@@ -115,7 +126,7 @@ func (d *Driver) Welcome(hw net.HardwareAddr) bool {
 		if b.mac != mac(hw) || b.port == "" {
 			continue
 		}
-		if port := r.ports.at(r.spec.LAN, b.mac); port != "" && port != b.port && !r.mayMove(addr, b, port) {
+		if port := r.portOf(r.spec, addr, b.mac); port != "" && port != b.port && !r.mayMove(addr, b, port) {
 			return false
 		}
 	}
@@ -177,7 +188,7 @@ func (r *registry) again(now time.Time) (more bool) {
 	r.mu.Lock()
 	waiting := map[mac]string{}
 	for addr, port := range r.waiting {
-		if b, ok := r.bindings[addr]; ok && r.ports.at(r.spec.LAN, b.mac) == port {
+		if b, ok := r.bindings[addr]; ok && r.portOf(r.spec, addr, b.mac) == port {
 			waiting[b.mac] = port
 		} else {
 			delete(r.waiting, addr)
@@ -354,7 +365,7 @@ func (r *registry) settle(s Spec) error {
 	r.prune(bound, placed)
 	for addr, b := range r.bindings {
 		if b.port == "" && strict(s) {
-			b.port = r.ports.at(s.LAN, b.mac)
+			b.port = r.portOf(s, addr, b.mac)
 			b.home = b.port
 			r.bindings[addr] = b
 		}

@@ -126,17 +126,26 @@ func clients(name string) set {
 func shared(s Spec) []string {
 	var out []string
 	for _, u := range s.Uplinks {
-		if s.Sharing && s.LAN != "" && u.Shared {
+		if s.Sharing && len(s.LANs) > 0 && u.Shared {
 			out = append(out, u.Interface)
 		}
 	}
 	return out
 }
 
-// subnets lists the LAN's IPv4 prefixes; IPv6 is not shared yet.
+// subnets lists the IPv4 prefixes of all LANs.
 func subnets(s Spec) []netip.Prefix {
 	var out []netip.Prefix
-	for _, p := range s.Subnets {
+	for _, l := range s.LANs {
+		out = append(out, l.subnets()...)
+	}
+	return out
+}
+
+// subnets lists the LAN's IPv4 prefixes; IPv6 is not shared yet.
+func (l LAN) subnets() []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range l.Subnets {
 		if p.IsValid() && p.Addr().Is4() {
 			out = append(out, p.Masked())
 		}
@@ -196,8 +205,8 @@ func addressesIn(comment string) (dev string, addrs []netip.Addr) {
 
 func input(s Spec) []rule {
 	var r []rule
-	if s.LAN != "" {
-		r = append(r, why("what clients may ask of the gateway", iif(s.LAN), goTo(inputLAN)))
+	for _, l := range s.LANs {
+		r = append(r, why("what clients may ask of the gateway", iif(l.Bridge), goTo(inputLAN)))
 	}
 	for _, u := range s.Uplinks {
 		r = append(r, why("what the world may ask of the gateway", iif(u.Interface), goTo(inputUplink)))
@@ -209,23 +218,42 @@ func fromLAN(s Spec) []rule {
 	r := []rule{
 		why("answers to the gateway, and errors about its packets", known(), accept()),
 		why("part of no connection", invalid(), drop()),
+	}
+	r = append(r, apart(s)...)
+	r = append(r,
 		why("DHCP, also from clients without an address", udp(67), accept()),
 		why("DNS", udp(53), accept()),
 		why("DNS, long answers", tcp(53), accept()),
 		why("clients may see that the gateway lives", ping4(), accept()),
 		why("clients may see that the gateway lives", ping6(), accept()),
-		why("router and neighbour discovery: IPv6 does not work without", discovery(), accept()),
-	}
-	if s.APIPort != 0 {
-		r = append(r, why("status page", tcp(s.APIPort), accept()))
+		why("router and neighbour discovery: IPv6 does not work without", discovery(), accept()))
+	for _, l := range s.LANs {
+		if l.APIPort != 0 {
+			r = append(r, why("status page", iif(l.Bridge), tcp(l.APIPort), accept()))
+		}
+		for _, port := range l.Open {
+			r = append(r, why("opened by the owner", iif(l.Bridge), tcp(port), accept()))
+		}
 	}
 	if s.Explain != 0 && (limited(s) || !s.Sharing) {
 		r = append(r, why("why a client has no Internet", tcp(s.Explain), accept()))
 	}
-	for _, port := range s.Open {
-		r = append(r, why("opened by the owner", tcp(port), accept()))
-	}
 	return append(r, why("nothing else on the gateway is for clients; they are told at once", refuse()))
+}
+
+// apart keeps clients from what the gateway has at its address in another LAN.
+func apart(s Spec) []rule {
+	var r []rule
+	for _, l := range s.LANs {
+		for _, other := range s.LANs {
+			for _, p := range other.subnets() {
+				if other.Bridge != l.Bridge {
+					r = append(r, why("the gateway's address in another network is not for these clients", iif(l.Bridge), daddr(p), refuse()))
+				}
+			}
+		}
+	}
+	return r
 }
 
 func fromUplink() []rule {
@@ -239,11 +267,14 @@ func fromUplink() []rule {
 
 func forward(s Spec) []rule {
 	var r []rule
-	if s.LAN != "" {
-		r = append(r,
-			why("among clients: bridged frames, where the kernel shows them here", iif(s.LAN), oif(s.LAN), accept()),
-			why("clients' packets", iif(s.LAN), goTo(forwardOut)),
-			why("packets to clients", oif(s.LAN), goTo(forwardIn)))
+	for _, l := range s.LANs {
+		r = append(r, why("among clients: bridged frames, where the kernel shows them here", iif(l.Bridge), oif(l.Bridge), accept()))
+	}
+	for _, l := range s.LANs {
+		r = append(r, why("clients' packets", iif(l.Bridge), goTo(forwardOut)))
+	}
+	for _, l := range s.LANs {
+		r = append(r, why("packets to clients", oif(l.Bridge), goTo(forwardIn)))
 	}
 	for _, u := range s.Uplinks {
 		r = append(r,
@@ -255,8 +286,10 @@ func forward(s Spec) []rule {
 
 func leave(s Spec) []rule {
 	r := []rule{why("IPv6 is not shared yet", ipv6(), drop())}
-	for _, p := range subnets(s) {
-		r = append(r, why("source is the LAN's", saddr(p), goTo(shareOut)))
+	for _, l := range s.LANs {
+		for _, p := range l.subnets() {
+			r = append(r, why("source is the LAN's", iif(l.Bridge), saddr(p), goTo(shareOut)))
+		}
 	}
 	return append(r, why("forged source address; an answer would go to somebody else", drop()))
 }

@@ -12,8 +12,9 @@ import (
 
 	"github.com/google/nftables"
 	"github.com/mdlayher/netlink"
-	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 // TestReloadsUnderTraffic reloads the ruleset, in ways that must not matter to a
@@ -46,7 +47,7 @@ func TestReloadsUnderTraffic(t *testing.T) {
 		}
 	}()
 	other := sharing()
-	other.APIPort = 9090
+	other.LANs[0].APIPort = 9090
 	other.Uplinks = append(other.Uplinks, Uplink{Interface: "wan1", Shared: true})
 	for range 10 {
 		apply(t, d, other)
@@ -106,7 +107,7 @@ func TestIPv6StaysOnItsLink(t *testing.T) {
 		t.Fatal("before any ruleset: ", err)
 	}
 	for _, s := range []Spec{closed(), sharing()} {
-		s.LAN = "lan0"
+		s.LANs[0].Bridge = "lan0"
 		apply(t, New(Options{}), s)
 		nstest.Run(t, "ip -6 neigh flush all")
 		if err := reach(300 * time.Millisecond); !silence(err) {
@@ -123,7 +124,7 @@ func TestClosedBeforeForwarding(t *testing.T) {
 	w := newWorld(t)
 	nstest.Run(t, "sysctl -q -w net.ipv4.conf.lan0.forwarding=0 net.ipv4.conf.wan0.forwarding=0")
 	s := closed()
-	s.LAN = "lan0"
+	s.LANs[0].Bridge = "lan0"
 	apply(t, New(Options{}), s)
 	nstest.Run(t, "sysctl -q -w net.ipv4.conf.lan0.forwarding=1 net.ipv4.conf.wan0.forwarding=1")
 	echo(t, w.operator, server+":80")
@@ -243,7 +244,7 @@ func TestUplinkCountersByName(t *testing.T) {
 }
 
 func TestSubnetsAreMaskedAndIPv4(t *testing.T) {
-	s := Spec{Subnets: []netip.Prefix{pfx("192.168.8.1/24"), pfx("2001:db8::/64"), {}}}
+	s := Spec{LANs: []LAN{{Subnets: []netip.Prefix{pfx("192.168.8.1/24"), pfx("2001:db8::/64"), {}}}}}
 	if got := subnets(s); len(got) != 1 || got[0] != pfx("192.168.8.0/24") {
 		t.Errorf("%v", got)
 	}

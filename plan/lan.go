@@ -24,14 +24,23 @@ var lanChoices = []netip.Prefix{
 	netip.MustParsePrefix("172.19.97.1/24"),
 }
 
+// guestChoices are the same for the network of guests.
+var guestChoices = []netip.Prefix{
+	netip.MustParsePrefix("192.168.98.1/24"),
+	netip.MustParsePrefix("172.27.98.1/24"),
+	netip.MustParsePrefix("10.97.98.1/24"),
+	netip.MustParsePrefix("192.168.198.1/24"),
+	netip.MustParsePrefix("172.19.98.1/24"),
+}
+
 // maxAvoid bounds what Avoid remembers beside what is used now.
 const maxAvoid = 16
 
 // Avoid lists the networks that the LAN must stay clear of: all that uplinks and
 // others use now, and the last of those they used before, so that a bearer that comes
-// and goes does not make the LAN move each time. What somebody else set on the LAN's
-// bridge is the LAN's own.
-func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, l link.Status, bridge string) []netip.Prefix {
+// and goes does not make the LAN move each time. What somebody else set on the bridge of
+// a network is that network's own.
+func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, l link.Status, cfg *config.Config) []netip.Prefix {
 	var now []netip.Prefix
 	used := map[netip.Prefix]bool{}
 	add := func(p netip.Prefix) {
@@ -45,7 +54,7 @@ func Avoid(before []netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus, 
 		}
 	}
 	for _, p := range l.Foreign {
-		if !onBridge(p, l, bridge) {
+		if !slices.ContainsFunc(bridges(cfg), func(b string) bool { return onBridge(p, l, b) }) {
 			add(p)
 		}
 	}
@@ -78,30 +87,35 @@ func avoidConfig(c *modem.IPConfig, add func(netip.Prefix)) {
 	}
 }
 
-// chooseLAN picks the LAN's address: the owner's when it is clear of everything,
-// else the first choice that is.
-func chooseLAN(in Inputs, d *Desired) netip.Prefix {
-	named := in.Config.LAN.Address
+// choose picks a network's address: the owner's when it is clear of everything, which
+// is avoid and others, the further networks of clients; else the first choice that is.
+func choose(what string, named netip.Prefix, choices, avoid, others []netip.Prefix, d *Desired) netip.Prefix {
+	avoid = append(slices.Clone(avoid), others...)
 	why := "the first choice that is clear of every other network"
 	if named.IsValid() {
-		at := collision(named, in.Avoid)
+		at := collision(named, avoid)
 		if !at.IsValid() {
 			return named
 		}
 		why = "the config's " + named.String() + " collides with " + at.String()
 	}
-	for _, p := range lanChoices {
-		if !collision(p, in.Avoid).IsValid() {
-			d.Why = append(d.Why, Reason{What: "lan address", Value: p.String(), Why: why})
+	for _, p := range choices {
+		if !collision(p, avoid).IsValid() {
+			d.Why = append(d.Why, Reason{What: what, Value: p.String(), Why: why})
 			return p
 		}
 	}
-	// Every choice collides: the least bad is what the owner, or the list, says first.
-	if !named.IsValid() {
-		named = lanChoices[0]
+	// Every choice collides: the least bad is what the owner, or the list, says first,
+	// but no two networks of clients may be the same.
+	last := choices[0]
+	for _, p := range append([]netip.Prefix{named}, choices...) {
+		if p.IsValid() && !collision(p, others).IsValid() {
+			last = p
+			break
+		}
 	}
-	d.Why = append(d.Why, Reason{What: "lan address", Value: named.String(), Why: "every choice collides with an uplink"})
-	return named
+	d.Why = append(d.Why, Reason{What: what, Value: last.String(), Why: "every choice collides with an uplink"})
+	return last
 }
 
 // collision returns the first of avoid that overlaps p; invalid when none does.
@@ -118,27 +132,30 @@ func collision(p netip.Prefix, avoid []netip.Prefix) netip.Prefix {
 // have to move when the uplink's network becomes known.
 const firstLease = 2 * time.Minute
 
-func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
+// dhcpNetwork leases addresses in one network. Reservations and the synthetic client
+// are the first one's.
+func dhcpNetwork(in Inputs, n network, ups []link.Uplink) dhcp.Network {
 	cfg := in.Config
-	if !cfg.DHCP.Enabled {
-		return dhcp.Spec{}
-	}
-	first, last := pool(lan, cfg.DHCP.Start, cfg.DHCP.Limit)
-	s := dhcp.Spec{
-		Interface: cfg.LAN.Bridge,
-		Server:    lan,
+	first, last := pool(n.address, cfg.DHCP.Start, cfg.DHCP.Limit)
+	s := dhcp.Network{
+		Name:      n.name,
+		Interface: n.bridge,
+		Server:    n.address,
 		First:     first,
 		Last:      last,
 		LeaseTime: cfg.DHCP.LeaseTime,
 		Domain:    cfg.DHCP.Domain,
 		MTU:       clientMTU(cfg, ups),
-		Hosts:     hosts(cfg.Hosts, lan),
 		// Also when our own forwarder is off: then another one answers here.
-		DNS: []netip.Addr{lan.Addr()},
+		DNS: []netip.Addr{n.address.Addr()},
 	}
 	if !in.WasOnline {
 		s.LeaseTime = min(s.LeaseTime, firstLease)
 	}
+	if n.name != "" {
+		return s
+	}
+	s.Hosts = hosts(cfg.Hosts, n.address)
 	if cfg.Probe.Enabled && cfg.Probe.Client {
 		admitProbe(&s)
 	}
@@ -148,7 +165,7 @@ func dhcpSpec(in Inputs, lan netip.Prefix, ups []link.Uplink) dhcp.Spec {
 // admitProbe reserves an address for the synthetic client, so that it neither takes a
 // client's nor is turned away when all are leased: one outside the pool, else the
 // pool's last. A LAN without room for both has no synthetic client.
-func admitProbe(s *dhcp.Spec) {
+func admitProbe(s *dhcp.Network) {
 	host := dhcp.Host{MAC: probe.ClientMAC(), Transient: true}
 	free := func(a netip.Addr) bool {
 		return a != s.Server.Addr() && !slices.ContainsFunc(s.Hosts, func(h dhcp.Host) bool { return h.Addr == a })
@@ -170,7 +187,8 @@ func byMAC(a, b dhcp.Host) int { return slices.Compare(a.MAC, b.MAC) }
 
 // hasProbe says that a synthetic client can have a lease.
 func hasProbe(s dhcp.Spec) bool {
-	return slices.ContainsFunc(s.Hosts, func(h dhcp.Host) bool { return slices.Equal(h.MAC, probe.ClientMAC()) })
+	return len(s.Networks) > 0 &&
+		slices.ContainsFunc(s.Networks[0].Hosts, func(h dhcp.Host) bool { return slices.Equal(h.MAC, probe.ClientMAC()) })
 }
 
 // ethernetMTU is what clients use untold.

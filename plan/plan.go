@@ -120,7 +120,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	if in.Off {
 		return d
 	}
-	lan := chooseLAN(in, &d)
+	nets := networksOf(in, &d)
 	d.Barred = in.Policy.Barred(provision.IdentityOf(obs.Modem.SIM), obs.Modem.Registration)
 	d.Refusal = refusal(in)
 	d.Modem = modemSpec(in, d.Barred != "")
@@ -128,15 +128,15 @@ func Compile(in Inputs, obs Observed) Desired {
 	ups := uplinks(in, bearers)
 	d.Hostapd = wifiSpec(in, obs, &d)
 	d.Link = link.Spec{
-		LAN:     lanLink(in.Config, lan, d.Hostapd),
+		LANs:    lans(nets, d.Hostapd),
 		Uplinks: ups,
 		Forward: !in.Closed,
 	}
-	d.NAT = natSpec(in.Config, lan, ups, d.Refusal == "")
-	d.NAT.Offload = offload(in.Config, ups, obs.Link)
+	d.NAT = natSpec(in.Config, nets, ups, d.Refusal == "")
+	d.NAT.Offload = offload(in.Config, nets, ups, obs.Link)
 	limit(in, &d.NAT)
-	d.DHCP = dhcpSpec(in, lan, ups)
-	d.DNS = dnsSpec(in.Config, lan, bearers)
+	d.DHCP = dhcpSpec(in, nets, ups)
+	d.DNS = dnsSpec(in.Config, nets, bearers)
 	d.Probe = probeSpec(in, d, bearers)
 	return d
 }
@@ -176,16 +176,6 @@ func carrying(bearers map[modem.Purpose]modem.BearerStatus, d Desired) map[modem
 		}
 	}
 	return out
-}
-
-// lanLink is the bridge with its ports; hostapd joins its networks by itself.
-func lanLink(cfg *config.Config, lan netip.Prefix, wifi hostapd.Spec) link.LAN {
-	l := link.LAN{Bridge: cfg.LAN.Bridge, Ports: cfg.LAN.Ports, Address: lan, MTU: cfg.LAN.MTU}
-	for _, r := range wifi.Radios {
-		l.Joined = append(l.Joined, r.Interfaces()...)
-	}
-	slices.Sort(l.Joined)
-	return l
 }
 
 // uplinks gives the link wish for every bearer that is up with IPv4.
@@ -241,14 +231,11 @@ func bearerMTU(in Inputs, b modem.BearerStatus) int {
 	return 0
 }
 
-func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink, sharing bool) nat.Spec {
+func natSpec(cfg *config.Config, nets []network, ups []link.Uplink, sharing bool) nat.Spec {
 	s := nat.Spec{
 		Enabled: true,
-		LAN:     cfg.LAN.Bridge,
-		Subnets: []netip.Prefix{lan.Masked()},
+		LANs:    natLANs(nets),
 		Sharing: sharing,
-		APIPort: cfg.API.Port,
-		Open:    cfg.LAN.Open,
 	}
 	for _, u := range ups {
 		n := nat.Uplink{Interface: u.Interface, Shared: u.Shared, MTU: u.MTU}
@@ -261,8 +248,8 @@ func natSpec(cfg *config.Config, lan netip.Prefix, ups []link.Uplink, sharing bo
 }
 
 // offload lists the devices between which clients' connections take the short way, of
-// those that are there: the bridge, whatever its ports, and clients' ways out.
-func offload(cfg *config.Config, ups []link.Uplink, st link.Status) []string {
+// those that are there: the bridges, whatever their ports, and clients' ways out.
+func offload(cfg *config.Config, nets []network, ups []link.Uplink, st link.Status) []string {
 	there := func(name string) bool {
 		return slices.ContainsFunc(st.Interfaces, func(i link.Interface) bool { return i.Name == name })
 	}
@@ -272,10 +259,14 @@ func offload(cfg *config.Config, ups []link.Uplink, st link.Status) []string {
 			out = append(out, u.Interface)
 		}
 	}
-	if !cfg.Sharing.Enabled || !cfg.Sharing.Offload || !there(cfg.LAN.Bridge) || len(out) == 0 {
+	if !cfg.Sharing.Enabled || !cfg.Sharing.Offload || !there(nets[0].bridge) || len(out) == 0 {
 		return nil
 	}
-	out = append(out, cfg.LAN.Bridge)
+	for _, n := range nets {
+		if there(n.bridge) {
+			out = append(out, n.bridge)
+		}
+	}
 	slices.Sort(out)
 	return out
 }
@@ -297,15 +288,17 @@ func limit(in Inputs, s *nat.Spec) {
 	}
 }
 
-func dnsSpec(cfg *config.Config, lan netip.Prefix, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {
+func dnsSpec(cfg *config.Config, nets []network, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {
 	if !cfg.DNS.Enabled {
 		return dns.Spec{}
 	}
+	at, views := listen(nets)
 	return dns.Spec{
-		Listen:     []netip.AddrPort{netip.AddrPortFrom(lan.Addr(), 53)},
+		Listen:     at,
+		Views:      views,
 		Upstream:   upstream(cfg, bearers),
 		Domain:     cfg.DHCP.Domain,
-		Names:      []dns.Name{{Name: "tetherd", Addr: lan.Addr()}},
+		Names:      ownNames(nets[0]),
 		Rebind:     cfg.DNS.Rebind,
 		RebindOK:   cfg.DNS.RebindOK,
 		CacheBytes: cfg.DNS.CacheBytes,
@@ -384,7 +377,7 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
 	}
 	if cfg.Probe.Client && d.NAT.Sharing && hasProbe(d.DHCP) && cfg.DNS.Enabled {
-		s.Client = probe.Client{Key: key + " " + d.Link.LAN.Address.String(), Bridge: cfg.LAN.Bridge}
+		s.Client = probe.Client{Key: key + " " + d.LAN().Address.String(), Bridge: cfg.LAN.Bridge}
 		if in.Proof > 0 {
 			s.Client.Key += fmt.Sprintf(" #%d", in.Proof)
 		}

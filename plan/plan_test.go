@@ -32,7 +32,7 @@ func TestLANIsAlwaysUp(t *testing.T) {
 	}
 	for _, phase := range phases {
 		d := Compile(Inputs{Config: config.Default()}, Observed{Modem: modem.Status{Phase: phase}})
-		if !d.Link.LAN.Address.IsValid() || d.DHCP.Interface == "" || len(d.DNS.Listen) == 0 || !d.NAT.Enabled {
+		if !d.LAN().Address.IsValid() || len(d.DHCP.Networks) == 0 || len(d.DNS.Listen) == 0 || !d.NAT.Enabled {
 			t.Errorf("phase %q: %+v", phase, d)
 		}
 	}
@@ -44,13 +44,13 @@ func TestLANStaysAfterTheUplinkGoes(t *testing.T) {
 	var obs Observed
 	in := Inputs{Config: config.Default()}
 	readObserved(t, "bearer wwan0 192.168.97.77/24 via 192.168.97.1", &in, &obs)
-	in.Avoid = Avoid(nil, obs.Modem.Bearers, obs.Link, "")
-	moved := Compile(in, obs).Link.LAN.Address
+	in.Avoid = Avoid(nil, obs.Modem.Bearers, obs.Link, config.Default())
+	moved := Compile(in, obs).LAN().Address
 	if moved.Overlaps(netip.MustParsePrefix("192.168.97.0/24")) {
 		t.Fatalf("the LAN stays at %v, on the uplink's network", moved)
 	}
-	in.Avoid = Avoid(in.Avoid, nil, link.Status{}, "")
-	if got := Compile(in, Observed{}).Link.LAN.Address; got != moved {
+	in.Avoid = Avoid(in.Avoid, nil, link.Status{}, config.Default())
+	if got := Compile(in, Observed{}).LAN().Address; got != moved {
 		t.Errorf("the LAN moved back to %v when the bearer dropped", got)
 	}
 }
@@ -60,7 +60,7 @@ func TestAvoidIsBounded(t *testing.T) {
 	var avoid []netip.Prefix
 	for i := range 100 {
 		l := link.Status{Foreign: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i), 0, 0}), 16)}}
-		avoid = Avoid(avoid, nil, l, "")
+		avoid = Avoid(avoid, nil, l, config.Default())
 	}
 	if len(avoid) != maxAvoid+1 || !avoid[len(avoid)-1].Contains(netip.MustParseAddr("10.99.0.1")) {
 		t.Errorf("%d networks, the newest is %v", len(avoid), avoid[len(avoid)-1])
@@ -75,8 +75,8 @@ func TestAvoidRests(t *testing.T) {
 		for i := range n {
 			l.Foreign = append(l.Foreign, netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 0}), 24))
 		}
-		once := Avoid([]netip.Prefix{netip.MustParsePrefix("192.168.97.0/24")}, nil, l, "")
-		if twice := Avoid(once, nil, l, ""); !slices.Equal(once, twice) || len(once) < n {
+		once := Avoid([]netip.Prefix{netip.MustParsePrefix("192.168.97.0/24")}, nil, l, config.Default())
+		if twice := Avoid(once, nil, l, config.Default()); !slices.Equal(once, twice) || len(once) < n {
 			t.Errorf("%d networks: %d, then %d", n, len(once), len(twice))
 		}
 	}

@@ -24,24 +24,31 @@ import (
 func perfect(d Desired) Observed {
 	obs := Observed{
 		NAT:   nat.Status{Loaded: d.NAT.Enabled, InForce: nat.Render(d.NAT).Fingerprint(), Ports: nat.Ports(d.NAT), Freed: d.NAT.Free, Offload: d.NAT.Offload},
-		DHCP:  dhcp.Status{Serving: d.DHCP.Interface != "", InForce: d.DHCP},
+		DHCP:  dhcp.Status{Serving: len(d.DHCP.Networks) > 0, InForce: d.DHCP},
 		DNS:   dns.Status{Serving: len(d.DNS.Listen) > 0, InForce: d.DNS},
 		Modem: modem.Status{InForce: d.Modem},
 		Probe: probe.Status{InForce: d.Probe},
 
 		Hostapd: hostapd.Status{InForce: d.Hostapd},
 	}
-	for _, name := range append([]string{d.Link.LAN.Bridge}, d.Link.LAN.Ports...) {
-		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: name, MTU: 1500, Ours: true})
-	}
-	for _, name := range d.Link.LAN.Joined {
-		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: name, MTU: 1500, Master: d.Link.LAN.Bridge, Up: true})
+	for _, l := range d.Link.LANs {
+		addLAN(&obs.Link, l)
 	}
 	for _, u := range d.Link.Uplinks {
 		obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: u.Interface, MTU: 1500})
 	}
 	obs.Link.InForce = link.Render(d.Link, obs.Link.Interfaces)
 	return obs
+}
+
+// addLAN puts a network's interfaces there.
+func addLAN(st *link.Status, l link.LAN) {
+	for _, name := range append([]string{l.Bridge}, l.Ports...) {
+		st.Interfaces = append(st.Interfaces, link.Interface{Name: name, MTU: 1500, Ours: true})
+	}
+	for _, name := range l.Joined {
+		st.Interfaces = append(st.Interfaces, link.Interface{Name: name, MTU: 1500, Master: l.Bridge, Up: true})
+	}
 }
 
 // TestNothingToDoAfterPerfectApply: in every story, what was applied is not applied
@@ -86,7 +93,24 @@ func observations(t *testing.T) []string {
 
 // soundness checks what the parts' contracts ask of every wish.
 func soundness(in Inputs, d Desired) error {
-	lan := d.Link.LAN.Address
+	for i, l := range d.Link.LANs {
+		if err := soundNetwork(in, d, i, l.Address); err != nil {
+			return err
+		}
+	}
+	if n := len(d.Link.LANs); n != len(d.NAT.LANs) || n > 1 && d.LAN().Address.Overlaps(d.Guests().Address) {
+		return fmt.Errorf("networks are %+v, rules for %+v", d.Link.LANs, d.NAT.LANs)
+	}
+	if d.Probe.Client.Key != "" && (len(d.DHCP.Networks) == 0 || len(d.DNS.Listen) == 0 || !d.NAT.Sharing) {
+		return fmt.Errorf("a client is probed for whom nothing is there")
+	}
+	if err := hostapd.Check(d.Hostapd); err != nil {
+		return err
+	}
+	return soundUplinks(d)
+}
+
+func soundNetwork(in Inputs, d Desired, i int, lan netip.Prefix) error {
 	outside := func(a netip.Addr) bool {
 		return !lan.Contains(a) || a == lan.Masked().Addr() || !lan.Contains(a.Next())
 	}
@@ -94,22 +118,22 @@ func soundness(in Inputs, d Desired) error {
 	why := fmt.Sprint(d.Why)
 	switch {
 	case !lan.IsValid() || outside(lan.Addr()):
-		return fmt.Errorf("the LAN is %v", lan)
+		return fmt.Errorf("network %d is %v", i, lan)
 	case collides && !strings.Contains(why, "every choice collides"):
-		return fmt.Errorf("the LAN is %v, which collides in %v", lan, in.Avoid)
-	case d.DHCP.Interface != "" && (outside(d.DHCP.First) || outside(d.DHCP.Last) || d.DHCP.Last.Less(d.DHCP.First)):
-		return fmt.Errorf("the pool is %v to %v in %v", d.DHCP.First, d.DHCP.Last, lan)
-	case d.DHCP.Interface != "" && d.DHCP.Server != lan:
-		return fmt.Errorf("the server is %v on %v", d.DHCP.Server, lan)
-	case len(d.DNS.Listen) > 0 && d.DNS.Listen[0].Addr() != lan.Addr():
+		return fmt.Errorf("network %d is %v, which collides in %v", i, lan, in.Avoid)
+	case len(d.DNS.Listen) > 0 && d.DNS.Listen[i].Addr() != lan.Addr():
 		return fmt.Errorf("names are answered at %v on %v", d.DNS.Listen, lan)
-	case d.Probe.Client.Key != "" && (d.DHCP.Interface == "" || len(d.DNS.Listen) == 0 || !d.NAT.Sharing):
-		return fmt.Errorf("a client is probed for whom nothing is there")
 	}
-	if err := hostapd.Check(d.Hostapd); err != nil {
-		return err
+	if len(d.DHCP.Networks) == 0 {
+		return nil
 	}
-	return soundUplinks(d)
+	switch n := d.DHCP.Networks[i]; {
+	case outside(n.First) || outside(n.Last) || n.Last.Less(n.First):
+		return fmt.Errorf("the pool is %v to %v in %v", n.First, n.Last, lan)
+	case n.Server != lan:
+		return fmt.Errorf("the server is %v on %v", n.Server, lan)
+	}
+	return nil
 }
 
 func soundUplinks(d Desired) error {
@@ -138,7 +162,7 @@ func compileAll(t *testing.T, cfg *config.Config) {
 	for _, lines := range observations(t) {
 		in, obs := Inputs{Config: cfg}, Observed{}
 		readObserved(t, lines, &in, &obs)
-		in.Avoid = Avoid(nil, Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
+		in.Avoid = Avoid(nil, Bearers(in, obs), obs.Link, cfg)
 		d := Compile(in, obs)
 		if err := soundness(in, d); err != nil {
 			t.Errorf("%v\nconfig:\n%s\nobserved:\n%s", err, cfg.UCI(), lines)
@@ -174,6 +198,9 @@ func choices() map[string][]string {
 		"radio.interface":   {"", "wlan0", "wl#9"},
 		"radio.band":        {"", "5"},
 		"radio.channel":     {"", "36", "177"},
+		"network.guest":     {"", "1"},
+		"guest.address":     {"", "192.168.97.77/24", "10.0.0.1/8", "10.9.8.1/30"},
+		"guest.port":        {"", "eth9"},
 		"network.ssid":      {"", "a", "12345678901234567890123456789012"},
 		"network.security":  {"", "wpa2", "wpa3"},
 		"network.radio":     {"", "wlan0", "wlan7"},

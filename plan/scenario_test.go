@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -67,7 +68,7 @@ func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Obser
 	}
 	in.Config = cfg
 	readObserved(t, string(archive.Files[1].Data), &in, &obs)
-	in.Avoid = Avoid(in.Avoid, Bearers(in, obs), obs.Link, cfg.LAN.Bridge)
+	in.Avoid = Avoid(in.Avoid, Bearers(in, obs), obs.Link, cfg)
 	return in, obs
 }
 
@@ -160,10 +161,10 @@ func goldens(d Desired) []txtar.File {
 	}
 	file := func(name, text string) txtar.File { return txtar.File{Name: name, Data: []byte(text)} }
 	return []txtar.File{
-		file("link", fields(d.Link.LAN)+uplinkText(d.Link.Uplinks)),
+		file("link", lanText(d.Link.LANs)+uplinkText(d.Link.Uplinks)),
 		file("nat", natText(d.NAT)),
 		file("hostapd", wifiText(d.Hostapd)),
-		file("dhcp", fields(d.DHCP)),
+		file("dhcp", dhcpText(d.DHCP)),
 		file("dns", fields(d.DNS)),
 		file("modem", fields(d.Modem)),
 		file("probe", fields(d.Probe)),
@@ -208,6 +209,29 @@ func fields(s any) string {
 		return "nothing\n"
 	}
 	return b.String()
+}
+
+// lanText prints the LAN as it is alone, and further networks under a heading.
+func lanText(lans []link.LAN) string {
+	if len(lans) == 0 {
+		return "nothing\n"
+	}
+	text := fields(lans[0])
+	for _, l := range lans[1:] {
+		text += "network\n" + fields(l)
+	}
+	return text
+}
+
+func dhcpText(s dhcp.Spec) string {
+	if len(s.Networks) == 0 {
+		return "nothing\n"
+	}
+	text := fields(s.Networks[0])
+	for _, n := range s.Networks[1:] {
+		text += "network\n" + fields(n)
+	}
+	return text
 }
 
 func uplinkText(ups []link.Uplink) string {

@@ -113,15 +113,18 @@ func taken(name string, obs Observed) string {
 func networks(in Inputs, radio string) []hostapd.Network {
 	var out []hostapd.Network
 	for _, n := range wishedNetworks(in.Config) {
-		ssid := cmp.Or(n.SSID, in.WiFi.SSID)
-		passphrase := cmp.Or(secret.Text(n.Passphrase), in.WiFi.Passphrase)
+		own := in.WiFi.Of(n.Guest)
+		ssid, passphrase := cmp.Or(n.SSID, own.SSID), cmp.Or(secret.Text(n.Passphrase), own.Passphrase)
 		if len(n.Radios) > 0 && !slices.Contains(n.Radios, radio) || ssid == "" || passphrase == "" {
 			continue
 		}
 		out = append(out, hostapd.Network{
 			SSID: ssid, Passphrase: passphrase, Security: n.Security, Hidden: n.Hidden,
-			Bridge: in.Config.LAN.Bridge, Isolate: n.Isolate, MaxStations: n.MaxStations,
+			Bridge: in.Config.LAN.Bridge, Isolate: n.Isolate, MaxStations: n.MaxStations, Guest: n.Guest,
 		})
+		if n.Guest {
+			out[len(out)-1].Bridge = in.Config.Guest.Bridge
+		}
 	}
 	return out
 }

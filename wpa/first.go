@@ -48,10 +48,7 @@ func FirstSSID(name string, random io.Reader) (string, error) {
 		return "", err
 	}
 	tail := fmt.Sprintf(" %02d%02d", n, m)
-	for len(name)+len(tail) > maxSSID {
-		_, size := utf8.DecodeLastRuneInString(name)
-		name = name[:len(name)-size]
-	}
+	name = shortened(name, len(tail))
 	if CheckSSID(name) != nil {
 		name = "Tether"
 	}
@@ -63,6 +60,24 @@ type Own struct {
 	SSID       string
 	Passphrase secret.Text
 	Guest      secret.Text // passphrase of a network for guests
+}
+
+// Of returns the name and the passphrase for the LAN, or for guests.
+func (o Own) Of(guests bool) Own {
+	if !guests || o.SSID == "" {
+		return o
+	}
+	const tail = " Guest"
+	return Own{SSID: shortened(o.SSID, len(tail)) + tail, Passphrase: o.Guest}
+}
+
+// shortened cuts a name so that it leaves room for a tail.
+func shortened(name string, tail int) string {
+	for len(name)+tail > maxSSID {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	return name
 }
 
 // MakeOwn makes a name and passphrases for a device that has none yet, from random
