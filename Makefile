@@ -2,10 +2,11 @@
 
 export CGO_ENABLED = 0
 export GOTOOLCHAIN = local
-VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unreleased)
+# A release has its number in a file, a repository in its tags.
+VERSION  := $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 TAGS     := netgo,osusergo,nethttpomithttp2
 LDFLAGS  := -s -w -X main.version=$(VERSION)
-BUILD    := go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)'
+BUILD    := go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)'
 CACHE    := .cache
 TOTAL    := $(CACHE)/tests
 SUM      := go run ./tools/testsum -total $(TOTAL)
@@ -17,7 +18,7 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 	mbimcli:libmbim-utils udhcpc:udhcpc dhclient:isc-dhcp-client dhcpcd:dhcpcd-base \
 	dig:bind9-dnsutils curl:curl ping:iputils-ping \
 	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools \
-	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps
+	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps shellcheck:shellcheck
 
 # What the lab with real kernels calls besides.
 VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
@@ -31,9 +32,12 @@ help: ## list the targets
 run: deps build ## bring a client online in a lab on this machine (ONCE=1: check and end)
 	bin/tetherd-lab run -tetherd bin/tetherd $(if $(ONCE),-once)
 
-build: ## build bin/tetherd and bin/tetherd-lab
-	$(BUILD) -o bin/tetherd ./cmd/tetherd
+build: tetherd ## build bin/tetherd and bin/tetherd-lab
 	$(BUILD) -o bin/tetherd-lab ./cmd/tetherd-lab
+
+.PHONY: tetherd release
+tetherd: ## build bin/tetherd alone
+	$(BUILD) -o bin/tetherd ./cmd/tetherd
 
 deps: ## install the Debian packages that lab and tests need
 	@$(MAKE) --no-print-directory install WANT="$(TOOLS)"
@@ -97,6 +101,19 @@ cross: ## static binaries for every supported machine, in bin/
 	@for t in $(TARGETS); do name=$${t%%:*}; arch=$${name%%-*}; \
 		echo "build $$name"; env GOARCH=$$arch $${t##*:} $(BUILD) -o bin/tetherd-$$name ./cmd/tetherd || exit 1; done
 
+# A number that package managers take.
+RELEASE ?= $(patsubst v%,%,$(shell git describe --tags --match 'v[0-9]*' 2>/dev/null || echo 0.0.0))
+OFFLINE := GOFLAGS=-mod=vendor GOPROXY=off GOMODCACHE=$(CURDIR)/$(CACHE)/no-modules
+
+release: ## source with its modules, packages and binaries in dist/, the same bytes from the same commit
+	@test -z "$$(git status --porcelain)" || { echo "commit first:"; git status --short; exit 1; }
+	rm -rf dist $(CACHE)/release && mkdir -p $(CACHE)/release
+	go run ./tools/release -version $(RELEASE) -out dist
+	tar -xzf dist/tetherd-$(RELEASE).tar.gz -C $(CACHE)/release
+	$(OFFLINE) $(MAKE) --no-print-directory -C $(CACHE)/release/tetherd-$(RELEASE) cross VERSION=$(RELEASE)
+	for f in $(CACHE)/release/tetherd-$(RELEASE)/bin/tetherd-*; do cp $$f dist/tetherd-$(RELEASE)-linux-$${f##*/tetherd-}; done
+	go run ./tools/release -sums -out dist && cat dist/SHA256SUMS
+
 size: cross ## sizes beside the checked-in table; fails when over budget
 	@go run ./tools/size $(foreach t,$(TARGETS),$(firstword $(subst :, ,$(t)))=bin/tetherd-$(firstword $(subst :, ,$(t))))
 
@@ -142,4 +159,4 @@ apn: ## make the packed access point table from its rows
 	go run ./tools/apngen
 
 clean: ## remove what was built
-	rm -rf bin $(CACHE)
+	rm -rf bin dist $(CACHE)

@@ -1,0 +1,162 @@
+package openwrt
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tetherd/tetherd/lab/bus"
+	"github.com/tetherd/tetherd/ubus/wire"
+)
+
+// TestShellcheck: shellcheck has nothing to say about any script.
+func TestShellcheck(t *testing.T) {
+	scripts := []string{"tetherd/test.sh", "testdata/service", "testdata/rc.common", "testdata/uci"}
+	for _, name := range []string{"owner.sh", "tetherd.init", "tetherd.defaults", "modem.hotplug"} {
+		scripts = append(scripts, "tetherd/files/"+name)
+	}
+	if out, err := exec.Command("shellcheck", scripts...).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestMakefile: every file is installed, and what is installed is there.
+func TestMakefile(t *testing.T) {
+	text := read(t, "tetherd/Makefile")
+	files, err := filepath.Glob("tetherd/files/*")
+	if err != nil || len(files) < 9 {
+		t.Fatalf("%d files, %v", len(files), err)
+	}
+	var named, there []string
+	for _, m := range regexp.MustCompile(`\./files/(\S+)`).FindAllStringSubmatch(text, -1) {
+		named = append(named, m[1])
+	}
+	for _, f := range files {
+		there = append(there, filepath.Base(f))
+	}
+	slices.Sort(named)
+	slices.Sort(there)
+	if !slices.Equal(named, there) {
+		t.Errorf("installed are %q, there are %q", named, there)
+	}
+	for _, want := range []string{"PKG_NAME:=tetherd", "GO_PKG_TAGS:=netgo,osusergo", "/etc/config/tetherd", "$(GO_ARCH_DEPENDS)", "owner give-back"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("it says nothing of %s", want)
+		}
+	}
+	if !regexp.MustCompile(`PKG_VERSION:=\d+\.\d+\.\d+\n`).MatchString(text) {
+		t.Error("the version is none that apk takes")
+	}
+}
+
+// TestHotplug: who holds the modem too is named in the log, once a modem comes.
+func TestHotplug(t *testing.T) {
+	b := newBox(t)
+	b.command("hook", `ACTION=add; . `+abs(t, "tetherd/files/modem.hotplug"))
+	b.command("pidof", `[ "$1" = ModemManager ]`)
+	b.run(filepath.Join(b.bin, "hook"))
+	if log := b.read("log"); !strings.Contains(log, "ModemManager runs too") || strings.Contains(log, "uqmid") {
+		t.Errorf("the log is %q", log)
+	}
+	b.write("log", "")
+	b.command("hook", `ACTION=remove; . `+abs(t, "tetherd/files/modem.hotplug"))
+	b.run(filepath.Join(b.bin, "hook"))
+	if b.read("log") != "" {
+		t.Errorf("the log is %q", b.read("log"))
+	}
+}
+
+// TestCapabilities: the sets agree, and name rights that there are.
+func TestCapabilities(t *testing.T) {
+	var sets map[string][]string
+	if err := json.Unmarshal([]byte(read(t, "tetherd/files/capabilities.json")), &sets); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bounding", "effective", "permitted", "inheritable"} {
+		if !slices.Equal(sets[name], sets["bounding"]) || len(sets[name]) == 0 {
+			t.Errorf("%s is %q", name, sets[name])
+		}
+	}
+	for _, c := range sets["bounding"] {
+		if !regexp.MustCompile(`^CAP_[A-Z_]+$`).MatchString(c) {
+			t.Errorf("what is %q?", c)
+		}
+	}
+}
+
+// acl is the folder with the file for the bus daemon.
+func acl(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tetherd.json"), []byte(read(t, "tetherd/files/ubus-acl.json")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestACL: with the file for the bus daemon, users of the group may look and listen, and
+// may not change anything; others may nothing.
+func TestACL(t *testing.T) {
+	rules, err := bus.ReadACL(acl(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := bus.New()
+	d.ACL = rules
+	t.Cleanup(d.Close)
+	dir := t.TempDir()
+	for user, group := range map[string]string{"root": "root", "watcher": "tetherd", "nobody": "nogroup"} {
+		if err := d.Listen(filepath.Join(dir, user), user, group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop, err := bus.Object(filepath.Join(dir, "root"), "tetherd", "status", "clients", "config_set")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	for _, c := range []struct {
+		user, method string
+		want         error
+	}{
+		{"root", "config_set", nil}, {"root", "status", nil}, {"watcher", "status", nil}, {"watcher", "clients", nil},
+		{"watcher", "config_set", wire.PermissionDenied}, {"nobody", "status", wire.NotFound},
+	} {
+		caller, err := bus.Dial(filepath.Join(dir, c.user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := caller.Call("tetherd", c.method, "{}"); err != c.want {
+			t.Errorf("%s calls %s: %v, want %v", c.user, c.method, err, c.want)
+		}
+		if err := caller.Subscribe("tetherd"); (err == nil) != (c.user != "nobody") {
+			t.Errorf("%s listens: %v", c.user, err)
+		}
+		caller.Close()
+	}
+}
+
+// TestRPCD: the file for rpcd lets readers look only.
+func TestRPCD(t *testing.T) {
+	var groups map[string]struct {
+		Read, Write struct {
+			Ubus map[string][]string
+			UCI  []string
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "tetherd/files/rpcd-acl.json")), &groups); err != nil {
+		t.Fatal(err)
+	}
+	g := groups["tetherd"]
+	if got := g.Read.Ubus["tetherd"]; !slices.Contains(got, "status") || slices.Contains(got, "*") {
+		t.Errorf("readers may %q", got)
+	}
+	if got := g.Write.Ubus["tetherd"]; !slices.Equal(got, []string{"*"}) {
+		t.Errorf("writers may %q", got)
+	}
+}

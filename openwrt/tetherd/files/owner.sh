@@ -1,0 +1,254 @@
+#!/bin/sh
+# shellcheck shell=dash
+# tetherd owns the router. "owner take" sets aside what would do the same work, and on
+# the first time takes over what the system already says: access point, PIN, LAN, Wi-Fi.
+# "owner give-back" undoes exactly what "take" did, as noted in $STATE/aside.
+#
+# ROOT is for tests: a folder in the place of /.
+
+ROOT=${ROOT:-}
+STATE=$ROOT/etc/tetherd
+NOTE=$STATE/aside
+CONFIG=$ROOT/etc/config/tetherd
+
+# note KIND NAME remembers one thing that was set aside.
+note() {
+	echo "$1 $2" >>"$NOTE"
+}
+
+# sections CONFIG TYPE prints the names of all sections of that type. -X gives anonymous
+# ones a name too, which holds until they change.
+sections() {
+	uci -q -X show "$1" | sed -n "s/^$1\.\([^.=]*\)=$2\$/\1/p"
+}
+
+service_aside() {
+	init=$ROOT/etc/init.d/$1
+	[ -x "$init" ] || return 0
+	"$init" enabled || return 0
+	note service "$1"
+	"$init" disable
+	"$init" stop
+}
+
+# switch_off KIND CONFIG SECTION disables a section that is not disabled.
+switch_off() {
+	[ "$(uci -q get "$2.$3.disabled")" = 1 ] && return 0
+	note "$1" "$3"
+	uci -q set "$2.$3.disabled=1"
+}
+
+set_aside() {
+	for service in dnsmasq odhcpd firewall; do
+		service_aside "$service"
+	done
+	for name in $(sections network interface); do
+		[ "$name" = loopback ] || switch_off interface network "$name"
+	done
+	for name in $(sections wireless wifi-device); do
+		switch_off radio wireless "$name"
+	done
+	uci -q commit network
+	uci -q commit wireless
+}
+
+# say TEXT writes one line of the new configuration.
+say() {
+	printf '%s\n' "$1" >>"$CONFIG.new"
+}
+
+# option NAME VALUE writes one option, when it has a value. UCI has one way to write a
+# quote inside of quotes.
+option() {
+	[ -n "$2" ] && say "	option $1 '$(printf '%s' "$2" | sed "s/'/'\\\\''/g")'"
+	return 0
+}
+
+# bits MASK prints the prefix length of a netmask.
+bits() {
+	left=$1. sum=0
+	while [ -n "$left" ]; do
+		case ${left%%.*} in
+		255) sum=$((sum + 8)) ;; 254) sum=$((sum + 7)) ;; 252) sum=$((sum + 6)) ;;
+		248) sum=$((sum + 5)) ;; 240) sum=$((sum + 4)) ;; 224) sum=$((sum + 3)) ;;
+		192) sum=$((sum + 2)) ;; 128) sum=$((sum + 1)) ;; *) ;;
+		esac
+		left=${left#*.}
+	done
+	echo "$sum"
+}
+
+# take_lan keeps bridge, ports and address, so that who administers the router over it
+# still does, and leaves SSH and the page of the system open for them.
+take_lan() {
+	device=$(uci -q get network.lan.device || uci -q get network.lan.ifname) || return 0
+	address=$(uci -q get network.lan.ipaddr)
+	address=${address%% *}
+	case $address in
+	'' | */*) ;;
+	*) address=$address/$(bits "$(uci -q get network.lan.netmask || echo 255.255.255.0)") ;;
+	esac
+	say "config lan 'lan'"
+	ports=$device
+	for name in $(sections network device); do
+		[ "$(uci -q get "network.$name.name")" = "$device" ] || continue
+		option bridge "$device"
+		ports=$(uci -q get "network.$name.ports")
+	done
+	for port in $ports; do
+		say "	list port '$port'"
+	done
+	option address "$address"
+	"$ROOT/etc/init.d/dropbear" enabled 2>/dev/null && say "	list open '22'"
+	"$ROOT/etc/init.d/uhttpd" enabled 2>/dev/null && say "	list open '80'" && say "	list open '443'"
+	say ''
+}
+
+# take_bearers keeps what the protocols of the modem are given, in the words of each:
+# user or username, auth, pdptype, iptype or pdp.
+take_bearers() {
+	pin='' roaming='' found=''
+	for name in $(sections network interface); do
+		case $(uci -q get "network.$name.proto") in
+		3g | directip | mbim | modemmanager | ncm | qmi | wwan) ;;
+		*) continue ;;
+		esac
+		pin=${pin:-$(uci -q get "network.$name.pincode")}
+		roaming=${roaming:-$(uci -q get "network.$name.allow_roaming")}
+		found=1
+		apn=$(uci -q get "network.$name.apn") || continue
+		[ -n "$apn" ] || continue
+		say "config apn '$name'"
+		option apn "$apn"
+		option user "$(uci -q get "network.$name.username")"
+		option password "$(uci -q get "network.$name.password")"
+		option auth "$(auth "$(uci -q get "network.$name.auth" || uci -q get "network.$name.allowedauth")")"
+		option family "$(family "$(uci -q get "network.$name.pdptype" || uci -q get "network.$name.iptype")")"
+		say ''
+	done
+	[ -n "$found" ] || return 0
+	say "config modem 'modem'"
+	option pin "$pin"
+	[ "$roaming" = 1 ] && option roaming 1
+	say ''
+}
+
+# auth and family turn the words of the system's protocols into ours; what is not
+# known is left to the program.
+auth() {
+	case $1 in
+	none | pap | chap) echo "$1" ;;
+	esac
+}
+
+family() {
+	case $(echo "$1" | tr '[:upper:]' '[:lower:]') in
+	ip | ipv4) echo ipv4 ;;
+	ipv6) echo ipv6 ;;
+	ipv4v6) echo ipv4v6 ;;
+	esac
+}
+
+# take_wifi keeps country, names and passphrases of networks that have one. An open
+# network is not taken over: tetherd has none.
+take_wifi() {
+	country=''
+	for name in $(sections wireless wifi-device); do
+		country=${country:-$(uci -q get "wireless.$name.country")}
+	done
+	if [ -n "$country" ]; then
+		say "config wifi 'wifi'"
+		option country "$country"
+		say ''
+	fi
+	seen=' '
+	for name in $(sections wireless wifi-iface); do
+		[ "$(uci -q get "wireless.$name.mode")" = ap ] || continue
+		[ "$(uci -q get "wireless.$name.disabled")" = 1 ] && continue
+		security=$(security "$(uci -q get "wireless.$name.encryption")")
+		ssid=$(uci -q get "wireless.$name.ssid")
+		if [ -z "$security" ] || [ -z "$ssid" ]; then
+			continue
+		fi
+		# One network on several radios is one section with us.
+		mark=$(printf '%s' "$ssid" | tr -c 'A-Za-z0-9' '_')
+		case $seen in *" $mark "*) continue ;; esac
+		seen="$seen$mark "
+		say 'config network'
+		option ssid "$ssid"
+		option passphrase "$(uci -q get "wireless.$name.key")"
+		option security "$security"
+		[ "$(uci -q get "wireless.$name.hidden")" = 1 ] && option hidden 1
+		[ "$(uci -q get "wireless.$name.isolate")" = 1 ] && option isolate 1
+		say ''
+	done
+}
+
+# security turns OpenWrt's word into ours; nothing for open networks, and for those of
+# enterprises, which tetherd does not have.
+security() {
+	case $1 in
+	psk2* | psk-mixed*) echo wpa2 ;;
+	sae-mixed*) echo wpa2-wpa3 ;;
+	sae*) echo wpa3 ;;
+	esac
+}
+
+# take_over writes the configuration from what the system says. It must be without
+# fault; else the file stays as it was, which is a working gateway.
+take_over() {
+	cp "$CONFIG" "$CONFIG.new" || return 0
+	say ''
+	take_lan
+	take_bearers
+	take_wifi
+	if tetherd check "$CONFIG.new" >/dev/null; then
+		chmod 600 "$CONFIG.new"
+		mv "$CONFIG.new" "$CONFIG"
+	else
+		logger -t tetherd -p daemon.warn 'the settings of the system could not be taken over'
+		rm -f "$CONFIG.new"
+	fi
+}
+
+take() {
+	mkdir -p "$STATE"
+	chmod 700 "$STATE"
+	# An upgrade keeps the note, and with it what was taken over.
+	if [ ! -e "$NOTE" ]; then
+		take_over
+		: >"$NOTE"
+	fi
+	set_aside
+	"$ROOT/etc/init.d/network" reload
+}
+
+give_back() {
+	[ -e "$NOTE" ] || return 0
+	while read -r kind name; do
+		case $kind in
+		interface) uci -q delete "network.$name.disabled" ;;
+		radio) uci -q delete "wireless.$name.disabled" ;;
+		esac
+	done <"$NOTE"
+	uci -q commit network
+	uci -q commit wireless
+	"$ROOT/etc/init.d/tetherd" stop
+	while read -r kind name; do
+		if [ "$kind" = service ] && [ -x "$ROOT/etc/init.d/$name" ]; then
+			"$ROOT/etc/init.d/$name" enable
+			"$ROOT/etc/init.d/$name" start
+		fi
+	done <"$NOTE"
+	rm -f "$NOTE"
+	"$ROOT/etc/init.d/network" reload
+}
+
+case $1 in
+take) take ;;
+give-back) give_back ;;
+*)
+	echo "usage: owner take|give-back" >&2
+	exit 2
+	;;
+esac
