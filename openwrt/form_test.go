@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tetherd/tetherd/api"
 	"github.com/tetherd/tetherd/lab/bus"
 	"github.com/tetherd/tetherd/ubus/wire"
 )
@@ -141,22 +142,50 @@ func TestACL(t *testing.T) {
 	}
 }
 
-// TestRPCD: the file for rpcd lets readers look only.
-func TestRPCD(t *testing.T) {
-	var groups map[string]struct {
-		Read, Write struct {
-			Ubus map[string][]string
-			UCI  []string
+// looks are the methods that change nothing and show no secret.
+func looks() []string {
+	var all []string
+	for _, v := range api.Verbs() {
+		if v.Kind == api.Look && (v.Scope == api.Public || v.Scope == api.Read) {
+			all = append(all, v.UBus())
 		}
 	}
-	if err := json.Unmarshal([]byte(read(t, "tetherd/files/rpcd-acl.json")), &groups); err != nil {
+	return all
+}
+
+// sameMethods says what is to be written into a file when the verbs have changed.
+func sameMethods(t *testing.T, file string, got []string) {
+	t.Helper()
+	want := looks()
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		text, _ := json.Marshal(want) // texts have no error
+		t.Errorf("the methods in %s must be %s", file, text)
+	}
+}
+
+// TestLookers: both files let those who may look use every verb that looks, and no other.
+func TestLookers(t *testing.T) {
+	var forBus struct {
+		Access map[string]struct{ Methods []string }
+	}
+	if err := json.Unmarshal([]byte(read(t, "tetherd/files/ubus-acl.json")), &forBus); err != nil {
 		t.Fatal(err)
 	}
-	g := groups["tetherd"]
-	if got := g.Read.Ubus["tetherd"]; !slices.Contains(got, "status") || slices.Contains(got, "*") {
-		t.Errorf("readers may %q", got)
+	sameMethods(t, "ubus-acl.json", forBus.Access["tetherd"].Methods)
+	var forRPCD map[string]struct {
+		Read, Write struct {
+			Ubus map[string][]string
+			UCI  []string // would show passwords to readers, and pass by the trial of changes
+		}
 	}
-	if got := g.Write.Ubus["tetherd"]; !slices.Equal(got, []string{"*"}) {
+	if err := json.Unmarshal([]byte(read(t, "tetherd/files/rpcd-acl.json")), &forRPCD); err != nil {
+		t.Fatal(err)
+	}
+	sameMethods(t, "rpcd-acl.json", forRPCD["tetherd"].Read.Ubus["tetherd"])
+	if uci := slices.Concat(forRPCD["tetherd"].Read.UCI, forRPCD["tetherd"].Write.UCI); len(uci) > 0 {
+		t.Errorf("the file itself is open: %q", uci)
+	}
+	if got := forRPCD["tetherd"].Write.Ubus["tetherd"]; !slices.Equal(got, []string{"*"}) {
 		t.Errorf("writers may %q", got)
 	}
 }

@@ -210,7 +210,9 @@ func (s *session) answer(to wire.Message, result wire.Table, err error) {
 		return
 	}
 	code := outcome(err)
-	if err != nil {
+	if fail := (*failure)(nil); errors.As(err, &fail) {
+		code, result = fail.code, fail.table
+	} else if err != nil {
 		result = wire.Table{{Name: "error", Value: err.Error()}}
 	}
 	if s.reply(to, wire.Data, result.Attr(wire.AttrData)) == errTooLong {
