@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -36,6 +37,11 @@ func script(t *testing.T) (path string, said *bufio.Reader) {
 		t.Fatal(err)
 	}
 	t.Setenv("FIFO", fifo)
+	// Whoever started the test may ignore this signal, which a shell cannot undo; a
+	// process that listens to it hands on the default.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(heard) })
 	t.Cleanup(func() { _ = exec.Command("busybox", "ash", path, "stop").Run() }) // it ended already when all went well
 	f, err := os.OpenFile(fifo, os.O_RDWR, 0)                                    // so that it never ends
 	if err != nil {

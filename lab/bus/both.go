@@ -12,8 +12,6 @@ import (
 type Bus struct {
 	// Path is the socket for root.
 	Path string
-	// Real is a ubusd, and not the daemon of this package.
-	Real bool
 
 	start func(t testing.TB) (stop func())
 	stop  func()
@@ -34,21 +32,21 @@ func (b *Bus) Stop() {
 // PATH: it is part of OpenWrt and in no distribution for servers. The bus is in
 // /var/run/ubus below root, and does not run at first.
 func Both(t *testing.T, f func(t *testing.T, root string, b *Bus)) {
-	run := func(name string, real bool, start func(t testing.TB, path string) func()) {
+	run := func(name string, start func(t testing.TB, path string) func()) {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
 			path := filepath.Join(root, "var/run/ubus/ubus.sock")
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
-			b := &Bus{Path: path, Real: real, start: func(t testing.TB) func() { t.Helper(); return start(t, path) }}
+			b := &Bus{Path: path, start: func(t testing.TB) func() { t.Helper(); return start(t, path) }}
 			t.Cleanup(b.Stop)
 			f(t, root, b)
 		})
 	}
-	run("lab", false, startDaemon)
+	run("lab", startDaemon)
 	if ubusd, err := exec.LookPath("ubusd"); err == nil {
-		run("ubusd", true, func(t testing.TB, path string) func() { return startReal(t, ubusd, path) })
+		run("ubusd", func(t testing.TB, path string) func() { return startReal(t, ubusd, path) })
 	}
 }
 

@@ -8,9 +8,7 @@ package bus
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net"
 	"slices"
@@ -159,6 +157,3 @@ func (c *client) send(m wire.Message) {
 
 // patience bounds what tests wait for.
 const patience = 20 * time.Second
-
-// ended says that an error is the end of a connection.
-func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) }
