@@ -28,11 +28,11 @@ var layers = [][]string{
 	{"provision/document"},
 	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch"},
 	{"modem/mbim", "ubus/wire", "wpa", "linkwatch"},
-	{"secret"},
+	{"secret", "qr"},
 }
 
 // pure lists the files and packages that must not touch the world.
-var pure = []string{"plan", "provision", "provision/document", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire", "wpa"}
+var pure = []string{"qr", "plan", "provision", "provision/document", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire", "wpa"}
 
 // effects are imports that touch the world.
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall", "golang.org/x/sys/unix", "log", "log/slog", "sync"}

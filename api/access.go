@@ -9,6 +9,7 @@ import (
 
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/hostapd"
+	"github.com/tetherd/tetherd/qr"
 	"github.com/tetherd/tetherd/wpa"
 )
 
@@ -27,6 +28,7 @@ type Key struct {
 	Hidden     bool         `json:"hidden,omitempty"` // the name is not announced
 	Guest      bool         `json:"guest,omitempty"`  // apart from the LAN
 	QR         string       `json:"qr"`               // text of a QR code from which phones join
+	Code       string       `json:"code,omitempty"`   // that code: rows of modules, '1' is dark; absent when the text is too long
 }
 
 // access lists the wished networks.
@@ -51,10 +53,14 @@ func keyOf(n hostapd.Network) Key {
 	if security == "" {
 		security = wpa.WPA2WPA3
 	}
-	return Key{
+	k := Key{
 		SSID: n.SSID, Passphrase: string(n.Passphrase), Security: security, Hidden: n.Hidden, Guest: n.Guest,
 		QR: wpa.QR(n.SSID, n.Passphrase, n.Hidden),
 	}
+	if code, err := qr.Encode(k.QR); err == nil {
+		k.Code = code.String()
+	}
+	return k
 }
 
 func (s *Server) wifi(Call) (any, error) { return access(s.Loop.Snapshot()), nil }
@@ -83,6 +89,9 @@ func (a Access) Text() string {
 			b.WriteByte('\n')
 		}
 		fmt.Fprintf(&b, "%s%s\n  passphrase  %s\n  security    %s\n  QR text     %s\n", k.SSID, k.notes(), k.Passphrase, k.Security, k.QR)
+		if code, err := qr.Encode(k.QR); err == nil {
+			b.WriteString(code.Terminal())
+		}
 	}
 	return b.String()
 }

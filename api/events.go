@@ -85,7 +85,7 @@ func (s *Server) event(out *stream, by Caller) error {
 		doc = d.full
 	}
 	if bytes.Equal(content(doc), content(out.last)) {
-		return out.send(": still there\n\n")
+		return out.send("event: beat\ndata:\n\n")
 	}
 	out.last = doc
 	return out.send(fmt.Sprintf("event: status\nid: %d\ndata: %s\n\n", out.snap.Seq, doc))

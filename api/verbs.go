@@ -7,6 +7,7 @@ func Verbs() []Verb {
 	revision := Arg{Name: "revision", Type: Text, Max: 64, Help: "what the change was made from, so that nobody's change is lost"}
 	id := Arg{Name: "id", Type: Text, Max: 32, Help: "the change that is meant; else the one under way"}
 	text := Arg{Name: "text", Type: Text, Needed: true, Max: maxConfig, File: true, Help: "a whole configuration file in UCI syntax"}
+	mac := Arg{Name: "mac", Type: Text, Needed: true, Min: 17, Max: 17, Help: "hardware address of the device, such as 02:00:5e:10:00:01"}
 	return []Verb{
 		{Name: "status", Kind: Look, Scope: Public, Help: "the state of the gateway; without the scope read, its public part", run: (*Server).status},
 		{Name: "events", Kind: Stream, Scope: Public, Help: "the state, again with every change"},
@@ -47,6 +48,10 @@ func Verbs() []Verb {
 		{Name: "sim pin", Kind: Act, Scope: SIM, Help: "enter the SIM's PIN; kept in the settings once the SIM takes it", Args: []Arg{
 			{Name: "pin", Type: Text, Needed: true, Min: 4, Max: 8, Secret: true, Help: "4 to 8 digits"},
 		}, run: (*Server).simPIN},
+		{Name: "kick", Kind: Act, Scope: Settings, Help: "disconnect a device from Wi-Fi; it may come back", Args: []Arg{mac}, run: (*Server).kick},
+		{Name: "block", Kind: Trial, Scope: Settings, Help: "let a device join no Wi-Fi network", Args: []Arg{mac, dry}, run: (*Server).block},
+		{Name: "unblock", Kind: Trial, Scope: Settings, Help: "let a device join again", Args: []Arg{mac, dry}, run: (*Server).unblock},
+		{Name: "free", Kind: Act, Scope: Settings, Help: "take a device's place among those with Internet away, for another", Args: []Arg{mac}, run: (*Server).free},
 		{Name: "log", Kind: Look, Scope: Read, Help: "the last lines of the log", run: (*Server).log},
 		{Name: "audit", Kind: Look, Scope: Settings, Help: "who changed what, the newest first", run: (*Server).audited},
 		{Name: "support", Kind: Look, Scope: Read, Help: "state, settings and log for somebody who helps, without secrets and identifiers", run: (*Server).support},

@@ -1,7 +1,11 @@
 package control
 
 import (
+	"net"
+	"slices"
+
 	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
 )
@@ -41,4 +45,24 @@ func (l *Loop) rememberPIN(obs plan.Observed) {
 	}
 	s.inputs.Config, s.inputs.PIN, s.unkept = cfg, "", "" // PINTyped stays: it says the same of the same PIN
 	l.log.Info("the PIN is kept in the configuration")
+}
+
+// Kick is the Intent to throw a device out of every Wi-Fi network. It may come back. The
+// same ID acts once.
+type Kick struct {
+	ID     string
+	MAC    net.HardwareAddr
+	Answer chan<- error // gets nil after the turn that handed it on; has room for it
+}
+
+// maxKicks bounds the acts that are kept.
+const maxKicks = 16
+
+// kicked adds an act to those that are wished.
+func kicked(acts []hostapd.Kick, i Kick) []hostapd.Kick {
+	if slices.ContainsFunc(acts, func(k hostapd.Kick) bool { return k.ID == i.ID }) {
+		return acts
+	}
+	next := slices.Clone(acts[max(0, len(acts)-maxKicks+1):])
+	return append(next, hostapd.Kick{ID: i.ID, MAC: slices.Clone(i.MAC)})
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -90,6 +91,28 @@ func TestRedial(t *testing.T) {
 			if !s.Online {
 				t.Error("not online again")
 			}
+		}
+	})
+}
+
+// TestKick: the access point is told of a device to throw out, each act once, and of no
+// more of them than it keeps.
+func TestKick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.settle()
+		for i := range maxKicks + 3 {
+			for range 2 {
+				id := string(rune('a' + i))
+				if err := r.ask(func(a chan<- error) Intent { return Kick{id, net.HardwareAddr{2, 0, 0, 0, 0, byte(i)}, a} }); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		kicks := r.settle().inputs.Kicks
+		if n := len(kicks); n != maxKicks || kicks[0].ID != "d" || kicks[n-1].MAC.String() != "02:00:00:00:00:12" {
+			t.Errorf("%d: %+v", n, kicks)
 		}
 	})
 }

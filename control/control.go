@@ -246,6 +246,9 @@ func (l *Loop) take(i Intent) {
 		l.log.Info("a PIN was entered")
 		l.state.inputs.PIN, l.state.inputs.PINTyped = i.PIN, true
 		l.state.answers = append(l.state.answers, i.Answer)
+	case Kick:
+		l.state.inputs.Kicks = kicked(l.state.inputs.Kicks, i)
+		l.state.answers = append(l.state.answers, i.Answer)
 	case Redial:
 		l.log.Info("dialling anew was asked for")
 		l.state.inputs.Ladder, l.state.inputs.OwnLadder = l.state.inputs.Ladder.Again(), l.state.inputs.OwnLadder.Again()

@@ -214,7 +214,7 @@ func firstStart(t *testing.T, tetherd string) {
 	j.audit()
 	j.fill("Password", "correct horse")
 	j.press("Log in")
-	j.sees("The way to the Internet")
+	j.sees("About")
 	j.quiet()
 }
 

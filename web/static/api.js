@@ -8,12 +8,12 @@ export class Fault extends Error {
 	}
 }
 
-async function send(method, path, args) {
+async function send(method, path, args, limit) {
 	let answer;
 	try {
 		answer = await fetch(path, {
 			method, cache: 'no-store', headers: method === 'POST' ? { 'Content-Type': 'application/json' } : {},
-			body: method === 'POST' ? JSON.stringify(args || {}) : undefined, signal: AbortSignal.timeout(15000),
+			body: method === 'POST' ? JSON.stringify(args || {}) : undefined, signal: AbortSignal.timeout(limit || 15000),
 		});
 	} catch {
 		throw new Fault({ code: 'contact', message: 'the gateway does not answer' });
@@ -29,22 +29,33 @@ async function send(method, path, args) {
 }
 
 // look asks for something, tell changes something. A verb's name is its path.
-export const look = (verb) => send('GET', '/v1/' + verb.replaceAll(' ', '/'));
+export const look = (verb, limit) => send('GET', '/v1/' + verb.replaceAll(' ', '/'), null, limit);
 export const tell = (verb, args) => send('POST', '/v1/' + verb.replaceAll(' ', '/'), args);
 
+// Silence is how long the gateway says nothing at most while there is contact.
+const silence = 40000;
+
 // watch calls onState with each new state and onContact when contact is lost or back. It
-// returns what ends it.
+// returns what ends it. A radio that went away closes no connection: silence tells.
 export function watch(onState, onContact) {
-	let source, again, ended = false;
+	let source, timer, ended = false;
+	const lost = () => {
+		onContact(false);
+		source.close();
+		clearTimeout(timer);
+		if (!ended) timer = setTimeout(open, 2000);
+	};
+	const there = () => {
+		onContact(true);
+		clearTimeout(timer);
+		timer = setTimeout(lost, silence);
+	};
 	const open = () => {
 		source = new EventSource('/v1/events');
-		source.addEventListener('status', (e) => { onContact(true); onState(JSON.parse(e.data)); });
-		source.onerror = () => {
-			onContact(false);
-			source.close();
-			if (!ended) again = setTimeout(open, 2000);
-		};
+		source.addEventListener('status', (e) => { there(); onState(JSON.parse(e.data)); });
+		source.addEventListener('beat', there);
+		source.onerror = lost;
 	};
 	open();
-	return () => { ended = true; clearTimeout(again); source.close(); };
+	return () => { ended = true; clearTimeout(timer); source.close(); };
 }

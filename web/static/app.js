@@ -14,7 +14,7 @@ import * as system from './system.js';
 const views = { home, devices, hotspot, sim, system };
 
 // app is what views get: the state, who is logged in, and how to draw again.
-const app = { state: null, session: null, show, refresh, draw };
+const app = { state: null, session: null, show, refresh, draw, contact };
 
 let stop = null, shown = '';
 

@@ -71,7 +71,7 @@ export function drawTrial(app) {
 			const seconds = Math.max(0, Math.round((ends - Date.now()) / 1000));
 			left.textContent = t('trial.left', { n: seconds });
 		}, 1000);
-		setTimeout(() => look('session').catch(() => {}), trial.settle_ms + 1000);
+		setTimeout(() => look('session', 5000).then(() => app.contact(true), () => app.contact(false)), trial.settle_ms + 1000);
 		return;
 	}
 	clearInterval(timer);

@@ -1,0 +1,83 @@
+package api
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net"
+	"slices"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/control"
+)
+
+// mac reads the hardware address of a call.
+func (c Call) mac() (net.HardwareAddr, error) {
+	const size = 6
+	mac, err := net.ParseMAC(c.text("mac"))
+	if err != nil || len(mac) != size {
+		return nil, invalid("mac", "must be a hardware address, such as 02:00:5e:10:00:01")
+	}
+	return mac, nil
+}
+
+// kick disconnects a device that is on Wi-Fi.
+func (s *Server) kick(c Call) (any, error) {
+	mac, err := c.mac()
+	if err != nil {
+		return nil, err
+	}
+	if stationDoc(mac.String(), s.Loop.Snapshot().Observed.Hostapd.Stations) == nil {
+		return nil, &Fault{Code: Absent, Field: "mac", Message: "is of no device on Wi-Fi"}
+	}
+	return Nothing{}, s.ask(func(a chan<- error) control.Intent { return control.Kick{ID: rand.Text(), MAC: mac, Answer: a} })
+}
+
+// free takes a device's place away, where places are limited.
+func (s *Server) free(c Call) (any, error) {
+	mac, err := c.mac()
+	if err != nil {
+		return nil, err
+	}
+	slots := s.Loop.Snapshot().Observed.NAT.Slots
+	i := -1
+	for j := range slots {
+		if slices.Equal(slots[j].MAC, mac) {
+			i = j
+		}
+	}
+	if i < 0 {
+		return nil, &Fault{Code: Absent, Field: "mac", Message: "has no place to give up"}
+	}
+	if err := s.Loop.Send(control.FreePlace{ID: rand.Text(), MAC: mac}); err != nil {
+		return nil, &Fault{Code: TooMany, Message: err.Error(), Wait: 1}
+	}
+	return Nothing{}, nil
+}
+
+func (s *Server) block(c Call) (any, error) {
+	mac, err := c.mac()
+	if err != nil {
+		return nil, err
+	}
+	if s.blockedAt(mac) >= 0 {
+		return nil, &Fault{Code: Conflict, Field: "mac", Message: "is blocked already"}
+	}
+	return s.change(c, []config.Change{set("block", "mac", mac)})
+}
+
+func (s *Server) unblock(c Call) (any, error) {
+	mac, err := c.mac()
+	if err != nil {
+		return nil, err
+	}
+	i := s.blockedAt(mac)
+	if i < 0 {
+		return nil, &Fault{Code: Absent, Field: "mac", Message: "is not blocked"}
+	}
+	return s.change(c, []config.Change{{Section: fmt.Sprintf("@block[%d]", i)}})
+}
+
+// blockedAt is the place of a device among the sections that block; -1 none.
+func (s *Server) blockedAt(mac net.HardwareAddr) int {
+	return slices.IndexFunc(s.Loop.Snapshot().Config.Blocks, func(b config.Block) bool { return slices.Equal(b.MAC, mac) })
+}

@@ -1,0 +1,38 @@
+package api
+
+import "testing"
+
+const somebody = "02:00:00:00:00:07"
+
+// TestBlock: a device is blocked and let in again by a section of the settings.
+func TestBlock(t *testing.T) {
+	s := turning(t, "config block\n\toption mac '02:00:00:00:00:01'\n")
+	args := map[string]any{"mac": "02:00:00:00:00:07"}
+	blocked := func() int { return len(s.Loop.Snapshot().Config.Blocks) }
+	if _, fault := do[Change](t, s, "block", args, page()); fault != nil || blocked() != 2 {
+		t.Fatalf("%v, %d blocked", fault, blocked())
+	}
+	if _, fault := do[Change](t, s, "block", args, page()); fault == nil || fault.Code != Conflict {
+		t.Errorf("twice: %v", fault)
+	}
+	if _, fault := do[Change](t, s, "unblock", map[string]any{"mac": "02:00:00:00:00:01"}, page()); fault != nil || blocked() != 1 || s.Loop.Snapshot().Config.Blocks[0].MAC.String() != somebody {
+		t.Errorf("%v, %+v", fault, s.Loop.Snapshot().Config.Blocks)
+	}
+}
+
+// TestDevicesThatAreNotThere: a device that is not there, or no address, is a fault.
+func TestDevicesThatAreNotThere(t *testing.T) {
+	s := turning(t, "")
+	for _, verb := range []string{"kick", "free", "unblock"} {
+		if _, fault := do[Nothing](t, s, verb, map[string]any{"mac": somebody}, page()); fault == nil || fault.Code != Absent || fault.Field != "mac" {
+			t.Errorf("%s: %v", verb, fault)
+		}
+	}
+	for _, verb := range []string{"kick", "free", "block", "unblock"} {
+		for _, mac := range []string{"02:00:00:00:00:0x", "0200.0000.0007.00", "", "02:00:00:00:00:00:07"} {
+			if _, fault := do[Nothing](t, s, verb, map[string]any{"mac": mac}, page()); fault == nil || fault.Code != Invalid || fault.Field != "mac" {
+				t.Errorf("%s %q: %v", verb, mac, fault)
+			}
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package web
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tetherd/tetherd/api"
+)
+
+// static are the page's files by name.
+func static(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	err := fs.WalkDir(files, "static", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		text, err := files.ReadFile(path)
+		out[strings.TrimPrefix(path, "static/")] = string(text)
+		return err
+	})
+	if err != nil || len(out) < 10 {
+		t.Fatalf("%d files, %v", len(out), err)
+	}
+	return out
+}
+
+// scripts are all modules in one text.
+func scripts(t *testing.T) string {
+	var b strings.Builder
+	for name, text := range static(t) {
+		if strings.HasSuffix(name, ".js") {
+			b.WriteString(text)
+		}
+	}
+	return b.String()
+}
+
+// TestWeight: a telephone on a slow link loads the page, all of it under 120 kB.
+func TestWeight(t *testing.T) {
+	const most = 120_000
+	var b bytes.Buffer
+	for _, text := range static(t) {
+		z := gzip.NewWriter(&b)
+		if _, err := z.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if t.Logf("%d bytes compressed", b.Len()); b.Len() > most {
+		t.Errorf("%d bytes compressed, at most %d are meant", b.Len(), most)
+	}
+}
+
+// TestNothingForeign: the page loads nothing from elsewhere, and holds no script or
+// style that the policy would refuse.
+func TestNothingForeign(t *testing.T) {
+	foreign := regexp.MustCompile(`(?:src|href|import|url|fetch)\W{1,4}(?:https?:)?//`)
+	inline := regexp.MustCompile(`<script>|<script [^>]*>[^<]|<style|\son\w+=|style="|javascript:|innerHTML|eval\(`)
+	for name, text := range static(t) {
+		if found := foreign.FindString(text); found != "" {
+			t.Errorf("%s loads %s", name, found)
+		}
+		if found := inline.FindString(text); found != "" {
+			t.Errorf("%s holds %s", name, found)
+		}
+	}
+}
+
+// words are the texts of a language.
+func words(t *testing.T, name string) (map[string]string, map[string]string) {
+	t.Helper()
+	var all map[string]any
+	if err := json.Unmarshal([]byte(static(t)["lang/"+name+".json"]), &all); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	keys, server := map[string]string{}, map[string]string{}
+	for k, v := range all {
+		if text, ok := v.(string); ok {
+			keys[k] = text
+			continue
+		}
+		for from, to := range v.(map[string]any) {
+			server[from] = to.(string)
+		}
+	}
+	return keys, server
+}
+
+// holes are what is filled into a text.
+func holes(text string) string {
+	found := regexp.MustCompile(`\{\w+\}`).FindAllString(text, -1)
+	slices.Sort(found)
+	return strings.Join(slices.Compact(found), " ")
+}
+
+// TestLanguages: each says everything, with the same holes. Forms of a number differ.
+func TestLanguages(t *testing.T) {
+	form := regexp.MustCompile(`\.(one|few|many|other)$`)
+	en, _ := words(t, "en")
+	for _, name := range []string{"ru"} {
+		other, server := words(t, name)
+		for k, text := range en {
+			if other[k] == "" || holes(other[k]) != holes(text) {
+				t.Errorf("%s: %s is %q, %q in English", name, k, other[k], text)
+			}
+		}
+		for k := range other {
+			if en[k] == "" && !form.MatchString(k) {
+				t.Errorf("%s: %s is not in English", name, k)
+			}
+		}
+		for from, to := range server {
+			if holes(from) != holes(to) {
+				t.Errorf("%s: %q has other holes than %q", name, to, from)
+			}
+		}
+	}
+}
+
+// TestEveryTextIsThere: a key that a script uses is in the language files, and the other
+// way round.
+func TestEveryTextIsThere(t *testing.T) {
+	en, _ := words(t, "en")
+	code := scripts(t)
+	for _, m := range regexp.MustCompile(`\bt\('([^']+)'[,)]`).FindAllStringSubmatch(code, -1) {
+		if en[m[1]] == "" {
+			t.Errorf("%q has no text", m[1])
+		}
+	}
+	groups := regexp.MustCompile(`^(nav|stage|state|sim|registration|outcome|scope|interrupt|devices|wifi)\.`)
+	for k := range en {
+		if !groups.MatchString(k) && !strings.Contains(code, "'"+k+"'") {
+			t.Errorf("nothing says %q", k)
+		}
+	}
+}
+
+// TestVerbsOfThePage: every verb that the page uses is in the table, with its method.
+func TestVerbsOfThePage(t *testing.T) {
+	known := map[string]string{"session": "GET", "login": "POST", "logout": "POST"}
+	for _, v := range api.Verbs() {
+		known[v.Name] = v.Method()
+	}
+	used := 0
+	for _, m := range regexp.MustCompile(`\b(look|tell|propose|end)\('([a-z ]+)'`).FindAllStringSubmatch(scripts(t), -1) {
+		used++
+		want := "POST"
+		if m[1] == "look" {
+			want = "GET"
+		}
+		if known[m[2]] != want {
+			t.Errorf("%s uses %q, which is of method %q", m[1], m[2], known[m[2]])
+		}
+	}
+	if used < 15 {
+		t.Errorf("only %d uses were found", used)
+	}
+}
+
+// TestHandler: files have their types, and nothing else is there.
+func TestHandler(t *testing.T) {
+	for path, want := range map[string]string{
+		"/": "text/html", "/app.js": "text/javascript", "/app.css": "text/css", "/lang/ru.json": "application/json", "/icon.svg": "image/svg+xml",
+		"/../web.go": "", "/nothing": "", "/lang/": "",
+	} {
+		rec := httptest.NewRecorder()
+		Handler().ServeHTTP(rec, httptest.NewRequest("GET", "http://gateway"+path, nil))
+		if (rec.Code == http.StatusOK) != (want != "") || want != "" && !strings.HasPrefix(rec.Header().Get("Content-Type"), want) {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Header().Get("Content-Type"))
+		}
+	}
+}
