@@ -52,7 +52,6 @@ type Inputs struct {
 
 	WiFi    wpa.Own        // name and passphrases that the device made; zero none yet
 	Country string         // of the mobile network, see Country; "" not known yet
-	Blocked []config.Block // beside the config's
 	Kicks   []hostapd.Kick // acts, oldest first
 	Frees   []nat.Free     // acts, oldest first
 }

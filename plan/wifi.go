@@ -36,7 +36,7 @@ func wifiSpec(in Inputs, obs Observed, d *Desired) hostapd.Spec {
 		return s
 	}
 	s.Country = wifiCountry(in, d)
-	s.Blocked = blocked(in)
+	s.Blocked = blocked(in.Config)
 	s.Kicks = in.Kicks
 	s.Cost = cost(in.Config, obs.Modem)
 	return s
@@ -163,9 +163,9 @@ func wifiCountry(in Inputs, d *Desired) string {
 	return in.Country
 }
 
-// blocked joins the stations that the config and that acts keep out, each once.
-func blocked(in Inputs) (out hostapd.Stations) {
-	for _, b := range append(slices.Clone(in.Config.Blocks), in.Blocked...) {
+// blocked are the stations that are kept out.
+func blocked(cfg *config.Config) (out hostapd.Stations) {
+	for _, b := range cfg.Blocks {
 		out = append(out, b.MAC)
 	}
 	return out.Sorted()
