@@ -6,7 +6,12 @@ export GOTOOLCHAIN = local
 VERSION  := $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 TAGS     := netgo,osusergo,nethttpomithttp2
 LDFLAGS  := -s -w -X main.version=$(VERSION)
-BUILD    := go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)'
+# Flash is scarcer than time: only what handles each packet, question and lease, and
+# what that calls, is compiled with inlining. It saves a tenth of the binary.
+INLINED  := runtime/... internal/... sync/... math/... hash/... unicode/... encoding/binary bytes strings slices maps cmp \
+	bufio io errors time net/netip net syscall golang.org/x/sys/unix github.com/tetherd/tetherd/dns/... github.com/tetherd/tetherd/dhcp/...
+LEAN     := -gcflags=all=-l $(foreach p,$(INLINED),-gcflags=$(p)=)
+BUILD    := go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' $(LEAN)
 CACHE    := .cache
 TOTAL    := $(CACHE)/tests
 SUM      := go run ./tools/testsum -total $(TOTAL)
