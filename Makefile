@@ -134,8 +134,7 @@ VMTEST = $(VMENV_$(ARCH)) go test -count=1 -p 1 -tags vm -timeout 20m -ldflags '
 	-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 256 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd"
 
 vm: vm-deps build vm-tetherd ## the same job with real kernels, Wi-Fi and USB in a VM (ARCH=amd64, armhf, mipsel)
-	$(VMTEST) -v -skip ModemManager ./lab/vmtest
-	$(VMTEST) -v -run ModemManager ./lab/vmtest
+	$(VMTEST) -v ./lab/vmtest
 	$(VMTEST) -v -run Offload ./nat
 	@bin/tetherd-lab vm table
 

@@ -142,7 +142,7 @@ type Guests struct {
 // routing and firewall.
 type Offload struct {
 	Devices []string `json:"devices,omitempty"` // between which they do; absent: they do not
-	WhyNot  string   `json:"why_not,omitempty"` // this machine cannot
+	WhyNot  string   `json:"why_not,omitempty"` // this machine cannot, or something forbids it
 }
 
 // Places says how many clients may have Internet at a time.
@@ -214,8 +214,8 @@ func Render(s *control.Snapshot) Document {
 			Sharing: s.Config.Sharing.Enabled,
 			Free:    obs.DHCP.Free,
 		},
-		Offload:  Offload{Devices: obs.NAT.Offload, WhyNot: obs.NAT.NoOffload},
 		Guests:   guestsDoc(s.Desired.Guests()),
+		Offload:  offloadDoc(s),
 		WiFi:     wifiDoc(s),
 		Places:   placesDoc(s),
 		Clients:  placed(s, clientsDoc(obs)),
@@ -334,6 +334,14 @@ func placed(s *control.Snapshot, list []Client) []Client {
 		}
 	}
 	return list
+}
+
+func offloadDoc(s *control.Snapshot) Offload {
+	d := Offload{Devices: s.Observed.NAT.Offload, WhyNot: s.Observed.NAT.NoOffload}
+	if s.Config.Sharing.Offload && s.Desired.NAT.Limit > 0 {
+		d.WhyNot = "with a limit of clients every packet is looked at"
+	}
+	return d
 }
 
 func clientsDoc(obs plan.Observed) []Client {

@@ -456,3 +456,20 @@ func TestEveryFieldIsDocumented(t *testing.T) {
 		t.Fatalf("only %d fields were found", checked)
 	}
 }
+
+// TestOffloadBesideALimit: who wonders why nothing is offloaded is told.
+func TestOffloadBesideALimit(t *testing.T) {
+	s := snapshot(t)
+	online(s)
+	if d := Render(s).Offload; len(d.Devices) == 0 || d.WhyNot != "" {
+		t.Errorf("without a limit: %+v", d)
+	}
+	s.Desired.NAT.Limit, s.Observed.NAT.Offload = 5, nil
+	if d := Render(s).Offload; !strings.Contains(d.WhyNot, "limit of clients") {
+		t.Errorf("with a limit: %+v", d)
+	}
+	s.Config.Sharing.Offload = false
+	if d := Render(s).Offload; d.WhyNot != "" {
+		t.Errorf("not wished: %+v", d)
+	}
+}

@@ -13,7 +13,7 @@ hostname gateway
 ip link set lo up
 
 # Most modules come when the kernel asks for them; these have no one to ask.
-modprobe -a @BUS@ virtio_console tun
+modprobe -a @BUS@ virtio_console virtio_rng tun
 port=
 until [ "$port" ]; do
 	for p in /sys/class/virtio-ports/*; do

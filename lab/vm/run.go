@@ -110,6 +110,8 @@ func (i *Image) command(job Job, initramfs string) *exec.Cmd {
 		"-kernel", i.Kernel, "-initrd", initramfs,
 		"-append", "console="+i.Arch.tty+" "+parameters+i.Arch.params,
 		"-chardev", job.console(), "-serial", "chardev:console",
+		// Programs wait for chance, of which an emulated machine has none of its own.
+		"-object", "rng-random,id=chance,filename=/dev/urandom", "-device", strings.Replace(i.Arch.serial, "serial", "rng", 1)+",rng=chance",
 		"-device", i.Arch.serial, "-chardev", "socket,id=job,fd=3", "-device", "virtserialport,chardev=job,name=lab.job",
 	)
 	if job.Forward != 0 {
