@@ -23,6 +23,7 @@ var layers = [][]string{
 	{"ubus", "web"},
 	{"api"},
 	{"control"},
+	{"doctor"},
 	{"plan"},
 	{"provision"},
 	{"provision/document"},
@@ -32,7 +33,7 @@ var layers = [][]string{
 }
 
 // pure lists the files and packages that must not touch the world.
-var pure = []string{"qr", "plan", "provision", "provision/document", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire", "wpa"}
+var pure = []string{"qr", "plan", "doctor", "provision", "provision/document", "modem/mbim/buffer.go", "modem/session.go", "ubus/wire", "wpa"}
 
 // effects are imports that touch the world.
 var effects = []string{"os", "os/exec", "net", "net/http", "syscall", "golang.org/x/sys/unix", "log", "log/slog", "sync"}

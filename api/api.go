@@ -29,6 +29,7 @@ type Document struct {
 	Online   bool     `json:"online"`             // clients have Internet
 	Sentence string   `json:"sentence"`           // the state in one sentence
 	Stages   []Stage  `json:"stages"`             // from the modem to a client's page
+	Doctor   Doctor   `json:"doctor"`             // what is wrong, why, and what is done
 	Modem    Modem    `json:"modem"`              // device, SIM and network
 	APN      APN      `json:"access_point"`       // in use, and how it was found
 	Uplinks  []Uplink `json:"uplinks"`            // ways to the Internet that are up
@@ -204,6 +205,7 @@ func Render(s *control.Snapshot) Document {
 		Online:   s.Online,
 		Sentence: sentence(s),
 		Stages:   stages(s),
+		Doctor:   doctorDoc(s.Doctor),
 		Modem:    modemDoc(obs.Modem),
 		APN:      apnDoc(s),
 		Uplinks:  uplinksDoc(obs, s.Desired),

@@ -53,6 +53,7 @@ func stages(s *control.Snapshot) []Stage {
 		all = append(all, st)
 	}
 	all = append(all, gatewayStage(s), clientStage(s))
+	broken(all, s.Doctor)
 	blocker := ""
 	for i := range all {
 		st := &all[i]
@@ -96,6 +97,9 @@ func obstacle(all []Stage) (Stage, bool) {
 
 // sentence says the state in one sentence: the verdict, or what stands in the way.
 func sentence(s *control.Snapshot) string {
+	if text, ok := verdict(s); ok && s.Config.Sharing.Enabled {
+		return text
+	}
 	if s.Online {
 		if st, ok := wifiStage(s); ok && st.State == Failed {
 			return "Clients have Internet through " + through(s) + ", but not by Wi-Fi: " + st.Text + "."

@@ -13,6 +13,7 @@ func Verbs() []Verb {
 		{Name: "events", Kind: Stream, Scope: Public, Help: "the state, again with every change"},
 		{Name: "clients", Kind: Look, Scope: Read, Help: "the devices with a lease", run: (*Server).clients},
 		{Name: "wifi", Kind: Look, Scope: Settings, Help: "how to join the Wi-Fi networks, with their passphrases", run: (*Server).wifi},
+		{Name: "doctor record", Kind: Look, Scope: Read, Help: "what the last diagnosis was made from, without secrets and identifiers", run: (*Server).record},
 		{Name: "access points", Kind: Look, Scope: Read, Help: "the access points for the SIM, in the order to try", run: (*Server).accessPoints},
 		{Name: "plan", Kind: Look, Scope: Settings, Body: true, Help: "what would be done with a configuration, and why", Args: []Arg{text}, run: (*Server).plan},
 		{Name: "check", Kind: Look, Scope: Read, Body: true, Help: "every fault of a configuration", Args: []Arg{text}, run: (*Server).check},

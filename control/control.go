@@ -17,6 +17,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/doctor"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -92,9 +93,14 @@ type state struct {
 	badConfig string
 	marks     Marks
 	seq       uint64
-	failures  []string    // parts that refused their wish in the last turn, one line each
-	refused   []plan.Part // the same parts
-	text      []byte      // of the configuration in force, as its owner wrote it
+	doctor    doctor.Report
+	examined  doctor.Case   // what it was made from
+	found     doctor.Report // what had been found before
+	wished    plan.Desired  // of the last turn
+	stepped   []plan.Part   // parts that differed from their wish in the last turn
+	failures  []string      // parts that refused their wish in the last turn, one line each
+	refused   []plan.Part   // the same parts
+	text      []byte        // of the configuration in force, as its owner wrote it
 	trial     *trial
 	outcome   *Outcome       // of the last trial
 	unkept    modem.Secret   // a typed PIN that could not be written; "" none

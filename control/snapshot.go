@@ -6,6 +6,7 @@ import (
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/doctor"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
@@ -34,6 +35,9 @@ type Snapshot struct {
 	APN       provision.Ladder
 	Online    bool // a client has Internet
 	Marks     Marks
+	Doctor    doctor.Report // what is wrong, and what was
+	Case      doctor.Case   // what it was made from
+	Before    doctor.Report // and what had been found before
 	// NeedRestart names changed options that are in force after a restart of the
 	// process only.
 	NeedRestart []string
@@ -61,7 +65,10 @@ func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		Failures:    l.state.failures,
 		BadConfig:   l.state.badConfig,
 		APN:         l.state.inputs.Ladder,
-		Online:      l.state.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe),
+		Online:      l.state.proved(obs, want),
+		Doctor:      l.state.doctor,
+		Case:        l.state.examined,
+		Before:      l.state.found,
 		Marks:       l.state.marks,
 		NeedRestart: needRestart(l.opt.Config, l.state.inputs.Config),
 		Text:        textOf(l.state.text, l.state.inputs.Config),
@@ -94,6 +101,11 @@ func (t *trial) shown() *Trial {
 	}
 	c := t.Trial
 	return &c
+}
+
+// proved says that a client has Internet and that it was proved for what is wished now.
+func (s *state) proved(obs plan.Observed, want plan.Desired) bool {
+	return s.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe)
 }
 
 // proves says that what was probed is what is wished now: a result for a former

@@ -25,6 +25,7 @@ func (l *Loop) turn(now time.Time) time.Time {
 	wake := l.fold(obs)
 	want := plan.Compile(l.state.inputs, obs)
 	steps := plan.Diff(want, obs, l.state.inputs.Off)
+	wake = earliest(wake, l.diagnose(obs, want, steps))
 	l.apply(want, steps)
 	wake = earliest(wake, l.judgeTrial(obs, want, steps))
 	l.publish(obs, want, steps)
@@ -158,7 +159,7 @@ func sameStory(a, b []provision.Try) bool {
 // take; one for the gateway's own traffic alone is held when it is up.
 func (s *state) seen(obs plan.Observed, purpose modem.Purpose) provision.Seen {
 	b := obs.Modem.Bearers[purpose]
-	key := plan.ProbeKey(b)
+	key := plan.ProbeKey(b, s.inputs.Repairs)
 	seen := provision.Seen{Now: obs.Now, Ready: obs.Modem.Phase == modem.PhaseReady, Bearer: b}
 	if purpose != modem.Shared {
 		seen.Trace = s.former.read.Own

@@ -109,7 +109,7 @@ type world struct {
 	radios       []hostapd.Capabilities
 	verdict      probe.Verdict // of both vantage points
 	client       probe.Verdict // of the client's, when it differs
-	rx           uint64
+	rx, tx       uint64
 	probed       map[string]time.Time // when each key was probed
 
 	log    *slog.Logger
@@ -193,7 +193,7 @@ func (w *world) change(p plan.Part, f func()) {
 }
 
 func (w *world) linkStatus(s link.Spec) link.Status {
-	have := []link.Interface{{Name: "wwan0", MTU: 1500, RxBytes: w.rx}}
+	have := []link.Interface{{Name: "wwan0", MTU: 1500, RxBytes: w.rx, TxBytes: w.tx}}
 	for _, l := range s.LANs {
 		have = append(have, link.Interface{Name: l.Bridge, MTU: 1500, Ours: true})
 	}

@@ -74,7 +74,10 @@ type Status struct {
 	Leases  []Lease // acknowledged, not expired and not transient, sorted by address
 	Free    int     // addresses left for clients not yet known, in the first network
 	Dropped uint64  // requests dropped by the queues' bounds
-	Error   string  // why a network is not served, as an error of this package; "" none
+	// TurnedAway counts clients' requests that found no free address, since the process
+	// started.
+	TurnedAway uint64
+	Error      string // why a network is not served, as an error of this package; "" none
 }
 
 // networkStatus is what is in one network.
@@ -84,7 +87,10 @@ type networkStatus struct {
 	Leases  []Lease // acknowledged, not expired and not transient, sorted by address
 	Free    int     // addresses left in the pool for clients not yet known
 	Dropped uint64  // requests dropped by the queue's bound
-	Error   string  // why it does not serve, as an error of this package; "" none
+	// TurnedAway counts clients' requests that found no free address, since the process
+	// started.
+	TurnedAway uint64
+	Error      string // why it does not serve, as an error of this package; "" none
 }
 
 // Binder is told of a binding before its ACK is sent and, with a nil mac, after it

@@ -150,6 +150,7 @@ func (d *Driver) Observe() Status {
 		}
 		st.Leases = append(st.Leases, one.Leases...)
 		st.Dropped += one.Dropped
+		st.TurnedAway += one.TurnedAway
 	}
 	slices.SortFunc(st.Leases, func(a, b Lease) int { return cmp.Or(a.Addr.Compare(b.Addr), slices.Compare(a.MAC, b.MAC)) })
 	st.Serving = len(st.InForce.Networks) > 0 && len(st.InForce.Networks) == len(d.spec.Networks)

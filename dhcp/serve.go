@@ -125,7 +125,7 @@ func (d *server) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time
 	} else if a.Probe.IsValid() {
 		d.probeAt = now.Add(probeSpacing)
 	}
-	d.note(p, a, now)
+	a.Change = d.note(p, a, now) || a.Change
 	return a, d.spec.Server.Addr()
 }
 
@@ -140,12 +140,14 @@ func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) {
 	}
 }
 
-// note logs decisions, at a bounded rate.
-func (d *server) note(p *dhcpv4.DHCPv4, a Answer, now time.Time) {
+// note logs decisions, at a bounded rate, and says that a client was turned away who is
+// the first since one was not.
+func (d *server) note(p *dhcpv4.DHCPv4, a Answer, now time.Time) (turned bool) {
 	offered := p.MessageType() == dhcpv4.MessageTypeDiscover
 	needy := offered && a.Reply == nil && a.Why != ""
+	turned = needy && !d.needy
 	switch {
-	case needy && !d.needy:
+	case turned:
 		d.opt.Log.Warn("dhcp: client not served", "why", a.Why)
 	case a.Bind.IsValid() && a.Change:
 		d.opt.Log.Info("dhcp: leased", "addr", a.Bind, "mac", p.ClientHWAddr.String())
@@ -156,6 +158,10 @@ func (d *server) note(p *dhcpv4.DHCPv4, a Answer, now time.Time) {
 	if offered {
 		d.needy = needy
 	}
+	if needy {
+		d.turned++
+	}
+	return turned
 }
 
 // observeARP learns who uses an address without a lease.

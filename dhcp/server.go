@@ -29,6 +29,7 @@ type server struct {
 	session *session // nil while not serving
 	fault   string
 	dropped uint64
+	turned  uint64 // requests that found no free address
 	loaded  bool
 	saver   saver
 	pause   time.Time // no attempt to serve before
@@ -93,7 +94,7 @@ func (d *server) Observe() networkStatus {
 			st.Serving, st.InForce = true, d.spec
 		}
 	}
-	st.Dropped = d.dropped
+	st.Dropped, st.TurnedAway = d.dropped, d.turned
 	return st
 }
 

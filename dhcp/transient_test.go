@@ -106,3 +106,27 @@ func TestIdentifierUnderAnotherAddressIsNew(t *testing.T) {
 		t.Errorf("a write is wanted in %v, want %v", ack.Save, saveSoon)
 	}
 }
+
+// TestTurnedAway: who finds no address is counted, and told of once until one was
+// served again.
+func TestTurnedAway(t *testing.T) {
+	d := newServer(Options{Log: slog.New(slog.DiscardHandler)})
+	d.spec = testSpec()
+	poolOf(1)(&d.spec)
+	d.table.setSpec(d.spec)
+	s := &session{}
+	d.session = s
+	now := time.Unix(1000, 0)
+	discover := func(n int) bool {
+		a, _ := d.handle(s, dev(n).say(dhcpv4.MessageTypeDiscover), dev(n).mac, now)
+		return a.Change
+	}
+	discover(1)
+	d.handle(s, dev(1).say(dhcpv4.MessageTypeRequest, asks(d.spec.First)), dev(1).mac, now)
+	if first, again := discover(2), discover(3); !first || again || d.turned != 2 {
+		t.Errorf("told %v and %v, counted %d", first, again, d.turned)
+	}
+	if discover(1) || !discover(2) || d.turned != 3 {
+		t.Errorf("after somebody was served: counted %d", d.turned)
+	}
+}

@@ -58,6 +58,9 @@ type Status struct {
 	// Answering lists the servers that answered lately, Silent those that did not.
 	Answering, Silent []netip.Addr
 	Error             string // why it does not serve; "" none
+	// Holder is the program that has the port that cannot be bound, such as
+	// "dnsmasq (process 731)"; "" when nobody does or it cannot be found.
+	Holder string
 }
 
 // Leases gives names of LAN clients. Both methods are called for every query and

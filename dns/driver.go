@@ -2,6 +2,7 @@ package dns
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -37,6 +38,7 @@ type Driver struct {
 	spec      Spec       // the wish
 	listeners []*listener
 	fault     error     // why one of them is missing
+	holder    string    // who has the port that is missing
 	retry     time.Time // when what is missing is tried again; zero: nothing is
 	backoff   time.Duration
 	armed     time.Time // the poller's deadline
@@ -94,9 +96,13 @@ func (d *Driver) Apply(spec Spec) error {
 func (d *Driver) listenAgain(now time.Time) {
 	d.fault = d.listen(d.spec.Listen)
 	d.dirty = true
+	d.holder = ""
 	if d.fault == nil {
 		d.retry, d.backoff = time.Time{}, 0
 		return
+	}
+	if errors.Is(d.fault, unix.EADDRINUSE) {
+		d.holder = holder("/proc", port(d.spec.Listen))
 	}
 	d.backoff = min(max(2*d.backoff, firstRetry), lastRetry)
 	d.retry = now.Add(d.backoff)
@@ -114,7 +120,7 @@ func (d *Driver) Observe() Status {
 	}
 	s.Serving = len(d.listeners) > 0 && d.fault == nil
 	if d.fault != nil {
-		s.Error = d.fault.Error()
+		s.Error, s.Holder = d.fault.Error(), d.holder
 	}
 	for _, server := range d.engine.servers {
 		switch {

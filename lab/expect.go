@@ -59,6 +59,14 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 	switch kind {
 	case "online":
 		return func(d api.Document) bool { return d.Online }, nil
+	case "healthy":
+		return func(d api.Document) bool { return d.Doctor.Verdict == "" }, nil
+	case "verdict":
+		return func(d api.Document) bool { return d.Doctor.Verdict == arg(0) }, nil
+	case "found":
+		return func(d api.Document) bool { return foundHolds(d.Doctor, arg(0), arg(1)) }, nil
+	case "helped":
+		return func(d api.Document) bool { return helpedHolds(d.Doctor, arg(0), arg(1)) }, nil
 	case "adopted":
 		return func(d api.Document) bool { return len(d.Uplinks) > 0 && d.Uplinks[0].Adopted }, nil
 	case "stage":
@@ -94,9 +102,11 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 // that name.
 func arity(kind string) (least, most int) {
 	switch kind {
-	case "online", "adopted":
+	case "online", "adopted", "healthy":
 		return 0, 0
-	case "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink":
+	case "found", "helped":
+		return 1, 2
+	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink":
 		return 1, 1
 	case "stage", "tried":
 		return 2, 3
@@ -116,6 +126,31 @@ func stageHolds(d api.Document, name, state, text string) bool {
 func triedHolds(d api.Document, apn, outcome, cause string) bool {
 	for _, t := range d.APN.Story {
 		if t.APN == apn && t.Outcome == outcome && (cause == "" || strconv.Itoa(int(t.Cause)) == cause) {
+			return true
+		}
+	}
+	return false
+}
+
+// foundHolds says that a cause is at work, or was, with a text in its sentence.
+func foundHolds(d api.Doctor, code, text string) bool {
+	for _, f := range d.Findings {
+		if f.Code == code && strings.Contains(f.Sentence, text) {
+			return true
+		}
+	}
+	for _, e := range d.History {
+		if e.Code == code && strings.Contains(e.Sentence, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// helpedHolds says that a cause is over and that its remedy helped.
+func helpedHolds(d api.Doctor, code, kind string) bool {
+	for _, e := range d.History {
+		if e.Code == code && e.Helped == "yes" && (kind == "" || e.Remedy == kind) {
 			return true
 		}
 	}

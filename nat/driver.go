@@ -33,6 +33,7 @@ type Driver struct {
 	log *slog.Logger
 
 	mu   sync.Mutex     // one exchange at a time
+	gone uint64         // connections that were dropped with their addresses
 	conn *nftables.Conn // lasting: closing a socket at each load would wait for the kernel
 	sock *netlink.Conn  // the socket in conn
 
@@ -111,6 +112,7 @@ func (d *Driver) apply(s Spec) error {
 	dropped, err := dropConnections(gone, ofUplink)
 	err = errors.Join(err, d.beginLedger(rs, before))
 	rs.slots = carry(d.slotsBefore(rs, before), s.Limit)
+	d.gone += uint64(dropped)
 	if lerr := d.load(rs, before); lerr != nil {
 		return errors.Join(lerr, err)
 	}
@@ -272,7 +274,9 @@ func (d *Driver) Observe() Status {
 		}
 		var perr error
 		st.Ports, perr = d.readPorts()
-		return errors.Join(err, perr)
+		rivals, unread := d.rivals()
+		st.Rivals, st.Dropped = rivals, d.gone
+		return errors.Join(err, perr, unread)
 	})
 	d.registry.observe(&st)
 	if err != nil {

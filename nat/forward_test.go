@@ -357,7 +357,11 @@ func TestConnectionsOfAFormerAddressAreDropped(t *testing.T) {
 	}
 	s.Uplinks = slices.Clone(s.Uplinks)
 	s.Uplinks[0].Addresses = []netip.Addr{adr("10.64.0.9")}
-	apply(t, New(Options{}), s) // a process that never saw the former wish
+	fresh := New(Options{}) // a process that never saw the former wish
+	apply(t, fresh, s)
+	if n := fresh.Observe().Dropped; n != 2 {
+		t.Errorf("%d were dropped, it says", n)
+	}
 	if f := flows(t); f["10.64.0.2"] != 0 || f["10.64.0.9"] != 1 || f["192.168.8.5"] != 1 {
 		t.Errorf("connections after: %v", f)
 	}

@@ -85,6 +85,13 @@ type Counters struct {
 	Up, Down uint64 // from and to the client, or out of and into the uplink
 }
 
+// Rival is a base chain on the forward hook in somebody else's table.
+type Rival struct {
+	Table string // such as "ip filter"
+	Chain string
+	Why   string // by what it drops: "policy", or "rule"
+}
+
 // Status is what the kernel holds.
 type Status struct {
 	Loaded bool
@@ -103,5 +110,11 @@ type Status struct {
 	Ports     string // identifies the table that tells a bridge's ports; it equals Ports(spec) when in force
 	NoPorts   string // why the kernel cannot do that; "" it can, or was not asked
 	Stale     bool   // a binding could not be put in force, or nobody has looked after them yet
-	Error     string // why the kernel could not be read or refused the table; "" none
+	// Rivals are chains of others that drop forwarded packets: what we accept they may
+	// still drop. At most 16.
+	Rivals []Rival
+	// Dropped counts the connections that were ended because their address had gone,
+	// since the process started.
+	Dropped uint64
+	Error   string // why the kernel could not be read or refused the table; "" none
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/dns"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/probe"
@@ -134,7 +135,7 @@ const firstLease = 2 * time.Minute
 
 // dhcpNetwork leases addresses in one network. Reservations and the synthetic client
 // are the first one's.
-func dhcpNetwork(in Inputs, n network, ups []link.Uplink) dhcp.Network {
+func dhcpNetwork(in Inputs, n network, ups []link.Uplink, direct dns.Upstream) dhcp.Network {
 	cfg := in.Config
 	first, last := pool(n.address, cfg.DHCP.Start, cfg.DHCP.Limit)
 	s := dhcp.Network{
@@ -148,6 +149,10 @@ func dhcpNetwork(in Inputs, n network, ups []link.Uplink) dhcp.Network {
 		MTU:       clientMTU(cfg, ups),
 		// Also when our own forwarder is off: then another one answers here.
 		DNS: []netip.Addr{n.address.Addr()},
+	}
+	if in.Repairs.DirectDNS && direct.Interface != "" {
+		s.DNS = slices.Concat(direct.Servers, direct.Fallback)
+		s.DNS = s.DNS[:min(len(s.DNS), 3)] // more than a client's resolver asks
 	}
 	if !in.WasOnline {
 		s.LeaseTime = min(s.LeaseTime, firstLease)

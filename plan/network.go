@@ -98,13 +98,13 @@ func listen(nets []network) (at []netip.AddrPort, views []dns.View) {
 
 func ownNames(n network) []dns.Name { return []dns.Name{{Name: "tetherd", Addr: n.address.Addr()}} }
 
-func dhcpSpec(in Inputs, nets []network, ups []link.Uplink) dhcp.Spec {
+func dhcpSpec(in Inputs, nets []network, ups []link.Uplink, direct dns.Upstream) dhcp.Spec {
 	var s dhcp.Spec
 	if !in.Config.DHCP.Enabled {
 		return s
 	}
 	for _, n := range nets {
-		s.Networks = append(s.Networks, dhcpNetwork(in, n, ups))
+		s.Networks = append(s.Networks, dhcpNetwork(in, n, ups, direct))
 	}
 	return s
 }

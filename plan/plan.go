@@ -47,8 +47,10 @@ type Inputs struct {
 	Closed bool
 	// Proof counts up when it is to be proved anew that clients have Internet, as after
 	// a change that nobody watches.
-	Proof uint32
-	Off   bool // everything of ours is to go
+	Proof   uint32
+	Repairs Repairs // what a diagnosis asks for
+	Doubt   uint32  // counts: what was proved is to be proved again
+	Off     bool    // everything of ours is to go
 
 	WiFi    wpa.Own        // name and passphrases that the device made; zero none yet
 	Country string         // of the mobile network, see Country; "" not known yet
@@ -134,7 +136,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.NAT = natSpec(in.Config, nets, ups, d.Refusal == "")
 	d.NAT.Offload = offload(in.Config, nets, ups, obs.Link)
 	limit(in, &d.NAT)
-	d.DHCP = dhcpSpec(in, nets, ups)
+	d.DHCP = dhcpSpec(in, nets, ups, upstream(in.Config, bearers))
 	d.DNS = dnsSpec(in.Config, nets, bearers)
 	d.Probe = probeSpec(in, d, bearers)
 	return d
@@ -219,15 +221,20 @@ const (
 	maxMTU = 9000
 )
 
-// bearerMTU is the owner's MTU, or else the operator's, or else the network's; what
-// makes no sense does not count, and 0 leaves it alone.
+// bearerMTU is the owner's MTU, or else the operator's, or else the network's, and no
+// more than the path was found to carry; what makes no sense does not count, and 0 leaves
+// it alone.
 func bearerMTU(in Inputs, b modem.BearerStatus) int {
-	for _, mtu := range []int{in.Config.Modem.MTU, in.Policy.MTU4, b.IPv4.MTU} {
-		if mtu >= minMTU && mtu <= maxMTU {
-			return mtu
+	mtu := 0
+	for _, wish := range []int{in.Config.Modem.MTU, in.Policy.MTU4, b.IPv4.MTU} {
+		if mtu == 0 && wish >= minMTU && wish <= maxMTU {
+			mtu = wish
 		}
 	}
-	return 0
+	if found := in.Repairs.MTU; found != 0 && (mtu == 0 || found < mtu) {
+		mtu = found
+	}
+	return mtu
 }
 
 func natSpec(cfg *config.Config, nets []network, ups []link.Uplink, sharing bool) nat.Spec {
@@ -362,7 +369,7 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 	if !cfg.Probe.Enabled || !ok || b.State != modem.BearerUp || b.IPv4 == nil {
 		return probe.Spec{}
 	}
-	key := ProbeKey(b)
+	key := ProbeKey(b, in.Repairs)
 	up := upstream(cfg, bearers)
 	servers := up.Servers
 	if len(servers) == 0 {
@@ -370,7 +377,11 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 	}
 	s := probe.Spec{
 		Interval: cfg.Probe.Interval,
+		Again:    in.Doubt,
 		Gateway:  probe.Gateway{Key: key, Interface: up.Interface, Mark: up.Mark, Servers: servers},
+	}
+	for _, a := range up.Fallback { // public resolvers take TCP as well (RFC 7766)
+		s.Gateway.Literals = append(s.Gateway.Literals, netip.AddrPortFrom(a, 53))
 	}
 	for _, t := range cfg.Probe.Targets {
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
@@ -385,13 +396,17 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 }
 
 // ProbeKey names what a probe proves: this bearer, with this address, since this
-// dial. Probe results under another key say nothing about it.
-func ProbeKey(b modem.BearerStatus) string {
+// dial, with packets as large as the repairs allow. Probe results under another key say
+// nothing about it.
+func ProbeKey(b modem.BearerStatus, r Repairs) string {
 	key := b.Interface + " " + b.Since.UTC().Format(time.RFC3339Nano)
 	if b.IPv4 != nil {
 		for _, a := range b.IPv4.Addresses {
 			key += " " + a.String()
 		}
+	}
+	if r.MTU != 0 {
+		key += fmt.Sprintf(" mtu %d", r.MTU)
 	}
 	return key
 }

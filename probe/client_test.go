@@ -20,7 +20,7 @@ import (
 )
 
 func fromGateway(ctx context.Context, l limits, targets ...Target) finding {
-	return lookFromGateway(ctx, Gateway{Interface: "lo", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets, l)
+	return lookFromGateway(ctx, Gateway{Interface: "lo", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets, l, false)
 }
 
 func fromClient(ctx context.Context, l limits, targets ...Target) finding {
@@ -76,11 +76,11 @@ func nothingLeft(t *testing.T) {
 // when the target is reached by it.
 func TestGatewayStaysOnItsInterface(t *testing.T) {
 	l := newLAN(t)
-	f := lookFromGateway(t.Context(), Gateway{Interface: "absent0", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets(), usualLimits())
+	f := lookFromGateway(t.Context(), Gateway{Interface: "absent0", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets(), usualLimits(), false)
 	if f.verdict != NoDNS || f.bytes != 0 || l.fetched.Load() != 0 {
 		t.Errorf("%+v, %d pages were fetched", f, l.fetched.Load())
 	}
-	f = lookFromGateway(t.Context(), Gateway{Interface: "absent0"}, []Target{{URL: "http://203.0.113.204/204", Status: 204}}, usualLimits())
+	f = lookFromGateway(t.Context(), Gateway{Interface: "absent0"}, []Target{{URL: "http://203.0.113.204/204", Status: 204}}, usualLimits(), false)
 	if f.verdict != Dead || f.bytes != 0 || l.fetched.Load() != 0 {
 		t.Errorf("%+v, %d pages were fetched", f, l.fetched.Load())
 	}
@@ -89,7 +89,7 @@ func TestGatewayStaysOnItsInterface(t *testing.T) {
 // TestGatewayBindsAndMarks: routing and firewall see whose packets they are.
 func TestGatewayBindsAndMarks(t *testing.T) {
 	newLAN(t)
-	dialer := net.Dialer{Control: bind("lo", 0x77)}
+	dialer := net.Dialer{Control: bind("lo", 0x77, 0)}
 	for _, network := range []string{"udp", "tcp"} {
 		conn, err := dialer.DialContext(t.Context(), network, "203.0.113.204:80")
 		if err != nil {

@@ -20,8 +20,10 @@ func Drift(s Spec, st Status) []string {
 	compare("gateway's interface", s.Gateway.Interface == g.Interface, s.Gateway.Interface, g.Interface)
 	compare("gateway's mark", s.Gateway.Mark == g.Mark, s.Gateway.Mark, g.Mark)
 	compare("gateway's DNS servers", slices.Equal(s.Gateway.Servers, g.Servers), s.Gateway.Servers, g.Servers)
+	compare("gateway's literal addresses", slices.Equal(s.Gateway.Literals, g.Literals), s.Gateway.Literals, g.Literals)
 	compare("client's key", s.Client.Key == c.Key, s.Client.Key, c.Key)
 	compare("client's bridge", s.Client.Bridge == c.Bridge, s.Client.Bridge, c.Bridge)
+	compare("doubts", s.Again == have.Again, s.Again, have.Again)
 	compare("interval", s.Interval == have.Interval, s.Interval, have.Interval)
 	return lines
 }
@@ -29,6 +31,6 @@ func Drift(s Spec, st Status) []string {
 // clone copies what the caller may change later.
 func clone(s Spec) Spec {
 	s.Targets = slices.Clone(s.Targets)
-	s.Gateway.Servers = slices.Clone(s.Gateway.Servers)
+	s.Gateway.Servers, s.Gateway.Literals = slices.Clone(s.Gateway.Servers), slices.Clone(s.Gateway.Literals)
 	return s
 }

@@ -11,9 +11,10 @@ import (
 func wholeSpec() Spec {
 	return Spec{
 		Targets:  []Target{{URL: "http://a.example/", Status: 200, Body: "x"}},
-		Gateway:  Gateway{Key: "g", Interface: "wwan0", Mark: 7, Servers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}},
+		Gateway:  Gateway{Key: "g", Interface: "wwan0", Mark: 7, Servers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Literals: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")}},
 		Client:   Client{Key: "c", Bridge: "br0"},
 		Interval: time.Minute,
+		Again:    1,
 	}
 }
 

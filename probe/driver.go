@@ -33,24 +33,24 @@ type Driver struct {
 
 // point is one vantage point. All but look is guarded by the driver's mutex.
 type point struct {
-	look func(context.Context, Spec) finding
+	look func(ctx context.Context, s Spec, full bool) finding
 	wish func(Spec) (key string, part Spec) // what of a Spec concerns it; an empty key for off
 
 	last  Result
-	stale bool               // last is of a former wish: look again at once
+	stale bool               // last is of a former wish, or in doubt: look again at once
 	stop  context.CancelFunc // ends the look under way; nil none
 }
 
 // New returns a driver that probes nothing yet.
 func New(o Options) *Driver {
 	d := &Driver{log: o.Log, wake: make(chan struct{}, 1)}
-	d.gateway.look = func(ctx context.Context, s Spec) finding {
-		return lookFromGateway(ctx, s.Gateway, s.Targets, usualLimits())
+	d.gateway.look = func(ctx context.Context, s Spec, full bool) finding {
+		return lookFromGateway(ctx, s.Gateway, s.Targets, usualLimits(), full)
 	}
 	d.gateway.wish = func(s Spec) (string, Spec) {
 		return s.Gateway.Key, Spec{Targets: s.Targets, Gateway: s.Gateway}
 	}
-	d.client.look = func(ctx context.Context, s Spec) finding {
+	d.client.look = func(ctx context.Context, s Spec, _ bool) finding {
 		return lookFromClient(ctx, s.Client, s.Targets, usualLimits())
 	}
 	d.client.wish = func(s Spec) (string, Spec) {
@@ -83,13 +83,12 @@ func (d *Driver) Apply(s Spec) error {
 func (p *point) apply(before, after Spec) {
 	_, have := p.wish(before)
 	_, want := p.wish(after)
-	if len(Drift(want, Status{InForce: have})) == 0 {
-		return
-	}
-	p.stale = true
-	if p.stop != nil {
+	same := len(Drift(want, Status{InForce: have})) == 0
+	if !same && p.stop != nil {
 		p.stop()
 	}
+	doubt := before.Again != after.Again && p.stop == nil // a look under way answers it
+	p.stale = p.stale || !same || doubt
 }
 
 // Observe gives the last results. Results of another key than the wished one are
@@ -130,11 +129,12 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 func (d *Driver) turn(ctx context.Context, p *point) bool {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s, begun := d.begin(p, stop), time.Now()
+	s, full := d.begin(p, stop)
+	begun := time.Now()
 	if s == nil {
 		return false
 	}
-	f := p.look(ctx, *s)
+	f := p.look(ctx, *s, full)
 	if !d.end(ctx, p, *s, f, begun) {
 		return false
 	}
@@ -143,17 +143,17 @@ func (d *Driver) turn(ctx context.Context, p *point) bool {
 }
 
 // begin gives the wish that p is to look after now, nil for none, and lets Apply stop
-// the look.
-func (d *Driver) begin(p *point, stop context.CancelFunc) *Spec {
+// the look. A look that only confirms the last one needs no packets of full size.
+func (d *Driver) begin(p *point, stop context.CancelFunc) (s *Spec, full bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at, ok := p.due(d.spec)
 	if !ok || time.Now().Before(at) {
-		return nil
+		return nil, false
 	}
 	p.stop = stop
-	s := d.spec
-	return &s
+	wish := d.spec
+	return &wish, p.stale || p.last.Failed > 0 || p.last.Large != LargePasses
 }
 
 // end keeps what was found. A look that was stopped found nothing, but what it spent
@@ -176,6 +176,10 @@ func result(before Result, key string, f finding, begun time.Time) Result {
 	r := Result{
 		Key: key, Verdict: f.verdict, Detail: f.detail, Cannot: f.cannot, Target: f.target,
 		At: time.Now(), Took: time.Since(begun), Bytes: before.Bytes,
+		Alive: f.alive, Large: f.large, PathMTU: f.pathMTU,
+	}
+	if f.large == LargeUnknown && before.Key == key {
+		r.Large, r.PathMTU = before.Large, before.PathMTU
 	}
 	if f.verdict != Online && f.verdict != Unproven {
 		r.Failed = 1

@@ -44,8 +44,8 @@ func drive(t *testing.T, f func(*testing.T, *driven)) {
 	})
 }
 
-func (d *driven) looker(who string) func(context.Context, Spec) finding {
-	return func(ctx context.Context, _ Spec) finding {
+func (d *driven) looker(who string) func(context.Context, Spec, bool) finding {
+	return func(ctx context.Context, _ Spec, _ bool) finding {
 		d.lock.Lock()
 		if len(d.looks) > 1000 {
 			panic("a busy loop")
@@ -316,7 +316,7 @@ func TestEndOfRunIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Options{Log: slog.New(slog.DiscardHandler)})
 		looking := make(chan struct{})
-		d.gateway.look = func(ctx context.Context, _ Spec) finding {
+		d.gateway.look = func(ctx context.Context, _ Spec, _ bool) finding {
 			close(looking)
 			<-ctx.Done()
 			return finding{verdict: Dead, bytes: 7}

@@ -6,29 +6,40 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 // lookFromGateway looks from the machine itself, by one interface only.
-func lookFromGateway(ctx context.Context, g Gateway, targets []Target, l limits) finding {
-	dialer := net.Dialer{Control: bind(g.Interface, g.Mark)}
-	v := vantage{dial: dialer.DialContext, servers: g.Servers, limits: l}
+func lookFromGateway(ctx context.Context, g Gateway, targets []Target, l limits, full bool) finding {
+	narrow := func(segment int) dialer {
+		d := net.Dialer{Control: bind(g.Interface, g.Mark, segment)}
+		return d.DialContext
+	}
+	v := vantage{dial: narrow(0), servers: g.Servers, limits: l, literals: g.Literals}
+	if full {
+		v.narrow = narrow
+	}
 	return v.look(ctx, targets)
 }
 
-// bind ties a socket to an interface and a mark, so that it cannot leave elsewhere.
-func bind(name string, mark uint32) func(string, string, syscall.RawConn) error {
-	return func(_, _ string, c syscall.RawConn) error {
-		var device, fwmark error
+// bind ties a socket to an interface and a mark, so that it cannot leave elsewhere, and
+// bounds the segments of a TCP socket when segment is not 0.
+func bind(name string, mark uint32, segment int) func(string, string, syscall.RawConn) error {
+	return func(network, _ string, c syscall.RawConn) error {
+		var device, fwmark, mss error
 		err := c.Control(func(fd uintptr) {
 			device = unix.BindToDevice(int(fd), name)
 			if mark != 0 {
 				fwmark = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark))
 			}
+			if segment != 0 && strings.HasPrefix(network, "tcp") {
+				mss = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, segment)
+			}
 		})
-		return errors.Join(err, device, fwmark)
+		return errors.Join(err, device, fwmark, mss)
 	}
 }
 

@@ -9,28 +9,44 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // limits bound one look in time. A look that hangs is as dead as one that is refused.
 type limits struct {
 	look   time.Duration // everything: the lease and all targets together
 	lease  time.Duration // the LAN's answer to a client that wants a lease
-	answer time.Duration // one DNS server
+	answer time.Duration // one DNS server, the first time; the second time twice, all together five times as long
 	page   time.Duration // connect and load one page
+	large  time.Duration // a request of full size, at least
 }
 
+// usualLimits are for links on which an answer takes up to 1.5 s, as over satellites and
+// in crowded cells: these are slow and not dead.
 func usualLimits() limits {
-	return limits{look: 8 * time.Second, lease: 4 * time.Second, answer: time.Second, page: 3 * time.Second}
+	return limits{
+		look: 16 * time.Second, lease: 4 * time.Second, answer: time.Second,
+		page: 4 * time.Second, large: 2 * time.Second,
+	}
 }
 
 // vantage is where a look is made from.
 type vantage struct {
-	dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	dial    dialer
 	servers []netip.Addr
 	limits  limits
 	bytes   uint64 // spent
+	// literals are asked whether anybody is there when names do not resolve.
+	literals []netip.AddrPort
+	// narrow gives a dial with segments of a size, 0 the kernel's, to try packets of full
+	// size once a page is there; nil tries none.
+	narrow func(segment int) dialer
 }
+
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
 
 // finding is what a look showed.
 type finding struct {
@@ -39,6 +55,10 @@ type finding struct {
 	cannot  string
 	target  string
 	bytes   uint64
+	alive   bool
+	large   Large
+	pathMTU int
+	silent  bool // no server said anything about the name
 }
 
 // look tries the targets in turn until one answers exactly as it must. Somebody
@@ -46,18 +66,73 @@ type finding struct {
 func (v *vantage) look(ctx context.Context, targets []Target) finding {
 	ctx, stop := context.WithTimeout(ctx, v.limits.look)
 	defer stop()
+	alive := v.later(ctx)
 	worst := finding{verdict: Dead, detail: "no target is configured"}
 	for i, t := range targets {
 		f := v.try(ctx, t)
 		if i == 0 || f.verdict == Online || f.verdict == Portal && worst.verdict != Portal || worst.verdict == NoDNS && f.verdict == Dead {
 			worst = f
 		}
-		if f.verdict == Online || ctx.Err() != nil {
-			break
+		if f.verdict == Online || f.silent || ctx.Err() != nil {
+			break // servers that are silent about one name are silent about the next
 		}
 	}
+	if worst.verdict == NoDNS {
+		worst.alive = alive()
+	}
+	stop()
+	alive()
 	worst.bytes = v.bytes
 	return worst
+}
+
+// later asks the literal addresses, when names have not resolved for a while, beside
+// what else goes on. The function given waits for the outcome; what that cost is v's.
+func (v *vantage) later(ctx context.Context) func() bool {
+	if len(v.literals) == 0 {
+		return func() bool { return false }
+	}
+	other := *v
+	other.bytes = 0
+	found := make(chan bool, 1)
+	go func() {
+		patience := time.NewTimer(v.limits.answer)
+		defer patience.Stop()
+		select {
+		case <-patience.C:
+			found <- other.answers(ctx)
+		case <-ctx.Done():
+			found <- false
+		}
+	}()
+	return sync.OnceValue(func() bool {
+		yes := <-found
+		v.bytes += other.bytes
+		return yes
+	})
+}
+
+// answers says that somebody is there at one of the literal addresses: one that takes a
+// connection, or refuses it.
+func (v *vantage) answers(ctx context.Context) bool {
+	ctx, stop := context.WithTimeout(ctx, v.limits.page)
+	defer stop()
+	for _, to := range v.literals {
+		begun := time.Now()
+		half, stop := context.WithTimeout(ctx, v.limits.page/2)
+		conn, closeIt, err := v.open(half, "tcp", to)
+		stop()
+		if err == nil {
+			v.bytes += tcpBytes(conn)
+			closeIt()
+			return true
+		}
+		v.bytes += failedTCPBytes(err, time.Since(begun))
+		if errors.Is(err, unix.ECONNREFUSED) {
+			return true
+		}
+	}
+	return false
 }
 
 // try resolves and fetches one target.
@@ -71,13 +146,18 @@ func (v *vantage) try(ctx context.Context, t Target) finding {
 	addr, err := v.resolve(ctx, u.Hostname())
 	if err != nil {
 		f.verdict, f.detail = NoDNS, fmt.Sprintf("%s does not resolve: %v", u.Hostname(), err)
+		f.silent = errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 		return f
 	}
 	if notPublic(addr) && !isAddr(u.Hostname()) {
 		f.verdict, f.detail = Portal, fmt.Sprintf("%s resolves to %v, which is no public address", u.Hostname(), addr)
 		return f
 	}
+	begun := time.Now()
 	f.verdict, f.detail = v.fetch(ctx, t, u, addr)
+	if f.verdict == Online && v.narrow != nil {
+		f.large, f.pathMTU = v.tryLarge(ctx, u, addr, time.Since(begun))
+	}
 	return f
 }
 

@@ -31,6 +31,8 @@ type Gateway struct {
 	Interface string       // sockets are bound to it
 	Mark      uint32       // fwmark of the sockets; 0 none
 	Servers   []netip.Addr // DNS servers to ask
+	// Literals are asked by TCP whether anybody is there when no name resolves.
+	Literals []netip.AddrPort
 }
 
 // Client is the vantage point of the synthetic LAN client. The zero value means off.
@@ -45,6 +47,8 @@ type Spec struct {
 	Gateway  Gateway
 	Client   Client
 	Interval time.Duration // between probes that succeed, at least 10 s; failures come back sooner
+	// Again counts doubts: when it has grown, what is wished is probed again at once.
+	Again uint32
 }
 
 // Verdict is the outcome of one probe.
@@ -75,7 +79,25 @@ type Result struct {
 	// gateway may answer by itself. DHCP stays on the LAN and is not counted.
 	Bytes  uint64
 	Failed int // failures in a row
+	// Alive says that something on the Internet answered by its address, though names do
+	// not resolve.
+	Alive bool
+	// Large is what became of packets of full size, which are tried once the page is
+	// there; PathMTU is the largest in bytes that was seen to pass when they were lost, 0
+	// when none was.
+	Large   Large
+	PathMTU int
 }
+
+// Large is what became of packets of full size.
+type Large string
+
+// The fates of large packets.
+const (
+	LargeUnknown Large = "" // not tried
+	LargePasses  Large = "passes"
+	LargeLost    Large = "lost"
+)
 
 // Status is what was found last.
 type Status struct {

@@ -6,20 +6,24 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/miekg/dns"
 )
 
-// resolve asks each server in turn for an IPv4 address, twice over.
+// resolve asks each server in turn for an IPv4 address, twice over, the second time with
+// more patience.
 func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a, nil
 	}
+	ctx, stop := context.WithTimeout(ctx, 5*v.limits.answer)
+	defer stop()
 	err := errors.New("no DNS server is known")
-	for range 2 {
+	for _, patience := range []time.Duration{v.limits.answer, 2 * v.limits.answer} {
 		for _, s := range v.servers {
 			var a netip.Addr
-			if a, err = v.ask(ctx, s, host); err == nil {
+			if a, err = v.ask(ctx, s, host, patience); err == nil {
 				return a, nil
 			}
 			if ctx.Err() != nil {
@@ -31,8 +35,8 @@ func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) 
 }
 
 // ask asks one server by UDP.
-func (v *vantage) ask(ctx context.Context, server netip.Addr, host string) (netip.Addr, error) {
-	ctx, stop := context.WithTimeout(ctx, v.limits.answer)
+func (v *vantage) ask(ctx context.Context, server netip.Addr, host string, patience time.Duration) (netip.Addr, error) {
+	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	query := new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA)
 	wire, err := query.Pack()

@@ -31,6 +31,17 @@ func (l Ladder) keep(list func() []Rung, seen Seen) (Ladder, bool) {
 	return l, true
 }
 
+// Redial asks for the settled rung to be dialled again, for a reason that the story
+// tells. A ladder that has not settled goes on as it does.
+func (l Ladder) Redial(why string, now time.Time) Ladder {
+	if l.absent || l.stage != settled {
+		return l
+	}
+	l.attempt++
+	l.dead, l.carried = time.Time{}, time.Time{}
+	return l.tell(why, now)
+}
+
 // watch looks after a settled bearer that is up.
 func (l Ladder) watch(list func() []Rung, seen Seen) (Ladder, bool) {
 	if seen.Verdict != probe.Dead && seen.Verdict != probe.NoDNS {

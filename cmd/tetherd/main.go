@@ -21,6 +21,8 @@ const (
 	exitUsage  = 2 // unknown command or flag
 	exitConfig = 3 // the configuration file has faults
 	exitDown   = 4 // no tetherd answers on the local socket
+	exitFault  = 5 // doctor: clients have no Internet
+	exitPoor   = 6 // doctor: something does not work for some clients
 )
 
 // exit is an error that carries an exit code.
@@ -43,6 +45,7 @@ func commands() []command {
 		{"run", "", "be the gateway until SIGTERM", runCommand},
 		{"status", "", "show what the running gateway does", statusCommand},
 		{"wifi", "", "show how to join the Wi-Fi networks, passphrases included", wifiCommand},
+		{"doctor", "", "say why clients have no Internet, and what is done about it", doctorCommand},
 		{"plan", "", "show what would be done and why, without doing it", planCommand},
 		{"check", "[FILE]", "report every fault of a configuration file", checkCommand},
 		{"apn", "MCCMNC|IMSI", "show the access points that would be tried, in order", apnCommand},

@@ -1,0 +1,39 @@
+package doctor
+
+import (
+	"slices"
+	"time"
+)
+
+// again is how soon the same cause is the same episode.
+const again = time.Minute
+
+// remember makes an episode of a finding that is over.
+func (e *exam) remember(history []Episode, f Finding) []Episode {
+	ep := Episode{Code: f.Code, Variant: f.Variant, Args: f.Args, From: f.Since, To: e.Observed.Now}
+	if kind, helped := e.outcome(f); kind != "" {
+		ep.Remedy, ep.Helped = string(kind), helped
+	}
+	return add(history, ep)
+}
+
+// add appends an episode, or lengthens the last one of the same cause.
+func add(history []Episode, ep Episode) []Episode {
+	out := slices.Clone(history)
+	for i := len(out) - 1; i >= 0; i-- {
+		if out[i].Code == ep.Code && ep.From.Sub(out[i].To) < again {
+			ep.From = earlier(out[i].From, ep.From)
+			out = slices.Delete(out, i, i+1)
+			break
+		}
+	}
+	out = append(out, ep)
+	return out[max(0, len(out)-maxHistory):]
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

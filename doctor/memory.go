@@ -1,0 +1,165 @@
+package doctor
+
+import (
+	"slices"
+	"time"
+
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
+)
+
+// Memory is what one examination leaves for the next.
+type Memory struct {
+	Held      []Held       `json:"held,omitempty"`
+	ModemSeen bool         `json:"modem_seen,omitempty"`
+	Carried   string       `json:"carried,omitempty"` // access point by which traffic has flowed; with a mark, so that "" is none
+	Told      time.Time    `json:"told"`              // begin of the last failed try that was told of
+	Addresses string       `json:"addresses,omitempty"`
+	Bearer    time.Time    `json:"bearer"` // when the bearer with these addresses came up
+	Sample    Sample       `json:"sample"`
+	Stall     Stall        `json:"stall"`
+	Doubt     Doubt        `json:"doubt"`
+	Courses   []Course     `json:"courses,omitempty"`
+	Repairs   plan.Repairs `json:"repairs"`
+	MTUOf     string       `json:"mtu_of,omitempty"` // access point for which Repairs.MTU was found
+	Turned    uint64       `json:"turned,omitempty"` // devices turned away without an address, so far
+	TurnedAt  time.Time    `json:"turned_at"`        // the last of them
+	Dropped   uint64       `json:"dropped,omitempty"`
+	DroppedAt time.Time    `json:"dropped_at"`
+}
+
+func (m Memory) clone() Memory {
+	m.Held, m.Courses = slices.Clone(m.Held), slices.Clone(m.Courses)
+	return m
+}
+
+// Sample is traffic as it was counted at one time.
+type Sample struct {
+	At       time.Time `json:"at"`
+	Key      string    `json:"key,omitempty"` // of the bearer
+	Tx       uint64    `json:"tx"`            // bytes sent by the uplink
+	Rx       uint64    `json:"rx"`
+	Up       uint64    `json:"up"` // bytes that clients sent to the Internet
+	Down     uint64    `json:"down"`
+	Failed   uint64    `json:"failed"` // questions of clients that nobody could answer
+	Checks   uint64    `json:"checks"` // questions of clients' connectivity checks
+	Moved    bool      `json:"moved,omitempty"`
+	Silenced bool      `json:"silenced,omitempty"` // no DNS server answered
+}
+
+// Stall says what traffic lacked between the last two samples.
+type Stall struct {
+	Uplink  bool `json:"uplink,omitempty"`  // much was sent, nothing came back
+	Clients bool `json:"clients,omitempty"` // clients sent much, nothing came back to them
+}
+
+// Passive evidence is taken so often, while clients are active and while they rest.
+const (
+	sampleBusy = 3 * time.Second
+	sampleIdle = time.Minute
+)
+
+// Bytes that are too many for a stray packet: a few tries to connect.
+const (
+	muchSent   = 200
+	muchClient = 150
+)
+
+// sample takes the passive evidence.
+func (e *exam) sample() {
+	now := e.take()
+	was := e.m.Sample
+	switch {
+	case was.Key != now.Key || now.Tx < was.Tx || now.Up < was.Up || now.Rx < was.Rx || now.Down < was.Down:
+		e.m.Stall = Stall{}
+	case now.At.Sub(was.At) < sampleBusy:
+		now.Moved = was.Moved
+		e.plan(was)
+		e.trouble(now, was)
+		return
+	default:
+		e.m.Stall = Stall{
+			Uplink:  now.Tx >= was.Tx+muchSent && now.Rx == was.Rx,
+			Clients: now.Up >= was.Up+muchClient && now.Down == was.Down,
+		}
+		now.Moved = now.Tx != was.Tx || now.Up != was.Up
+		e.trouble(now, was)
+	}
+	e.m.Sample = now
+	e.plan(now)
+}
+
+// plan says when the next sample is due.
+func (e *exam) plan(s Sample) {
+	switch {
+	case s.Key == "" || len(e.Observed.DHCP.Leases) == 0:
+	case s.Moved:
+		e.at(s.At.Add(sampleBusy))
+	default:
+		e.at(s.At.Add(sampleIdle))
+	}
+}
+
+// take counts now.
+func (e *exam) take() Sample {
+	s := Sample{At: e.Observed.Now, Key: e.Wish.Gateway, Failed: e.Observed.DNS.Counts.Failed, Silenced: e.silenced()}
+	for _, i := range e.Observed.Link.Interfaces {
+		if i.Name == e.Wish.Uplink {
+			s.Tx, s.Rx = i.TxBytes, i.RxBytes
+		}
+	}
+	probes := e.probeAddr()
+	for a, c := range e.Observed.NAT.Clients {
+		if a != probes {
+			s.Up, s.Down = s.Up+c.Up, s.Down+c.Down
+		}
+	}
+	return s
+}
+
+// silenced says that every DNS server that was asked has fallen silent.
+func (e *exam) silenced() bool {
+	d := e.Observed.DNS
+	return len(d.Silent) > 0 && len(d.Answering) == 0
+}
+
+// Doubt is why and how often the probe was asked to look again.
+type Doubt struct {
+	Count uint32        `json:"count"` // of requests
+	At    time.Time     `json:"at"`    // the last one
+	Gap   time.Duration `json:"gap"`   // until the next one may be made
+	Now   bool          `json:"now,omitempty"`
+}
+
+// Bounds between two looks for a suspicion that proved wrong: each costs bytes of the
+// plan.
+const (
+	firstGap = 5 * time.Second
+	lastGap  = 2 * time.Minute
+	calm     = 5 * time.Minute // without a suspicion, before the gap is short again
+)
+
+// trouble notes what makes a proof doubtful.
+func (e *exam) trouble(now, was Sample) {
+	e.m.Doubt.Now = e.m.Stall.Uplink || e.m.Stall.Clients || now.Silenced ||
+		now.Failed > was.Failed && now.Key == was.Key
+}
+
+// suspect asks for another look when what was proved is in doubt, or when what is dead
+// shows life.
+func (e *exam) suspect() {
+	d, now := &e.m.Doubt, e.Observed.Now
+	g := e.gateway()
+	doubt := d.Now && (g.Verdict == probe.Online || e.client().Verdict == probe.Online)
+	if !doubt || g.At.After(d.At) && now.Sub(g.At) < firstGap {
+		return
+	}
+	if now.Sub(d.At) > calm {
+		d.Gap = firstGap
+	}
+	if due := d.At.Add(d.Gap); now.Before(due) {
+		e.at(due)
+		return
+	}
+	d.Count, d.At, d.Gap = d.Count+1, now, min(max(2*d.Gap, firstGap), lastGap)
+}

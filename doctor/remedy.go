@@ -1,0 +1,247 @@
+package doctor
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tetherd/tetherd/provision"
+)
+
+// Kind names a remedy.
+type Kind string
+
+// The remedies.
+const (
+	Redial     Kind = "redial"      // hang up and dial again
+	RadioCycle Kind = "radio-cycle" // radio off and on, which detaches and attaches
+	ModemReset Kind = "modem-reset" // the modem starts anew
+	LowerMTU   Kind = "lower-mtu"   // packets and segments as large as the path carries
+	DirectDNS  Kind = "direct-dns"  // clients ask the network's servers themselves
+	NextAPN    Kind = "next-access-point"
+	NextFamily Kind = "next-family"
+	NextAuth   Kind = "next-authentication"
+	Followed   Kind = "followed"      // the host took the new addresses
+	DropFlows  Kind = "drop-flows"    // connections of a former address were ended
+	Fallback   Kind = "fallback-dns"  // other servers are asked
+	Renumber   Kind = "renumber-lan"  // the LAN moved
+	Reassert   Kind = "reassert"      // what was taken away is put back
+	SetClock   Kind = "set-the-clock" // by network time
+)
+
+// Remedy is what is done about a finding.
+type Remedy struct {
+	Kind   Kind      `json:"kind"`
+	Outage int       `json:"outage_s"`           // seconds without Internet that it costs
+	Bytes  int       `json:"bytes"`              // of the plan that it costs
+	Left   int       `json:"tries_left"`         // further remedies before a person is asked
+	State  string    `json:"state"`              // "running", "in force" or "exhausted"
+	Helped string    `json:"helped,omitempty"`   // "no": the one before this did not; absent: not known yet
+	Began  time.Time `json:"began,omitzero"`     // the present one
+	Until  time.Time `json:"judged_at,omitzero"` // when it will be judged
+}
+
+// price is what a remedy costs and how long it may take to help.
+type price struct {
+	outage, bytes int
+	dwell         time.Duration
+}
+
+func (k Kind) price() price {
+	switch k {
+	case Redial:
+		return price{5, 2000, 20 * time.Second}
+	case RadioCycle:
+		return price{15, 4000, 40 * time.Second}
+	case ModemReset:
+		return price{40, 6000, 90 * time.Second}
+	case LowerMTU:
+		return price{1, 3000, 20 * time.Second}
+	case DirectDNS:
+		return price{0, 0, 30 * time.Second}
+	}
+	return price{}
+}
+
+// Course is the ladder of remedies for one cause, as far as it was climbed.
+type Course struct {
+	Code  Code      `json:"code"`
+	Step  int       `json:"step"`  // of the cause's ladder; its length: exhausted
+	Began time.Time `json:"began"` // the step; zero: not begun
+	Ended time.Time `json:"ended"` // the cause was gone; zero: it is there
+}
+
+const (
+	forget  = 15 * time.Minute // after the cause was gone, the ladder begins at its bottom
+	restart = 30 * time.Minute // an exhausted ladder begins again
+)
+
+// treat climbs the ladder of the verdict, and tells of each finding what is done.
+// Others are left alone: what is wrong deeper down must be right first.
+func (e *exam) treat(found []Finding, worst *Finding) []Finding {
+	code := Code("")
+	if worst != nil {
+		code = worst.Code
+	}
+	e.tidy(found)
+	for i := range found {
+		c, _ := causeOf(found[i].Code)
+		switch {
+		case c.self != "":
+			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
+		case len(c.ladder) > 0:
+			found[i].Remedy = e.climb(c, found[i], found[i].Code == code)
+		}
+		found[i].Advice = c.advice && e.stuck(c, found[i].Remedy)
+	}
+	return found
+}
+
+// stuck says that nothing is being done any more that could help.
+func (e *exam) stuck(c cause, r *Remedy) bool {
+	switch {
+	case r == nil:
+		return true
+	case c.self != "": // the ladder's, which waits when it has tried everything
+		return e.Path.Outcome != provision.Trying
+	}
+	return r.State == "exhausted"
+}
+
+// tidy notes which courses have lost their cause, and takes back what was for another
+// access point.
+func (e *exam) tidy(found []Finding) {
+	now := e.Observed.Now
+	for i := range e.m.Courses {
+		c := &e.m.Courses[i]
+		there := slices.ContainsFunc(found, func(f Finding) bool { return f.Code == c.Code })
+		switch {
+		case there:
+			c.Ended = time.Time{}
+		case c.Ended.IsZero() && !e.unknown(c.Code):
+			c.Ended = now
+		}
+	}
+	e.m.Courses = slices.DeleteFunc(e.m.Courses, func(c Course) bool { return !c.Ended.IsZero() && now.Sub(c.Ended) >= forget })
+	if e.m.Repairs.MTU != 0 && e.m.MTUOf != "apn "+e.Path.APN {
+		e.m.Repairs.MTU = 0
+	}
+	if e.m.Repairs.DirectDNS && e.Observed.DNS.Error == "" && e.Observed.DNS.Serving {
+		e.m.Repairs.DirectDNS = false
+	}
+}
+
+// unknown says that a cause's check cannot be looked at now.
+func (e *exam) unknown(code Code) bool {
+	c, _ := causeOf(code)
+	return !e.reached(c.check)
+}
+
+// climb goes on with one ladder when act allows it, and tells where it stands.
+func (e *exam) climb(c cause, f Finding, act bool) *Remedy {
+	now := e.Observed.Now
+	i := slices.IndexFunc(e.m.Courses, func(k Course) bool { return k.Code == c.code })
+	if i < 0 {
+		e.m.Courses = append(e.m.Courses, Course{Code: c.code})
+		i = len(e.m.Courses) - 1
+	}
+	k := &e.m.Courses[i]
+	k.Step = min(max(k.Step, 0), len(c.ladder)) // a record may be made by hand
+	if act {
+		e.step(k, c, f)
+	}
+	r := &Remedy{State: "exhausted", Left: max(len(c.ladder)-k.Step-1, 0), Began: k.Began}
+	if k.Step < len(c.ladder) {
+		kind := c.ladder[k.Step]
+		p := kind.price()
+		r.Kind, r.Outage, r.Bytes, r.State = kind, p.outage, p.bytes, "running"
+		r.Until = k.Began.Add(p.dwell)
+		if k.Began.IsZero() {
+			r.State, r.Until = "waiting", time.Time{}
+		}
+	} else {
+		r.Kind = c.ladder[len(c.ladder)-1]
+		r.Until = k.Began.Add(restart)
+	}
+	if k.Step > 0 {
+		r.Helped = "no"
+	}
+	if r.Until.After(now) {
+		e.at(r.Until)
+	}
+	return r
+}
+
+// step begins the first remedy, or the next one when the present one had its time.
+func (e *exam) step(k *Course, c cause, f Finding) {
+	now := e.Observed.Now
+	switch {
+	case k.Began.IsZero():
+	case k.Step >= len(c.ladder):
+		if now.Before(k.Began.Add(restart)) {
+			return
+		}
+		k.Step = 0
+	case now.Before(k.Began.Add(c.ladder[k.Step].price().dwell)):
+		return
+	default:
+		k.Step++
+	}
+	k.Began = now
+	if k.Step < len(c.ladder) {
+		e.apply(c.ladder[k.Step], f)
+	}
+}
+
+// apply puts a remedy into the repairs that are wished.
+func (e *exam) apply(kind Kind, f Finding) {
+	r := &e.m.Repairs
+	switch kind {
+	case Redial:
+		r.Redial++
+	case RadioCycle:
+		r.Radio++
+	case ModemReset:
+		r.Reset++
+	case LowerMTU:
+		mtu, err := strconv.Atoi(f.word("mtu"))
+		if err != nil || mtu < leastMTU {
+			mtu = safeMTU
+		}
+		r.MTU, e.m.MTUOf = mtu, "apn "+e.Path.APN
+	case DirectDNS:
+		r.DirectDNS = f.Variant == "port"
+	}
+}
+
+// MTUs that are wished when the largest that passes is not known: the least of IPv6
+// (RFC 8200), and the least of IPv4 hosts (RFC 791).
+const (
+	safeMTU  = 1280
+	leastMTU = 576
+)
+
+// outcome says what the last remedy of a finding that is over was, and that it helped.
+func (e *exam) outcome(f Finding) (kind Kind, helped string) {
+	if f.Remedy == nil {
+		return "", ""
+	}
+	c, _ := causeOf(f.Code)
+	switch {
+	case f.Remedy.Began.IsZero() || f.Remedy.State == "exhausted":
+		return f.Remedy.Kind, "no"
+	case c.check == CheckBearer && !e.settled(): // another failure took its place
+		return f.Remedy.Kind, "no"
+	}
+	return f.Remedy.Kind, "yes"
+}
+
+// word is one of a finding's args; "" when it has none of that name.
+func (f Finding) word(name string) string {
+	for _, v := range f.Args {
+		if v.Name == name {
+			return v.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,110 @@
+package doctor
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
+)
+
+// probeAddr is the synthetic client's reserved address.
+func (e *exam) probeAddr() netip.Addr {
+	for _, n := range e.Observed.DHCP.InForce.Networks {
+		for _, h := range n.Hosts {
+			if slices.Equal(h.MAC, probe.ClientMAC()) {
+				return h.Addr
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+// firewallSigns: our rules are not in force, or somebody took them away.
+func (e *exam) firewallSigns() {
+	for _, line := range e.Refused {
+		if strings.HasPrefix(line, string(plan.NAT)+":") {
+			e.sign(sign{code: "RC40", variant: "refused", confidence: 95, args: []Value{{"detail", clause(line, "-")}}, evidence: []Value{{"error", clause(line, "-")}}})
+			return
+		}
+	}
+	for _, step := range e.Tampered {
+		if why := harm(step); len(why) > 0 {
+			what := strings.Join(why[:min(len(why), 3)], "; ")
+			e.sign(sign{code: "RC40", variant: "tampered", confidence: 95, args: []Value{{"detail", what}}, evidence: []Value{{"differs", what}}})
+			return
+		}
+	}
+}
+
+// harm is what of a difference keeps clients' packets from passing: links come and go
+// by themselves, rules and the leave to forward do not.
+func harm(step plan.Step) []string {
+	switch step.Part {
+	case plan.NAT:
+		return slices.DeleteFunc(slices.Clone(step.Why), func(why string) bool {
+			return !strings.Contains(why, "table inet ") // a device that went leaves the short way by itself
+		})
+	case plan.Link:
+		return slices.DeleteFunc(slices.Clone(step.Why), func(why string) bool {
+			return !strings.Contains(why, "forwarding") || !strings.HasPrefix(why, "missing: ")
+		})
+	}
+	return nil
+}
+
+// Ages of evidence.
+const turnedFor = 5 * time.Minute // a device was turned away so lately
+
+// lanSigns: clients get no addresses, or the LAN had to move.
+func (e *exam) lanSigns() {
+	d, now := e.Observed.DHCP, e.Observed.Now
+	if d.TurnedAway > e.m.Turned {
+		e.m.Turned, e.m.TurnedAt = d.TurnedAway, now
+	}
+	if e.Facts.DHCP && d.Error != "" {
+		e.sign(sign{code: "RC47", variant: "server", severity: Fault, confidence: 95, args: []Value{{"detail", clause(d.Error, "-")}}, evidence: []Value{{"error", clause(d.Error, "-")}}})
+	} else if until := e.m.TurnedAt.Add(turnedFor); !e.m.TurnedAt.IsZero() && now.Before(until) && d.Free == 0 {
+		limit := count(e.Facts.Limit)
+		e.sign(sign{code: "RC47", variant: "full", confidence: 95, args: []Value{{"limit", limit}},
+			evidence: []Value{{"addresses", limit}, {"free", count(d.Free)}, {"turned away", number(d.TurnedAway)}}})
+		e.at(until)
+	}
+	if strings.Contains(e.Wish.LANWhy, "collides") {
+		variant := "moved"
+		if strings.HasPrefix(e.Wish.LANWhy, "every") {
+			variant = "stuck"
+		}
+		e.sign(sign{code: "RC27", variant: variant, confidence: 95, args: []Value{{"lan", e.Wish.LAN}, {"why", e.Wish.LANWhy}},
+			evidence: []Value{{"lan", e.Wish.LAN}, {"why", e.Wish.LANWhy}}})
+	}
+}
+
+// clientSigns: the gateway has Internet and a client has not.
+func (e *exam) clientSigns() {
+	c := e.client()
+	evidence := []Value{{"client", string(c.Verdict)}, {"detail", c.Detail}, {"gateway", string(e.gateway().Verdict)}}
+	switch {
+	case c.Verdict == probe.NoLease && c.Failed >= 2 && e.Observed.DHCP.Error == "":
+		e.sign(sign{code: "RC47", variant: "none", severity: Fault, confidence: 85, evidence: evidence})
+	case e.gateway().Verdict != probe.Online || c.Failed < 2:
+	case c.Verdict == probe.NoDNS && e.Observed.DNS.Error == "":
+		e.sign(sign{code: "RC34", variant: "lan", confidence: 80, evidence: evidence})
+	case c.Verdict == probe.Dead:
+		e.barred(evidence)
+	}
+}
+
+// barred: forwarded packets get lost. Somebody else's chain that drops is the likely
+// reason; without one, the operator.
+func (e *exam) barred(evidence []Value) {
+	if rivals := e.Observed.NAT.Rivals; len(rivals) > 0 {
+		r := rivals[0]
+		e.sign(sign{code: "RC41", confidence: 85, args: []Value{{"table", r.Table}, {"chain", r.Chain}},
+			evidence: append(evidence, Value{"table", r.Table}, Value{"chain", r.Chain}, Value{"drops by", r.Why})})
+		return
+	}
+	e.sign(sign{code: "RC17", confidence: 50, evidence: append(evidence, Value{"other firewalls", "none"})})
+}

@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// modemSigns: the device is not there or does not answer.
+func (e *exam) modemSigns() {
+	m := e.Observed.Modem
+	if m.Device.Control != "" {
+		e.m.ModemSeen = true
+	}
+	if !e.Facts.Modem {
+		return
+	}
+	phase := Value{"phase", string(m.Phase)}
+	seen := Value{"modem seen before", yesNo(e.m.ModemSeen)}
+	switch m.Phase {
+	case modem.PhaseNoModem:
+		if e.m.ModemSeen {
+			e.sign(sign{code: "RC01", variant: "gone", confidence: 80, evidence: []Value{phase, seen}})
+		} else {
+			e.sign(sign{code: "RC02", confidence: 70, args: []Value{{"detail", clause(m.Error, "no modem is found")}}, evidence: []Value{phase, seen}})
+		}
+	case modem.PhaseUnanswered:
+		e.sign(sign{code: "RC01", variant: "silent", confidence: 70, evidence: []Value{phase, {"node", m.Device.Control}}})
+	case modem.PhaseRadioOff:
+		e.sign(sign{code: "RC03", confidence: 90, evidence: []Value{phase}})
+	}
+}
+
+// simSigns: the SIM is not there, cannot be read, or is locked.
+func (e *exam) simSigns() {
+	sim := e.Observed.Modem.SIM
+	state := Value{"sim", string(sim.State)}
+	tries := []Value{state, {"tries left", count(sim.TriesLeft)}}
+	args := []Value{{"tries", count(sim.TriesLeft)}}
+	switch sim.State {
+	case modem.SIMAbsent:
+		e.sign(sign{code: "RC04", variant: "absent", confidence: 95, evidence: []Value{state}})
+	case modem.SIMBad:
+		e.sign(sign{code: "RC04", variant: "bad", confidence: 90, evidence: []Value{state}})
+	case modem.SIMPIN:
+		variant := "needed"
+		if sim.PINRefused {
+			variant = "refused"
+		}
+		e.sign(sign{code: "RC05", variant: variant, confidence: 95, args: args, evidence: tries})
+	case modem.SIMPUK:
+		e.sign(sign{code: "RC05", variant: "puk", confidence: 95, args: args, evidence: tries})
+	case modem.SIMLocked:
+		e.sign(sign{code: "RC05", variant: "locked", confidence: 90, evidence: []Value{state}})
+	}
+}
+
+// networkSigns: the network does not admit the SIM, or ours forbids to use it.
+func (e *exam) networkSigns() {
+	m := e.Observed.Modem
+	r := m.Registration
+	name := firstOf(strings.TrimSpace(r.Name+" "+r.PLMN), "-")
+	evidence := []Value{{"registration", r.State}, {"network", name}}
+	if e.Wish.Barred != "" {
+		e.sign(sign{code: "RC07", variant: "barred", confidence: 95, args: []Value{{"why", e.Wish.Barred}}, evidence: append(evidence, Value{"rule", e.Wish.Barred})})
+		return
+	}
+	switch m.Phase {
+	case modem.PhaseRoaming:
+		e.sign(sign{code: "RC07", confidence: 95, args: []Value{{"network", name}}, evidence: append(evidence, Value{"roaming allowed", "no"})})
+	case modem.PhaseDenied:
+		variant, args := "", []Value{{"network", name}, {"cause", number(r.Cause)}, {"meaning", provision.MobilityCause(r.Cause)}}
+		if r.Cause == 0 {
+			variant = "silent"
+		}
+		e.sign(sign{code: "RC08", variant: variant, confidence: 90, args: args, evidence: append(evidence, Value{"cause", number(r.Cause)})})
+	case modem.PhaseAttach:
+		e.sign(sign{code: "RC09", confidence: 70, args: []Value{{"network", name}}, evidence: append(evidence, Value{"attached", yesNo(r.Attached)})})
+	}
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// count writes a number of which -1 is unknown.
+func count(n int) string {
+	if n < 0 {
+		return "unknown"
+	}
+	return strconv.Itoa(n)
+}
+
+func number[T ~uint16 | ~uint32 | ~uint64 | ~int](n T) string {
+	return strconv.FormatUint(uint64(n), 10)
+}
+
+func firstOf(texts ...string) string {
+	for _, t := range texts {
+		if t != "" {
+			return t
+		}
+	}
+	return ""
+}
+
+// clause is an error as it stands inside a sentence.
+func clause(text, otherwise string) string {
+	text = firstOf(text, otherwise)
+	_, rest, found := strings.Cut(text, ": ")
+	if found && !strings.Contains(text[:strings.Index(text, ": ")], " ") {
+		text = rest // a part's name in front
+	}
+	return strings.TrimSuffix(text, ".")
+}

@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"embed"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+//go:embed text/*.txt
+var texts embed.FS
+
+// Languages are the languages that a finding can be told in, the first for want of
+// another. Each is a file in text/.
+func Languages() []string { return []string{"en", "ru"} }
+
+// Sentence tells a finding to a person: what is wrong, since when, what is done about
+// it, what the person can do. An unknown language is English.
+func Sentence(lang string, f Finding) string {
+	if !slices.Contains(Languages(), lang) {
+		lang = Languages()[0]
+	}
+	what := What(lang, f)
+	s := phrase(lang, string(f.Severity), []Value{
+		{"what", what}, {"What", capital(what)}, {"since", f.Since.UTC().Format("15:04") + " UTC"},
+	})
+	if f.Remedy != nil {
+		s = join(s, phrase(lang, string(f.Remedy.State)+"."+string(f.Remedy.Kind), f.Args))
+	}
+	if f.Advice {
+		s = join(s, phrase(lang, string(f.Code)+variant(f)+".advice", f.Args, string(f.Code)+".advice"))
+	}
+	return s
+}
+
+// What tells what is wrong, as a clause.
+func What(lang string, f Finding) string {
+	return phrase(lang, string(f.Code)+variant(f), f.Args, string(f.Code))
+}
+
+// Past tells of an episode, as a clause.
+func Past(lang string, ep Episode) string {
+	return What(lang, Finding{Code: ep.Code, Variant: ep.Variant, Args: ep.Args})
+}
+
+// Duration is how long an episode was, in whole seconds and at least one.
+func (ep Episode) Duration() time.Duration {
+	return max(ep.To.Sub(ep.From).Round(time.Second), time.Second)
+}
+
+func variant(f Finding) string {
+	if f.Variant == "" {
+		return ""
+	}
+	return "." + f.Variant
+}
+
+// capital makes the first letter a capital.
+func capital(s string) string {
+	r, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(r)) + s[size:]
+}
+
+func join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + " " + b
+}
+
+// phrase finds a key in a language's file, or the other key, and fills in the words.
+func phrase(lang, key string, args []Value, other ...string) string {
+	text, err := texts.ReadFile("text/" + lang + ".txt")
+	if err != nil {
+		return ""
+	}
+	for _, k := range append([]string{key}, other...) {
+		if line, ok := find(string(text), k); ok {
+			return fill(line, args)
+		}
+	}
+	return ""
+}
+
+// find looks up "key: text".
+func find(text, key string) (string, bool) {
+	for line := range strings.Lines(text) {
+		if k, v, ok := strings.Cut(line, ": "); ok && k == key {
+			return strings.TrimRight(v, "\n"), true
+		}
+	}
+	return "", false
+}
+
+// fill puts words into their places, which stand in braces.
+func fill(line string, args []Value) string {
+	for _, a := range args {
+		line = strings.ReplaceAll(line, "{"+a.Name+"}", a.Value)
+	}
+	return line
+}

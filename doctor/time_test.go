@@ -1,0 +1,339 @@
+package doctor
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/provision"
+)
+
+// TestHealthyHoursAreQuiet: a day of busy and idle hours, of slow and lossy ones, in
+// which nothing is wrong.
+func TestHealthyHoursAreQuiet(t *testing.T) {
+	p := well(t)
+	for hour := range 24 {
+		for range 60 {
+			switch {
+			case hour%3 == 0: // idle
+			case hour%3 == 1: // busy
+				p.traffic(5000, 90000, 5000, 90000)
+			default: // an upload: little comes back
+				p.traffic(900000, 20000, 900000, 20000)
+			}
+			if hour == 5 { // one look fails now and then, while traffic goes on
+				p.probed(probe.Dead, probe.Dead, 1)
+				p.Online = true
+			} else {
+				p.probed(probe.Online, probe.Online, 0)
+			}
+			p.pass(time.Minute).expect("")
+			if len(p.report.Findings)+len(p.report.History) > 0 {
+				t.Fatalf("hour %d: %+v %+v", hour, p.report.Findings, p.report.History)
+			}
+		}
+	}
+	if n := p.report.Memory.Doubt.Count; n > 0 {
+		t.Errorf("%d doubts, each costs bytes", n)
+	}
+}
+
+// TestShortTroubleIsNotTold: what passes before its time to be visible leaves no trace.
+func TestShortTroubleIsNotTold(t *testing.T) {
+	p := well(t)
+	was := p.Case
+	p.down(modem.PhaseNoModem)
+	p.see().expect("")
+	p.pass(5 * time.Second).expect("")
+	now := p.Observed.Now
+	p.Case = was
+	p.Observed.Now = now
+	p.see().pass(time.Minute).expect("")
+	if len(p.report.History) > 0 {
+		t.Errorf("past %+v", p.report.History)
+	}
+}
+
+// TestFlappingIsOneEpisode: what comes and goes within a minute is told once, with the
+// whole time.
+func TestFlappingIsOneEpisode(t *testing.T) {
+	p := well(t)
+	was := p.Case
+	for range 5 {
+		p.probed(probe.Portal, probe.Portal, 1)
+		p.see().expect("RC18")
+		p.pass(10 * time.Second)
+		now := p.Observed.Now
+		p.Case = was
+		p.Observed.Now = now.Add(time.Second)
+		p.see().expect("")
+		p.pass(10 * time.Second)
+	}
+	if h := p.report.History; len(h) != 1 || h[0].Duration() < time.Minute {
+		t.Errorf("past %+v", h)
+	}
+}
+
+// TestHistoryIsBounded and keeps the newest.
+func TestHistoryIsBounded(t *testing.T) {
+	var h []Episode
+	for i := range 3 * maxHistory {
+		from := begun().Add(time.Duration(i) * time.Hour)
+		h = add(h, Episode{Code: "RC18", From: from, To: from.Add(time.Second)})
+	}
+	if len(h) != maxHistory || !h[maxHistory-1].From.Equal(begun().Add(time.Duration(3*maxHistory-1)*time.Hour)) {
+		t.Errorf("%d, the last is %v", len(h), h[len(h)-1])
+	}
+}
+
+// TestLadderOfRemedies: each step has its time, the next one follows, the end is told,
+// and after a while it begins again. Nothing is done twice at once.
+func TestLadderOfRemedies(t *testing.T) {
+	p := well(t)
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	f := p.see().expect("RC14")
+	if r := f.Remedy; r.Kind != Redial || r.State != "running" || r.Left != 2 || r.Outage <= 0 || r.Bytes <= 0 || p.report.Repairs != (plan.Repairs{Redial: 1}) {
+		t.Fatalf("%+v, %+v", r, p.report.Repairs)
+	}
+	f = p.pass(15 * time.Second).expect("RC14")
+	if f.Remedy.Kind != Redial || f.Advice {
+		t.Errorf("before its time: %+v", f.Remedy)
+	}
+	f = p.pass(10 * time.Second).expect("RC14")
+	if r := f.Remedy; r.Kind != RadioCycle || r.Helped != "no" || p.report.Repairs != (plan.Repairs{Redial: 1, Radio: 1}) {
+		t.Errorf("%+v, %+v", r, p.report.Repairs)
+	}
+	p.pass(45 * time.Second)
+	f = p.pass(100 * time.Second).expect("RC14")
+	if r := f.Remedy; r.State != "exhausted" || p.report.Repairs != (plan.Repairs{Redial: 1, Radio: 1, Reset: 1}) {
+		t.Errorf("%+v, %+v", r, p.report.Repairs)
+	}
+	if s := Sentence("en", *f); !strings.Contains(s, "did not help") {
+		t.Errorf("%s", s)
+	}
+	p.pass(restart - 10*time.Second)
+	if got := p.report.Repairs; got != (plan.Repairs{Redial: 2, Radio: 1, Reset: 1}) {
+		t.Errorf("half an hour later: %+v", got)
+	}
+	p.pass(24 * time.Hour)
+	if got := p.report.Repairs; got.Redial > 60 || got.Reset > 60 {
+		t.Errorf("a day later: %+v", got)
+	}
+}
+
+// TestNothingIsRepairedAtThePayPage: money is the owner's to spend.
+func TestNothingIsRepairedAtThePayPage(t *testing.T) {
+	p := well(t)
+	p.probed(probe.Portal, probe.Portal, 1)
+	f := p.see().pass(time.Hour).expect("RC18")
+	if p.report.Repairs != (plan.Repairs{}) || f.Remedy != nil || !f.Advice {
+		t.Errorf("%+v, %+v", p.report.Repairs, f)
+	}
+}
+
+// TestRepairHelped: the remedy that was under way when the fault went is named, and the
+// fault's return goes on where it was.
+func TestRepairHelped(t *testing.T) {
+	p := well(t)
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	p.see().pass(21 * time.Second).expect("RC14")
+	p.probed(probe.Online, probe.Online, 0)
+	p.see().expect("")
+	if h := p.report.History; len(h) != 1 || h[0].Remedy != string(RadioCycle) || h[0].Helped != "yes" {
+		t.Errorf("past %+v", h)
+	}
+	p.pass(5 * time.Minute)
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	if f := p.see().expect("RC14"); f.Remedy.Kind == Redial {
+		t.Errorf("it begins anew: %+v", f.Remedy)
+	}
+}
+
+// TestSmallerPacketsStay: the MTU that was found holds for this access point and no
+// other.
+func TestSmallerPacketsStay(t *testing.T) {
+	p := well(t)
+	p.Observed.Probe.Gateway.Large, p.Observed.Probe.Gateway.PathMTU = probe.LargeLost, 1400
+	p.see().expect("RC21")
+	if p.report.Repairs.MTU != 1400 {
+		t.Fatalf("%+v", p.report.Repairs)
+	}
+	p.Wish.Repairs, p.Wish.Gateway, p.Wish.Client = p.report.Repairs, "g mtu 1400", "c mtu 1400"
+	p.Online = false
+	if p.see(); p.code() != "RC21" {
+		t.Errorf("not looked at again yet: verdict %q", p.code())
+	}
+	p.Observed.Probe.Gateway = probe.Result{Key: "g mtu 1400", Verdict: probe.Online, At: p.Observed.Now, Large: probe.LargePasses}
+	p.Observed.Probe.Client = probe.Result{Key: "c mtu 1400", Verdict: probe.Online, At: p.Observed.Now}
+	p.Online = true
+	p.see().pass(time.Hour).expect("")
+	if p.report.Repairs.MTU != 1400 || p.report.History[0].Helped != "yes" {
+		t.Errorf("%+v, past %+v", p.report.Repairs, p.report.History)
+	}
+	p.Path.APN = "other"
+	if p.see(); p.report.Repairs.MTU != 0 {
+		t.Errorf("by another access point: %+v", p.report.Repairs)
+	}
+}
+
+// TestAMTUThatIsNotKnown is replaced by one that is safe.
+func TestAMTUThatIsNotKnown(t *testing.T) {
+	p := well(t)
+	p.Observed.Probe.Gateway.Large = probe.LargeLost
+	if p.see().expect("RC21"); p.report.Repairs.MTU != safeMTU {
+		t.Errorf("%+v", p.report.Repairs)
+	}
+}
+
+// TestDoubts: traffic without answers makes the probe look again, ever more seldom
+// while it is wrong; answers do not.
+func TestDoubts(t *testing.T) {
+	for name, c := range map[string]struct {
+		happen func(*patient)
+		doubts bool
+	}{
+		"the uplink sends and nothing comes": {func(p *patient) { p.traffic(500, 0, 0, 0) }, true},
+		"clients send and nothing comes":     {func(p *patient) { p.traffic(500, 500, 500, 0) }, true},
+		"no name server answers": {func(p *patient) {
+			p.Observed.DNS.Silent, p.Observed.DNS.Answering = p.Observed.DNS.Answering, nil
+		}, true},
+		"questions of clients fail": {func(p *patient) { p.Observed.DNS.Counts.Failed++ }, true},
+		"both ways":                 {func(p *patient) { p.traffic(500, 500, 500, 500) }, false},
+		"one stray packet":          {func(p *patient) { p.traffic(60, 0, 60, 0) }, false},
+		"nothing":                   {func(p *patient) {}, false},
+	} {
+		p := well(t)
+		for range 200 { // ten minutes
+			c.happen(p)
+			p.pass(sampleBusy)
+			p.Observed.Probe.Gateway.At = p.Observed.Now
+		}
+		n := p.report.Memory.Doubt.Count
+		if (n > 0) != c.doubts || n > 12 {
+			t.Errorf("%s: %d looks", name, n)
+		}
+	}
+}
+
+// TestStalledTrafficNeedsOneFailure: with passive evidence the first failed look is
+// enough, without it takes two.
+func TestStalledTrafficNeedsOneFailure(t *testing.T) {
+	p := well(t)
+	p.probed(probe.NoDNS, probe.Online, 1)
+	p.see().expect("")
+	p.traffic(5000, 0, 5000, 0)
+	f := p.pass(sampleBusy).expect("RC14")
+	if f.Confidence < 90 {
+		t.Errorf("%d %% sure", f.Confidence)
+	}
+}
+
+// TestStoryWithinOneTurn: tries that failed and were made good before anybody looked
+// are told as past, once.
+func TestStoryWithinOneTurn(t *testing.T) {
+	p := well(t)
+	p.Path.Story = append(p.Path.Story, provision.Try{APN: "old", Outcome: provision.Refused, Cause: 29, At: p.Observed.Now.Add(-2 * time.Second)},
+		provision.Try{APN: "new", Outcome: provision.Carries, At: p.Observed.Now.Add(-time.Second)})
+	for range 3 {
+		p.see().expect("")
+	}
+	if h := p.report.History; len(h) != 1 || h[0].Code != "RC12" || h[0].Helped != "yes" || h[0].Remedy != string(NextAuth) {
+		t.Errorf("past %+v", h)
+	}
+}
+
+// TestExamineKeepsItsArguments: what went in is as it was.
+func TestExamineKeepsItsArguments(t *testing.T) {
+	for _, c := range illnesses() {
+		p := well(t)
+		c.set(p)
+		p.see().pass(30 * time.Second)
+		before, err := json.Marshal(p.report)
+		if err != nil {
+			t.Fatal(err)
+		}
+		memory := p.report.Memory.clone()
+		p.Observed.Now = p.Observed.Now.Add(time.Hour)
+		Examine(p.Case, p.report)
+		after, _ := json.Marshal(p.report)
+		if string(before) != string(after) || !reflect.DeepEqual(memory, p.report.Memory) {
+			t.Errorf("%s: the former report was changed", c.name)
+		}
+	}
+}
+
+// TestRecordsReplay: every illness, written down and read again, has the same verdict,
+// and nobody's numbers are in it.
+func TestRecordsReplay(t *testing.T) {
+	for _, c := range illnesses() {
+		p := well(t)
+		c.set(p)
+		m := &p.Observed.Modem
+		m.Device.IMEI, m.SIM.ICCID, m.SIM.IMSI, m.InForce.PIN = "sealed", "sealed", "sealed", "sealed"
+		m.InForce.Bearers = map[modem.Purpose]modem.Bearer{modem.Shared: {User: "sealed", Password: "sealed"}}
+		p.shared(func(b *modem.BearerStatus) { b.InForce.User, b.InForce.Password = "sealed", "sealed" })
+		p.Observed.DHCP.InForce.Networks = []dhcp.Network{{Hosts: []dhcp.Host{{MAC: []byte("sealed"), Name: "sealed"}}}}
+		p.see().pass(25 * time.Second).expect(c.code)
+		before := p.report
+		text, err := Record(p.Case, before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, told, err := Replay(text)
+		if err != nil || told != c.code || r.Verdict == nil || r.Verdict.Code != told {
+			t.Errorf("%s: %+v, told %q, %v", c.name, r.Verdict, told, err)
+		}
+		for _, private := range []string{"sealed", "phone", "c2VhbGVk", "AgAAAAAJ"} { // the last are hardware addresses in base 64
+			if strings.Contains(string(text), private) {
+				t.Errorf("%s: %s is in the record", c.name, private)
+			}
+		}
+		if m.SIM.IMSI != "sealed" {
+			t.Errorf("%s: the record emptied what it was made from", c.name)
+		}
+	}
+}
+
+// TestReplayRefuses what is no record.
+func TestReplayRefuses(t *testing.T) {
+	for _, text := range []string{"", "null", "[]", "{", `{"Version":9}`, `{"Version":1}`, strings.Repeat(" ", MaxRecord+1)} {
+		if _, _, err := Replay([]byte(text)); err == nil || !strings.HasPrefix(err.Error(), "doctor: record: ") {
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+}
+
+// FuzzReplay: a record that anybody made breaks nothing, and its report is sane.
+func FuzzReplay(f *testing.F) {
+	for _, c := range illnesses()[:6] {
+		t := new(testing.T)
+		p := well(t)
+		c.set(p)
+		text, err := Record(p.Case, p.see().report)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Add([]byte(`{"Version":1,"Case":{"Observed":{"Now":"2026-03-01T08:00:00Z"}},"Memory":{"held":[{"code":"RC99"},{"code":"RC14"}],"courses":[{"code":"RC14","step":9}]}}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, _, err := Replay(text)
+		if err != nil {
+			return
+		}
+		for _, x := range r.Findings {
+			if Sentence("en", x) == "" || Sentence("xx", x) != Sentence("en", x) {
+				t.Errorf("no sentence for %+v", x)
+			}
+		}
+		if len(r.Checks) != len(tree()) {
+			t.Errorf("%d checks", len(r.Checks))
+		}
+	})
+}
