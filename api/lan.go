@@ -28,7 +28,7 @@ func (s *Server) LAN() http.Handler {
 	mux.HandleFunc("GET /v1/session", s.known(s.session))
 	mux.HandleFunc("POST /v1/login", s.known(s.login))
 	mux.HandleFunc("POST /v1/logout", s.known(s.logout))
-	mux.HandleFunc("GET /v1/openapi.json", openAPI)
+	mux.HandleFunc("GET /v1/openapi.json", s.openAPI)
 	mux.HandleFunc("GET /metrics", s.known(s.metrics))
 	mux.HandleFunc("GET /v1/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, &Fault{Code: Absent, Message: "there is no such verb, or it is used with POST"})
