@@ -29,7 +29,7 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
 	qemu-system-mipsel:qemu-system-mips depmod:kmod
 
-.PHONY: vm vm-all vm-shell vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
+.PHONY: journeys vm vm-all vm-shell vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -158,6 +158,14 @@ vm-short-%:
 
 vm-tests: vm-tetherd
 	@$(VMTEST) -json ./lab/vmtest | $(SUM)
+
+# The audit's rules, as npm checks them; a browser that prints what it sees.
+AXE := axe-core@4.14.1
+
+journeys: deps ## a person's ways through the page, in a browser in the lab; pictures in .cache/pictures
+	@$(MAKE) --no-print-directory install WANT="chromium:chromium npm:npm"
+	@test -s $(CACHE)/axe.min.js.gz || { cd $(CACHE) && npm pack --silent $(AXE) >/dev/null && tar -xzOf axe-core-*.tgz package/axe.min.js | gzip -9n > axe.min.js.gz; }
+	AXE=$(CURDIR)/$(CACHE)/axe.min.js.gz PICTURES=$(CURDIR)/$(CACHE)/pictures go test -count=1 -tags browser -timeout 15m ./lab -run TestJourneys
 
 apn: ## make the packed access point table from its rows
 	go run ./tools/apngen

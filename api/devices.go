@@ -32,28 +32,6 @@ func (s *Server) kick(c Call) (any, error) {
 	return Nothing{}, s.ask(func(a chan<- error) control.Intent { return control.Kick{ID: rand.Text(), MAC: mac, Answer: a} })
 }
 
-// free takes a device's place away, where places are limited.
-func (s *Server) free(c Call) (any, error) {
-	mac, err := c.mac()
-	if err != nil {
-		return nil, err
-	}
-	slots := s.Loop.Snapshot().Observed.NAT.Slots
-	i := -1
-	for j := range slots {
-		if slices.Equal(slots[j].MAC, mac) {
-			i = j
-		}
-	}
-	if i < 0 {
-		return nil, &Fault{Code: Absent, Field: "mac", Message: "has no place to give up"}
-	}
-	if err := s.Loop.Send(control.FreePlace{ID: rand.Text(), MAC: mac}); err != nil {
-		return nil, &Fault{Code: TooMany, Message: err.Error(), Wait: 1}
-	}
-	return Nothing{}, nil
-}
-
 func (s *Server) block(c Call) (any, error) {
 	mac, err := c.mac()
 	if err != nil {

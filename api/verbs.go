@@ -52,7 +52,6 @@ func Verbs() []Verb {
 		{Name: "kick", Kind: Act, Scope: Settings, Help: "disconnect a device from Wi-Fi; it may come back", Args: []Arg{mac}, run: (*Server).kick},
 		{Name: "block", Kind: Trial, Scope: Settings, Help: "let a device join no Wi-Fi network", Args: []Arg{mac, dry}, run: (*Server).block},
 		{Name: "unblock", Kind: Trial, Scope: Settings, Help: "let a device join again", Args: []Arg{mac, dry}, run: (*Server).unblock},
-		{Name: "free", Kind: Act, Scope: Settings, Help: "take a device's place among those with Internet away, for another", Args: []Arg{mac}, run: (*Server).free},
 		{Name: "log", Kind: Look, Scope: Read, Help: "the last lines of the log", run: (*Server).log},
 		{Name: "audit", Kind: Look, Scope: Settings, Help: "who changed what, the newest first", run: (*Server).audited},
 		{Name: "support", Kind: Look, Scope: Read, Help: "state, settings and log for somebody who helps, without secrets and identifiers", run: (*Server).support},
