@@ -117,6 +117,7 @@ release: ## source with its modules, packages and binaries in dist/, the same by
 	tar -xzf dist/tetherd-$(RELEASE).tar.gz -C $(CACHE)/release
 	$(OFFLINE) $(MAKE) --no-print-directory -C $(CACHE)/release/tetherd-$(RELEASE) cross VERSION=$(RELEASE)
 	for f in $(CACHE)/release/tetherd-$(RELEASE)/bin/tetherd-*; do cp $$f dist/tetherd-$(RELEASE)-linux-$${f##*/tetherd-}; done
+	rm -rf $(CACHE)/release
 	go run ./tools/release -sums -out dist && cat dist/SHA256SUMS
 
 size: cross ## sizes beside the checked-in table; fails when over budget
