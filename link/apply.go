@@ -184,6 +184,9 @@ func (p *pass) ports(want, got []port) {
 		if here && made && b.kind == "bridge" && d.master != b.index {
 			p.step("add", w, addPort(p.c, d, b), vanished)
 		}
+		if here && made && b.kind == "bridge" && w.apart && (d.master != b.index || !d.apart) {
+			p.step("set", w, setApart(p.c, d.index), vanished)
+		}
 	}
 }
 

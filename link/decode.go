@@ -23,7 +23,9 @@ type netdev struct {
 	alias  string
 	group  uint32
 	master int
+	apart  bool // a bridge's port that is isolated
 	kind   string
+	port   bool // of a bridge
 	stp    uint32
 	delay  uint32 // forward delay of a bridge, hundredths of a second
 	rx, tx uint64
@@ -76,10 +78,25 @@ func (d *netdev) decodeInfo(ad *netlink.AttributeDecoder) error {
 		switch ad.Type() {
 		case unix.IFLA_INFO_KIND:
 			d.kind = ad.String()
+		case unix.IFLA_INFO_SLAVE_KIND:
+			d.port = ad.String() == "bridge"
+		case unix.IFLA_INFO_SLAVE_DATA:
+			if d.port { // likewise
+				ad.Nested(d.decodePort)
+			}
 		case unix.IFLA_INFO_DATA:
 			if d.kind == "bridge" { // the kernel puts the kind first
 				ad.Nested(d.decodeBridge)
 			}
+		}
+	}
+	return nil
+}
+
+func (d *netdev) decodePort(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		if ad.Type() == unix.IFLA_BRPORT_ISOLATED {
+			d.apart = ad.Uint8() != 0
 		}
 	}
 	return nil

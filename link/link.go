@@ -50,6 +50,9 @@ type LAN struct {
 	Joined  []string
 	Address netip.Prefix // the gateway's address with the LAN's prefix length
 	MTU     int          // 0 leaves it alone
+	// Apart keeps clients at different ports from each other: Ports and Joined pass
+	// frames to and from the gateway alone. Kernels before 4.18 cannot.
+	Apart bool
 }
 
 // Uplink is one bearer's interface with its own routing table.
@@ -85,6 +88,7 @@ type Interface struct {
 	TxBytes uint64
 	// Master is the bridge (or other device) that the interface is a port of; "" none.
 	Master string
+	Apart  bool // the port passes frames to ports that are not apart alone
 	// Ours tells a bridge that we created from one that was there, and a port that we
 	// put into the latter from one that somebody else did.
 	Ours bool

@@ -145,3 +145,38 @@ func TestPortsOfAnotherPartAreLeftAlone(t *testing.T) {
 		})
 	}
 }
+
+// TestPortsApart: on such a bridge ours and those of another part are isolated, also when
+// they come back; a bridge that is not leaves what somebody set.
+func TestPortsApart(t *testing.T) {
+	gateway(t)
+	nstest.Run(t, "ip tuntap add wlan9 mode tap")
+	s := Spec{Forward: true, LANs: []LAN{
+		{Bridge: "br-tether", Ports: []string{"lan1"}, Address: pfx("192.168.8.1/24")},
+		{Bridge: "br-guest", Ports: []string{"lan2"}, Joined: []string{"wlan9"}, Address: pfx("192.168.9.1/24"), Apart: true},
+	}}
+	d := New(Options{})
+	apply(t, d, s)
+	nstest.Run(t, "ip link set wlan9 master br-guest") // as hostapd does
+	if got := Drift(s, d.Observe()); len(got) == 0 {
+		t.Error("that the joined port is not apart is not seen")
+	}
+	apply(t, d, s)
+	isolated := func(dev string) bool {
+		return strings.Contains(nstest.Run(t, "ip -d link show dev "+dev), "isolated on")
+	}
+	if isolated("lan1") || !isolated("lan2") || !isolated("wlan9") {
+		t.Errorf("isolated: lan1 %v, lan2 %v, wlan9 %v", isolated("lan1"), isolated("lan2"), isolated("wlan9"))
+	}
+	silent(t, func() { apply(t, New(Options{}), s) })
+	nstest.Run(t, "ip link set lan2 nomaster", "ip link set lan1 type bridge_slave isolated on")
+	apply(t, d, s)
+	if !isolated("lan2") || !isolated("lan1") {
+		t.Error("a port that came back is not apart, or somebody's setting was undone")
+	}
+	s.LANs[0].Ports, s.LANs[1].Ports = []string{"lan1", "lan2"}, nil
+	apply(t, d, s)
+	if isolated("lan2") {
+		t.Error("a port that moved to the LAN is still apart")
+	}
+}

@@ -69,7 +69,7 @@ func (k *kernel) state() state {
 		m := k.at(d.master)
 		bridged := m.kind == "bridge" && ours[m.index] && !strings.HasPrefix(d.name, ProbePrefix)
 		if bridged || d.joined() {
-			s.ports = append(s.ports, port{d.name, m.name})
+			s.ports = append(s.ports, port{d.name, m.name, d.apart})
 		}
 		if ours[d.index] || bridged {
 			s.devices = append(s.devices, device{d.name, d.flags&unix.IFF_UP != 0, d.mtu})
@@ -126,7 +126,7 @@ func (k *kernel) interfaces() []Interface {
 			Name: d.name, Index: d.index, MTU: d.mtu, MAC: d.mac,
 			Up: d.flags&unix.IFF_UP != 0, Carrier: d.flags&unix.IFF_LOWER_UP != 0,
 			RxBytes: d.rx, TxBytes: d.tx,
-			Master: k.at(d.master).name, Ours: d.made() || d.joined(),
+			Apart: d.apart, Master: k.at(d.master).name, Ours: d.made() || d.joined(),
 		}
 		for _, m := range k.addrs {
 			if p, ok := prefixOf(m); ok && int(m.Index) == d.index && !ourAddress(m) {

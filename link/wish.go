@@ -41,6 +41,7 @@ type (
 	}
 	port struct {
 		name, bridge string // "" none: a port of ours that somebody took out of its bridge
+		apart        bool
 	}
 	address struct {
 		dev    string
@@ -91,7 +92,13 @@ func (d device) String() string {
 	return s
 }
 
-func (p port) String() string    { return "port " + p.name + " in " + cmp.Or(p.bridge, "no bridge") }
+func (p port) String() string {
+	if p.apart {
+		return "port " + p.name + " apart in " + cmp.Or(p.bridge, "no bridge")
+	}
+	return "port " + p.name + " in " + cmp.Or(p.bridge, "no bridge")
+}
+
 func (a address) String() string { return "address " + a.prefix.String() + " on " + a.dev }
 
 func (r route) String() string {
@@ -248,9 +255,10 @@ func (w *state) wishLAN(l LAN, have []Interface) {
 	w.sysctls = append(w.sysctls, sysctl{l.Bridge, "forwarding", "1"})
 	for _, p := range have {
 		wished := slices.Contains(l.Ports, p.Name)
-		stays := present && p.Master == l.Bridge && (!f.Ours && !p.Ours || slices.Contains(l.Joined, p.Name))
+		joined := slices.Contains(l.Joined, p.Name)
+		stays := present && p.Master == l.Bridge && (!f.Ours && !p.Ours || joined)
 		if (wished || stays) && !strings.HasPrefix(p.Name, ProbePrefix) {
-			w.ports = append(w.ports, port{p.Name, l.Bridge})
+			w.ports = append(w.ports, port{p.Name, l.Bridge, l.Apart && (wished || joined) || p.Apart && p.Master == l.Bridge})
 			w.devices = append(w.devices, device{p.Name, wished || p.Up, p.MTU})
 		}
 	}

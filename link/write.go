@@ -136,6 +136,21 @@ func removePort(c *netlink.Conn, d, master netdev) error {
 	return request(c, unix.RTM_NEWLINK, 0, b, err)
 }
 
+// setApart isolates a bridge's port from other isolated ones.
+func setApart(c *netlink.Conn, index int) error {
+	b, err := linkMessage(index, false, func(ae *netlink.AttributeEncoder) {
+		ae.Nested(unix.IFLA_LINKINFO, func(info *netlink.AttributeEncoder) error {
+			info.String(unix.IFLA_INFO_SLAVE_KIND, "bridge")
+			info.Nested(unix.IFLA_INFO_SLAVE_DATA, func(port *netlink.AttributeEncoder) error {
+				port.Uint8(unix.IFLA_BRPORT_ISOLATED, 1)
+				return nil
+			})
+			return nil
+		})
+	})
+	return request(c, unix.RTM_NEWLINK, 0, b, err)
+}
+
 // portMessage makes an interface a port; master 0 takes it out. The group stays when
 // it is somebody else's.
 func portMessage(d netdev, master int, group uint32) ([]byte, error) {

@@ -93,6 +93,7 @@ func notPlanned() []string {
 		"NAT.NoPorts",                   // the part finds that out
 		"NAT.Offload",                   // a limit of clients needs every packet; story limit-of-clients shows it
 		"DHCP.Networks.Hosts.Transient", // of the synthetic client's alone, which is not the first
+		"Link.LANs.Apart",               // not the LAN, which is the first
 		"DHCP.Networks.Name",            // the LAN has none, which is the first
 		"Hostapd.Cost.OverLimit", "Hostapd.Cost.Congested", "Hostapd.Cost.Approaching",
 	}

@@ -62,7 +62,7 @@ func lanAt(s link.Spec, i int) link.LAN {
 func lans(nets []network, wifi hostapd.Spec) []link.LAN {
 	var out []link.LAN
 	for _, n := range nets {
-		l := link.LAN{Bridge: n.bridge, Ports: n.ports, Address: n.address, MTU: n.mtu}
+		l := link.LAN{Bridge: n.bridge, Ports: n.ports, Address: n.address, MTU: n.mtu, Apart: n.name != ""}
 		for _, r := range wifi.Radios {
 			for i, name := range r.Interfaces() {
 				if r.Networks[i].Bridge == n.bridge {

@@ -47,7 +47,7 @@ func addLAN(st *link.Status, l link.LAN) {
 		st.Interfaces = append(st.Interfaces, link.Interface{Name: name, MTU: 1500, Ours: true})
 	}
 	for _, name := range l.Joined {
-		st.Interfaces = append(st.Interfaces, link.Interface{Name: name, MTU: 1500, Master: l.Bridge, Up: true})
+		st.Interfaces = append(st.Interfaces, link.Interface{Name: name, MTU: 1500, Master: l.Bridge, Up: true, Apart: l.Apart})
 	}
 }
 
