@@ -71,9 +71,10 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sole is an abstract socket: there is one of a name in a network namespace, and it is
-// gone with its process.
-const sole = "@tetherd"
+// sole is a place that only the superuser can take: a port below 1024 at a loopback
+// address that nobody uses. There is one in a network namespace, and it is free when its
+// process is gone, in whatever way.
+const sole = "127.97.97.97:97"
 
 // Sole takes the one place that a gateway can have in a network namespace, and waits
 // up to patience for a former process to leave it. Closing it gives it up.
@@ -82,7 +83,8 @@ func Sole(ctx context.Context, patience time.Duration) (io.Closer, error) {
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
 	for {
-		l, err := net.Listen("unix", sole)
+		lc := net.ListenConfig{Control: freebind} // loopback may be down
+		l, err := lc.ListenPacket(context.Background(), "udp4", sole)
 		if err == nil {
 			return l, nil
 		}

@@ -99,7 +99,7 @@ func TestDriftSeesEveryField(t *testing.T) {
 		switch field.Kind() {
 		case reflect.Bool:
 			field.SetBool(!field.Bool())
-		case reflect.Int:
+		case reflect.Int, reflect.Int64:
 			field.SetInt(field.Int() + 1)
 		case reflect.String:
 			field.SetString("other")

@@ -4,7 +4,10 @@
 // bearer's interface only.
 package dns
 
-import "net/netip"
+import (
+	"net/netip"
+	"time"
+)
 
 // Upstream is where one view's questions go.
 type Upstream struct {
@@ -16,14 +19,40 @@ type Upstream struct {
 
 // Spec is the complete wish. The zero value means that nothing listens.
 type Spec struct {
-	Listen     []netip.AddrPort // UDP and TCP
-	Upstream   Upstream         // of the bearer that carries the askers' traffic
-	Domain     string           // local domain, such as "lan"; "" none
-	Names      []Name           // names of our own, such as the gateway's
-	Views      []View           // askers who are told other local names; the first that fits counts
-	Rebind     bool             // refuse private addresses in public answers
-	RebindOK   []string         // domains whose answers may be private
-	CacheBytes int              // bound of the cache, its index included; 0 keeps nothing
+	Listen   []netip.AddrPort // UDP and TCP
+	Upstream Upstream         // of the bearer that carries the askers' traffic
+	Domain   string           // local domain, such as "lan"; "" none
+	Names    []Name           // names of our own, such as the gateway's
+	Views    []View           // askers who are told other local names; the first that fits counts
+	Rebind   bool             // refuse private addresses in public answers
+	RebindOK []string         // domains whose answers may be private
+	// Retry is the time between two tries of one question, Tries how many packets it may
+	// cost, at most 4; 0 is 400 ms that double, and 4.
+	Retry      time.Duration
+	Tries      int
+	CacheBytes int // bound of the cache, its index included; 0 keeps nothing
+}
+
+// patience is how long a try is waited for before the next server is asked in parallel.
+func (s Spec) patience(try int) time.Duration {
+	if s.Retry > 0 {
+		return s.Retry
+	}
+	return patience(try)
+}
+
+// most is how many packets a question may cost.
+func (s Spec) most() int {
+	if s.Tries > 0 && s.Tries < maxTries {
+		return s.Tries
+	}
+	return maxTries
+}
+
+// limit is when a question is answered with a failure: not before its last try had its
+// time.
+func (s Spec) limit() time.Duration {
+	return max(giveUp, s.Retry*time.Duration(s.most()))
 }
 
 // View is what askers from one network are told of local names: these, and no names of

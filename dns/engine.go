@@ -19,6 +19,7 @@ type engine struct {
 	local  local // for askers of no view
 	views  []view
 	cache  *cache
+	spec   Spec // in use
 	up     Upstream
 
 	servers []*server
@@ -73,7 +74,7 @@ func (e *engine) use(spec Spec, leases Leases, now time.Time) {
 			}
 		}
 	}
-	e.up, e.start, e.due = spec.Upstream, now, time.Time{}
+	e.spec, e.up, e.start, e.due = spec, spec.Upstream, now, time.Time{}
 	e.local = newLocal(spec, leases)
 	e.views = newViews(spec)
 	e.cache = newCache(spec.CacheBytes)
@@ -125,7 +126,7 @@ func (e *engine) wait(now time.Time, q *query, path *path) bool {
 		p.askers = append(p.askers, asker{*q, *path})
 		return true
 	}
-	p = &pending{key: append([]byte(nil), q.key()...), end: now.Add(giveUp)}
+	p = &pending{key: append([]byte(nil), q.key()...), end: now.Add(e.spec.limit()), most: e.spec.most()}
 	p.askers = append(p.askers, asker{*q, *path})
 	e.pending[string(p.key)] = p
 	e.advance(now, p)
@@ -137,7 +138,7 @@ func (e *engine) advance(now time.Time, p *pending) {
 	p.next = time.Time{}
 	for s := p.choose(e.servers, now); s != nil; s = p.choose(e.servers, now) {
 		if e.ask(now, p, s) {
-			p.next = now.Add(patience(len(p.tries) - 1))
+			p.next = now.Add(e.spec.patience(len(p.tries) - 1))
 			break
 		}
 	}

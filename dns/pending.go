@@ -29,6 +29,7 @@ type pending struct {
 	tries  []try
 	next   time.Time // when the next server is asked; zero: nobody is left
 	end    time.Time
+	most   int // tries
 	rcode  int // of a server that could not say; 0 none
 }
 
@@ -57,7 +58,7 @@ func (p *pending) choose(servers []*server, now time.Time) *server {
 			best, least, rank = s, n, r
 		}
 	}
-	if len(p.tries) >= maxTries {
+	if len(p.tries) >= p.most {
 		return nil
 	}
 	return best

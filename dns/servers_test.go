@@ -76,6 +76,7 @@ func TestChoiceForTheNextTry(t *testing.T) {
 		{"only the fallback is known and fails", all[2:], pending{rcode: 2, tries: []try{{server: f, failed: true}}}, nil},
 		{"nobody is known", nil, pending{}, nil},
 	} {
+		c.p.most = maxTries
 		if got := c.p.choose(c.servers, now); got != c.want {
 			t.Errorf("%s: %+v, want %+v", c.story, got, c.want)
 		}
@@ -89,6 +90,32 @@ func TestPatienceDoubles(t *testing.T) {
 			t.Errorf("try %d: %v, want %v", i, got, want)
 		}
 		want *= 2
+	}
+}
+
+// TestOperatorsRetries: what an operator asks for is done within what the forwarder bears,
+// and a question fails only when its last try had its time.
+func TestOperatorsRetries(t *testing.T) {
+	for _, c := range []struct {
+		up      Spec
+		most    int
+		patient time.Duration // of the second try
+		limit   time.Duration
+	}{
+		{Spec{}, 4, 800 * time.Millisecond, giveUp},
+		{Spec{Retry: time.Second, Tries: 2}, 2, time.Second, giveUp},
+		{Spec{Retry: 4 * time.Second, Tries: 4}, 4, 4 * time.Second, 16 * time.Second},
+		{Spec{Tries: 99}, 4, 800 * time.Millisecond, giveUp},
+		{Spec{Tries: 1}, 1, 800 * time.Millisecond, giveUp},
+	} {
+		if c.up.most() != c.most || c.up.patience(1) != c.patient || c.up.limit() != c.limit {
+			t.Errorf("%+v: %d tries, %v, %v", c.up, c.up.most(), c.up.patience(1), c.up.limit())
+		}
+	}
+	a := &server{addr: first}
+	p := pending{most: 1, tries: []try{{server: a}}}
+	if got := p.choose([]*server{a, {addr: second}}, time.Unix(1000, 0)); got != nil {
+		t.Errorf("a second server is asked where one try is allowed: %+v", got)
 	}
 }
 

@@ -122,13 +122,40 @@ func (p *pass) run(want, got state) {
 	closed := slices.DeleteFunc(slices.Clone(want.sysctls), func(s sysctl) bool { return s.value != "0" })
 	p.sysctls(closed, got.sysctls)
 	p.bridges(want.bridges, got.bridges)
+	p.vlans(want.vlans, got.vlans)
 	p.ports(want.ports, got.ports)
 	p.devices(want.devices, got.devices)
 	p.addresses(want.addresses, got.addresses)
 	p.routes(want.routes, got.routes)
 	p.rules(want.rules, got.rules)
 	p.sysctls(want.sysctls, append(got.sysctls, closed...))
+	p.deleteVLANs(want.vlans, got.vlans)
 	p.deleteBridges(want.bridges)
+}
+
+// vlans makes those that are missing; one on another interface, or with another id, is
+// deleted first.
+func (p *pass) vlans(want, got []vlan) {
+	missing, extra := diff(want, got)
+	for _, v := range missing {
+		if slices.ContainsFunc(extra, func(e vlan) bool { return e.name == v.name }) {
+			d, _ := p.k.dev(v.name)
+			p.step("delete", v, delLink(p.c, d.index), absent)
+		}
+		if d, here := p.k.dev(v.parent); here {
+			p.step("create", v, addVLAN(p.c, v, d.index), vanished)
+		}
+	}
+}
+
+func (p *pass) deleteVLANs(want, got []vlan) {
+	_, extra := diff(want, got)
+	for _, v := range extra {
+		named := slices.ContainsFunc(want, func(w vlan) bool { return w.name == v.name })
+		if d, here := p.k.dev(v.name); here && !named {
+			p.step("delete", v, delLink(p.c, d.index), absent)
+		}
+	}
 }
 
 // letGo gives interfaces that are ours no longer the namespace's default values.

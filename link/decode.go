@@ -23,7 +23,9 @@ type netdev struct {
 	alias  string
 	group  uint32
 	master int
-	apart  bool // a bridge's port that is isolated
+	apart  bool   // a bridge's port that is isolated
+	lower  int    // the interface that it stands on, such as a VLAN's
+	vlan   uint16 // id of a VLAN
 	kind   string
 	port   bool // of a bridge
 	stp    uint32
@@ -60,6 +62,8 @@ func decodeLink(b []byte) (netdev, bool) {
 			d.group = ad.Uint32()
 		case unix.IFLA_MASTER:
 			d.master = int(int32(ad.Uint32()))
+		case unix.IFLA_LINK:
+			d.lower = int(int32(ad.Uint32()))
 		case unix.IFLA_WIRELESS:
 			d.radio = true
 		case unix.IFLA_LINKINFO:
@@ -85,8 +89,11 @@ func (d *netdev) decodeInfo(ad *netlink.AttributeDecoder) error {
 				ad.Nested(d.decodePort)
 			}
 		case unix.IFLA_INFO_DATA:
-			if d.kind == "bridge" { // the kernel puts the kind first
+			switch d.kind { // the kernel puts the kind first
+			case "bridge":
 				ad.Nested(d.decodeBridge)
+			case "vlan":
+				ad.Nested(d.decodeVLAN)
 			}
 		}
 	}
@@ -97,6 +104,15 @@ func (d *netdev) decodePort(ad *netlink.AttributeDecoder) error {
 	for ad.Next() {
 		if ad.Type() == unix.IFLA_BRPORT_ISOLATED {
 			d.apart = ad.Uint8() != 0
+		}
+	}
+	return nil
+}
+
+func (d *netdev) decodeVLAN(ad *netlink.AttributeDecoder) error {
+	for ad.Next() {
+		if ad.Type() == unix.IFLA_VLAN_ID {
+			d.vlan = ad.Uint16()
 		}
 	}
 	return nil

@@ -62,9 +62,13 @@ type Uplink struct {
 	Gateway   netip.Addr     // invalid: routes are device routes
 	MTU       int            // 0 leaves it alone
 	Table     uint32         // routing table that holds this bearer's default route; not 0
-	Mark      uint32         // packets with this fwmark use Table
-	Own       bool           // the gateway's own traffic takes it: default route in the main table too
-	Shared    bool           // traffic that enters by the LAN bridges takes it, and no other way out
+	// Parent and VLAN make the interface a VLAN on another one, as the kernel has it for a
+	// modem's session beyond the first, where it is not there. "" leaves it to others.
+	Parent string
+	VLAN   uint16
+	Mark   uint32 // packets with this fwmark use Table
+	Own    bool   // the gateway's own traffic takes it: default route in the main table too
+	Shared bool   // traffic that enters by the LAN bridges takes it, and no other way out
 }
 
 // Spec is the complete wish. The zero value means that nothing of ours is there.

@@ -17,6 +17,9 @@ func (d netdev) made() bool {
 // joined tells a port that we put into somebody else's bridge.
 func (d netdev) joined() bool { return d.kind != "bridge" && d.group == Protocol }
 
+// stacked tells a VLAN that we made. One whose making was cut short is like anybody's.
+func (d netdev) stacked() bool { return d.kind == "vlan" && d.alias == Alias }
+
 // flaw says what is not as we make our bridges; "" nothing.
 func (d netdev) flaw() string {
 	switch {
@@ -64,14 +67,20 @@ func (k *kernel) ours() map[int]bool {
 // state picks what of the reading is ours.
 func (k *kernel) state() state {
 	var s state
-	ours := k.ours()
+	ours, under := k.ours(), map[int]bool{}
+	for _, d := range k.devs {
+		if d.stacked() {
+			s.vlans = append(s.vlans, vlan{d.name, k.at(d.lower).name, d.vlan})
+			under[d.lower] = true
+		}
+	}
 	for _, d := range k.devs {
 		m := k.at(d.master)
 		bridged := m.kind == "bridge" && ours[m.index] && !strings.HasPrefix(d.name, ProbePrefix)
 		if bridged || d.joined() {
 			s.ports = append(s.ports, port{d.name, m.name, d.apart})
 		}
-		if ours[d.index] || bridged {
+		if ours[d.index] || bridged || under[d.index] || d.stacked() {
 			s.devices = append(s.devices, device{d.name, d.flags&unix.IFF_UP != 0, d.mtu})
 		}
 		if ours[d.index] {
@@ -126,7 +135,7 @@ func (k *kernel) interfaces() []Interface {
 			Name: d.name, Index: d.index, MTU: d.mtu, MAC: d.mac,
 			Up: d.flags&unix.IFF_UP != 0, Carrier: d.flags&unix.IFF_LOWER_UP != 0,
 			RxBytes: d.rx, TxBytes: d.tx,
-			Apart: d.apart, Master: k.at(d.master).name, Ours: d.made() || d.joined(),
+			Apart: d.apart, Master: k.at(d.master).name, Ours: d.made() || d.joined() || d.stacked(),
 		}
 		for _, m := range k.addrs {
 			if p, ok := prefixOf(m); ok && int(m.Index) == d.index && !ourAddress(m) {

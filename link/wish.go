@@ -43,6 +43,10 @@ type (
 		name, bridge string // "" none: a port of ours that somebody took out of its bridge
 		apart        bool
 	}
+	vlan struct {
+		name, parent string
+		id           uint16
+	}
 	address struct {
 		dev    string
 		prefix netip.Prefix
@@ -72,6 +76,7 @@ type (
 type state struct {
 	bridges   []bridge
 	devices   []device
+	vlans     []vlan
 	ports     []port
 	addresses []address
 	routes    []route
@@ -98,6 +103,8 @@ func (p port) String() string {
 	}
 	return "port " + p.name + " in " + cmp.Or(p.bridge, "no bridge")
 }
+
+func (v vlan) String() string { return fmt.Sprintf("vlan %s id %d on %s", v.name, v.id, v.parent) }
 
 func (a address) String() string { return "address " + a.prefix.String() + " on " + a.dev }
 
@@ -144,6 +151,7 @@ func appendLines[T fmt.Stringer](lines []string, items []T) []string {
 // lines prints every item once, sorted.
 func (s *state) lines() []string {
 	l := appendLines(nil, s.bridges)
+	l = appendLines(l, s.vlans)
 	l = appendLines(l, s.devices)
 	l = appendLines(l, s.ports)
 	l = appendLines(l, s.addresses)
@@ -215,6 +223,9 @@ func wish(s Spec, have []Interface) state {
 			own++
 		}
 		f, present := find(have, u.Interface)
+		if w.wishVLAN(&u, f, s.Uplinks, have) {
+			present = true
+		}
 		if !present {
 			continue
 		}
@@ -262,6 +273,28 @@ func (w *state) wishLAN(l LAN, have []Interface) {
 			w.devices = append(w.devices, device{p.Name, wished || p.Up, p.MTU})
 		}
 	}
+}
+
+// wishVLAN wishes for an uplink's VLAN unless somebody else has made such an interface,
+// and reports whether it did. A VLAN carries no more than what it stands on, which must
+// be up.
+func (w *state) wishVLAN(u *Uplink, f Interface, all []Uplink, have []Interface) bool {
+	parent, present := find(have, u.Parent)
+	if u.Parent == "" || u.VLAN == 0 || !present || f.Name != "" && !f.Ours {
+		return false
+	}
+	w.vlans = append(w.vlans, vlan{u.Interface, u.Parent, u.VLAN})
+	i := slices.IndexFunc(all, func(o Uplink) bool { return o.Interface == u.Parent })
+	mtu := parent.MTU
+	if i >= 0 {
+		mtu = keep(all[i].MTU, parent.MTU)
+	} else {
+		w.devices = append(w.devices, device{u.Parent, true, parent.MTU})
+	}
+	if u.MTU > mtu {
+		u.MTU = mtu
+	}
+	return true
 }
 
 func (w *state) wishUplink(u Uplink, f Interface, metric uint32) {

@@ -95,6 +95,35 @@ func fixBridge(c *netlink.Conn, index int) error {
 	return request(c, unix.RTM_NEWLINK, 0, delay, err)
 }
 
+// addVLAN creates a VLAN and marks it by the alias, which the kernel does not take in the
+// request that creates a link.
+func addVLAN(c *netlink.Conn, v vlan, parent int) error {
+	b, err := vlanMessage(v, parent)
+	if err := request(c, unix.RTM_NEWLINK, netlink.Create|netlink.Excl, b, err); err != nil {
+		return err
+	}
+	b, err = linkMessage(0, false, func(ae *netlink.AttributeEncoder) {
+		ae.String(unix.IFLA_IFNAME, v.name)
+		ae.String(unix.IFLA_IFALIAS, Alias)
+	})
+	return request(c, unix.RTM_NEWLINK, 0, b, err)
+}
+
+func vlanMessage(v vlan, parent int) ([]byte, error) {
+	return linkMessage(0, false, func(ae *netlink.AttributeEncoder) {
+		ae.String(unix.IFLA_IFNAME, v.name)
+		ae.Uint32(unix.IFLA_LINK, uint32(parent))
+		ae.Nested(unix.IFLA_LINKINFO, func(ae *netlink.AttributeEncoder) error {
+			ae.String(unix.IFLA_INFO_KIND, "vlan")
+			ae.Nested(unix.IFLA_INFO_DATA, func(ae *netlink.AttributeEncoder) error {
+				ae.Uint16(unix.IFLA_VLAN_ID, v.id)
+				return nil
+			})
+			return nil
+		})
+	})
+}
+
 func delLink(c *netlink.Conn, index int) error {
 	b, err := linkMessage(index, false, func(*netlink.AttributeEncoder) {})
 	return request(c, unix.RTM_DELLINK, 0, b, err)

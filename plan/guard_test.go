@@ -78,7 +78,7 @@ func full(t *testing.T) (Inputs, Observed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, obs := Inputs{Config: cfg, PINTyped: true, WasOnline: true, Doubt: 1, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
+	in, obs := Inputs{Config: cfg, Policy: provision.Policy{DNSRetry: time.Second, DNSTries: 2}, PINTyped: true, WasOnline: true, Doubt: 1, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
 	readObserved(t, "roaming\nbearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
@@ -89,12 +89,13 @@ func full(t *testing.T) (Inputs, Observed) {
 // notPlanned are the fields that Compile has no reason to set yet.
 func notPlanned() []string {
 	return []string{
-		"Modem.Bearers.Attempt",         // counted by the ladder, after failures only
-		"NAT.NoPorts",                   // the part finds that out
-		"NAT.Offload",                   // a limit of clients needs every packet; story limit-of-clients shows it
-		"DHCP.Networks.Hosts.Transient", // of the synthetic client's alone, which is not the first
-		"Link.LANs.Apart",               // not the LAN, which is the first
-		"DHCP.Networks.Name",            // the LAN has none, which is the first
+		"Modem.Bearers.Attempt",                    // counted by the ladder, after failures only
+		"NAT.NoPorts",                              // the part finds that out
+		"NAT.Offload",                              // a limit of clients needs every packet; story limit-of-clients shows it
+		"DHCP.Networks.Hosts.Transient",            // of the synthetic client's alone, which is not the first
+		"Link.LANs.Apart",                          // not the LAN, which is the first
+		"DHCP.Networks.Name",                       // the LAN has none, which is the first
+		"Link.Uplinks.Parent", "Link.Uplinks.VLAN", // of sessions beyond the first: TestSessionsAreVLANs
 		"Hostapd.Cost.OverLimit", "Hostapd.Cost.Congested", "Hostapd.Cost.Approaching",
 	}
 }
@@ -223,7 +224,7 @@ func TestCompileSetsEveryField(t *testing.T) {
 func TestDriftSeesEveryField(t *testing.T) {
 	d := Compile(full(t))
 	for i, l := range specs(t, &d) {
-		if l.path == "NAT.Offload" { // nothing to change
+		if slices.Contains([]string{"NAT.Offload", "Link.Uplinks.Parent", "Link.Uplinks.VLAN"}, l.path) { // nothing to change
 			continue
 		}
 		t.Run(l.path, func(t *testing.T) {

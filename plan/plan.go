@@ -137,7 +137,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.NAT.Offload = offload(in.Config, nets, ups, obs.Link)
 	limit(in, &d.NAT)
 	d.DHCP = dhcpSpec(in, nets, ups, upstream(in.Config, bearers))
-	d.DNS = dnsSpec(in.Config, nets, bearers)
+	d.DNS = dnsSpec(in, nets, bearers)
 	d.Probe = probeSpec(in, d, bearers)
 	return d
 }
@@ -195,6 +195,7 @@ func uplinks(in Inputs, bearers map[modem.Purpose]modem.BearerStatus) []link.Upl
 				Gateway:   b.IPv4.Gateway,
 				MTU:       bearerMTU(in, b),
 			})
+			ups[i].Parent, ups[i].VLAN = session(b)
 		}
 		// Two purposes on one bearer use the table of the later one: shared wins.
 		ups[i].Table, ups[i].Mark = table(p), table(p)
@@ -203,6 +204,16 @@ func uplinks(in Inputs, bearers map[modem.Purpose]modem.BearerStatus) []link.Upl
 	}
 	slices.SortFunc(ups, func(a, b link.Uplink) int { return strings.Compare(a.Interface, b.Interface) })
 	return ups
+}
+
+// session is what a bearer's interface stands on: the kernel's cdc_mbim has session N of a
+// modem as VLAN N on its network interface, the first one excepted.
+func session(b modem.BearerStatus) (parent string, vlan uint16) {
+	const last = 4094 // of the VLANs (IEEE 802.1Q)
+	if parent, ok := strings.CutSuffix(b.Interface, fmt.Sprintf(".%d", b.Session)); ok && b.Session > 0 && b.Session <= last {
+		return parent, uint16(b.Session)
+	}
+	return "", 0
 }
 
 func indexUplink(ups []link.Uplink, name string) int {
@@ -294,7 +305,8 @@ func limit(in Inputs, s *nat.Spec) {
 	}
 }
 
-func dnsSpec(cfg *config.Config, nets []network, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {
+func dnsSpec(in Inputs, nets []network, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {
+	cfg := in.Config
 	if !cfg.DNS.Enabled {
 		return dns.Spec{}
 	}
@@ -308,6 +320,8 @@ func dnsSpec(cfg *config.Config, nets []network, bearers map[modem.Purpose]modem
 		Rebind:     cfg.DNS.Rebind,
 		RebindOK:   cfg.DNS.RebindOK,
 		CacheBytes: cfg.DNS.CacheBytes,
+		Retry:      in.Policy.DNSRetry,
+		Tries:      in.Policy.DNSTries,
 	}
 }
 

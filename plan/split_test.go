@@ -152,3 +152,28 @@ func TestMTUOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionsAreVLANs: the first session is the modem's interface, the others VLANs on it.
+func TestSessionsAreVLANs(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		session uint32
+		parent  string
+		vlan    uint16
+	}{
+		{"wwan0", 0, "", 0}, {"wwan0.1", 1, "wwan0", 1}, {"wwan0.7", 7, "wwan0", 7}, {"wwan0.0", 0, "", 0}, {"wwan0", 1, "", 0}, {"wwan0.5000", 5000, "", 0},
+	} {
+		parent, vlan := session(modem.BearerStatus{Interface: c.name, Session: c.session})
+		if parent != c.parent || vlan != c.vlan {
+			t.Errorf("%+v: VLAN %d on %q", c, vlan, parent)
+		}
+	}
+	in, obs := split(t, splitConfig, provision.Policy{}, 8)
+	up(&obs, in, Compile(in, obs).Modem, modem.Own, "wwan0.1", "10.1.1.2/32")
+	b := obs.Modem.Bearers[modem.Own]
+	b.Session = 1
+	obs.Modem.Bearers[modem.Own] = b
+	if u := Compile(in, obs).Link.Uplinks[0]; u.Parent != "wwan0" || u.VLAN != 1 {
+		t.Errorf("the uplink is %+v", u)
+	}
+}

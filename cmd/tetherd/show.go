@@ -102,8 +102,12 @@ func planFor(cfg *config.Config, root string) (api.Plan, error) {
 		return p, exit{exitDown, hung(cfg.API.Socket, err)}
 	}
 	p = api.RenderPlan(control.Preview(parts(cfg, root, slog.New(slog.DiscardHandler)), cfg, time.Now()))
-	if sole, taken := api.Sole(context.Background(), 0); taken == nil {
+	sole, taken := api.Sole(context.Background(), 0)
+	switch {
+	case taken == nil:
 		sole.Close()
+		return p, nil
+	case errors.Is(taken, fs.ErrPermission): // only the superuser can find out
 		return p, nil
 	}
 	p.Problems = append(p.Problems, fmt.Sprintf("another tetherd runs here, and this is not what that one would do: it cannot be asked on %s: %v", cfg.API.Socket, err))

@@ -6,6 +6,7 @@ package board
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os/exec"
 
 	"github.com/tetherd/tetherd/lab/netns"
@@ -36,7 +37,10 @@ func New() (*Board, error) {
 	if err != nil {
 		return nil, fmt.Errorf("board: %w", err)
 	}
-	o, err := operator.New(operator.Options{Netns: ns.FD(), APNs: map[string]operator.APN{"internet.telekom": {IPv6: true, MTU: 1430}}})
+	o, err := operator.New(operator.Options{Netns: ns.FD(), APNs: map[string]operator.APN{
+		"internet.telekom": {IPv6: true, MTU: 1430},
+		"tether.example":   {Pool4: netip.MustParsePrefix("10.65.0.0/16"), MTU: 1400},
+	}})
 	if err != nil {
 		return nil, errors.Join(err, ns.Close())
 	}

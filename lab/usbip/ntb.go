@@ -22,8 +22,9 @@ const (
 // errBlock says that the host sent a block that is broken.
 var errBlock = errors.New("usbip: broken transfer block")
 
-// parseBlock gives every datagram of a block, which is only valid during the call.
-func parseBlock(block []byte, each func(datagram []byte)) error {
+// parseBlock gives every datagram of a block with its session; it is only valid during
+// the call.
+func parseBlock(block []byte, each func(session byte, datagram []byte)) error {
 	if len(block) < ntbHeader || string(block[:4]) != ntbSignature {
 		return fmt.Errorf("%w: header", errBlock)
 	}
@@ -36,7 +37,8 @@ func parseBlock(block []byte, each func(datagram []byte)) error {
 		if tables++; tables > ntbMaxTables || at+ntbTable > len(block) || string(block[at:at+3]) != tableSignature {
 			return fmt.Errorf("%w: table %d at %d", errBlock, tables, at)
 		}
-		if err := parseTable(block, at, each); err != nil {
+		session := block[at+3]
+		if err := parseTable(block, at, func(d []byte) { each(session, d) }); err != nil {
 			return err
 		}
 	}
@@ -68,9 +70,9 @@ func blockRoom(n, size int) int {
 	return ntbHeader + size + n*(ntbAlign-1) + ntbAlign - 1 + ntbTable + (n+1)*ntbEntry
 }
 
-// appendBlock writes a block with datagrams of session 0. The caller has made sure by
+// appendBlock writes a block with datagrams of one session. The caller has made sure by
 // blockRoom that it is small enough.
-func appendBlock(b []byte, sequence uint16, datagrams [][]byte) []byte {
+func appendBlock(b []byte, sequence uint16, session byte, datagrams [][]byte) []byte {
 	start := len(b)
 	little := binary.LittleEndian
 	b = append(append(b, ntbSignature...), ntbHeader, 0)
@@ -84,7 +86,7 @@ func appendBlock(b []byte, sequence uint16, datagrams [][]byte) []byte {
 	}
 	b = align(b, start)
 	table := len(b) - start
-	b = append(append(b, tableSignature...), 0)
+	b = append(append(b, tableSignature...), session)
 	b = little.AppendUint16(b, uint16(ntbTable+(len(datagrams)+1)*ntbEntry))
 	b = append(b, 0, 0) // no further table
 	for i, d := range datagrams {

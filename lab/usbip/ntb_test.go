@@ -20,7 +20,7 @@ var handBlock = []byte{
 func datagrams(t *testing.T, block []byte) ([][]byte, error) {
 	t.Helper()
 	var got [][]byte
-	err := parseBlock(block, func(d []byte) { got = append(got, slices.Clone(d)) })
+	err := parseBlock(block, func(_ byte, d []byte) { got = append(got, slices.Clone(d)) })
 	return got, err
 }
 
@@ -33,7 +33,7 @@ func TestBlockIsRead(t *testing.T) {
 }
 
 func TestBlockIsWritten(t *testing.T) {
-	got := appendBlock([]byte("before"), 7, [][]byte{{0x45, 1, 2, 3, 4}, {0x60, 9}})
+	got := appendBlock([]byte("before"), 7, 0, [][]byte{{0x45, 1, 2, 3, 4}, {0x60, 9}})
 	if want := append([]byte("before"), handBlock...); !bytes.Equal(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
 	}
@@ -89,7 +89,7 @@ func TestBlockRoom(t *testing.T) {
 			list = append(list, make([]byte, 1+i%5))
 			size += 1 + i%5
 		}
-		if got, room := len(appendBlock(nil, 0, list)), blockRoom(n, size); got > room || room-got > 4*(n+1) {
+		if got, room := len(appendBlock(nil, 0, 0, list)), blockRoom(n, size); got > room || room-got > 4*(n+1) {
 			t.Errorf("%d datagrams of %d bytes take %d, room for %d", n, size, got, room)
 		}
 	}
@@ -101,7 +101,7 @@ func FuzzBlock(f *testing.F) {
 	f.Fuzz(func(t *testing.T, block []byte) {
 		total := 0
 		var list [][]byte
-		err := parseBlock(block, func(d []byte) {
+		err := parseBlock(block, func(_ byte, d []byte) {
 			if len(d) == 0 {
 				t.Fatal("an empty datagram")
 			}
@@ -112,7 +112,7 @@ func FuzzBlock(f *testing.F) {
 		if err != nil || total >= ntbSize/2 || len(list) == 100 {
 			return
 		}
-		again, err := datagrams(t, appendBlock(nil, 1, list))
+		again, err := datagrams(t, appendBlock(nil, 1, 2, list))
 		if err != nil || !slices.EqualFunc(again, list, bytes.Equal) {
 			t.Errorf("%v, %v", again, err)
 		}

@@ -20,14 +20,23 @@ const (
 	maxWaiting   = 1024 // transfers that the host has asked for
 )
 
+// maxSessions is how many sessions have a data path; those of the others are lost.
+const maxSessions = 3
+
+// downward is a packet for the host.
+type downward struct {
+	session byte
+	packet  []byte
+}
+
 // port is one USB port with the modem in it. The host asks for data before or after
 // it is there, so requests and data wait for each other in queues, and reading never
 // waits for either.
 type port struct {
 	conn     net.Conn
 	device   simmodem.Device
-	messages *messages // towards the modem's control function
-	packets  *packets  // towards its data path
+	messages *messages             // towards the modem's control function
+	packets  [maxSessions]*packets // towards its data path, by session
 
 	mu        sync.Mutex
 	out       []byte // buffer for what is sent
@@ -36,7 +45,7 @@ type port struct {
 	sequence  uint16 // of the next block
 	responses [][]byte
 	notices   int // responses that the host has not been told of
-	downlink  [][]byte
+	downlink  []downward
 	waiting   map[uint32][]submit // by endpoint, towards the host
 	closed    bool
 }
@@ -48,7 +57,9 @@ func newPort(conn net.Conn, device simmodem.Device) *port {
 	}
 	p := &port{conn: conn, device: device, inputSize: ntbSize, waiting: map[uint32][]submit{}}
 	p.messages = &messages{port: p, commands: make(chan []byte, maxResponses), done: make(chan struct{})}
-	p.packets = &packets{port: p, uplink: make(chan []byte, maxPackets), done: make(chan struct{})}
+	for i := range p.packets {
+		p.packets[i] = &packets{port: p, session: byte(i), uplink: make(chan []byte, maxPackets), done: make(chan struct{})}
+	}
 	return p
 }
 
@@ -75,7 +86,9 @@ func (p *port) close() {
 	}
 	p.closed = true
 	close(p.messages.done)
-	close(p.packets.done)
+	for _, s := range p.packets {
+		close(s.done)
+	}
 }
 
 // serve takes one request.
@@ -91,7 +104,11 @@ func (p *port) serve(s submit) {
 		p.wait(s)
 	case s.endpoint == endpointUplink:
 		// A broken block is lost, as on a real modem: there is no way to say so.
-		_ = parseBlock(s.data, p.packets.deliver)
+		_ = parseBlock(s.data, func(session byte, packet []byte) {
+			if session < maxSessions {
+				p.packets[session].deliver(packet)
+			}
+		})
 		p.send(appendResult(p.out[:0], s.sequence, 0, len(s.data), nil))
 	default:
 		p.stall(s)
@@ -171,12 +188,18 @@ func (p *port) next(endpoint uint32) (submit, bool) {
 	return s, true
 }
 
-// sendBlock answers a request with as many packets as it holds.
+// sendBlock answers a request with as many packets of the next one's session as it
+// holds.
 func (p *port) sendBlock(s submit) {
 	room := min(p.inputSize, s.length)
 	n, size := 0, 0
-	for n < len(p.downlink) && blockRoom(n+1, size+len(p.downlink[n])) <= room {
-		size += len(p.downlink[n])
+	var packets [][]byte
+	for _, d := range p.downlink {
+		if d.session != p.downlink[0].session || blockRoom(n+1, size+len(d.packet)) > room {
+			break
+		}
+		size += len(d.packet)
+		packets = append(packets, d.packet)
 		n++
 	}
 	if n == 0 { // not even one: it is lost, and the transfer is empty
@@ -184,7 +207,7 @@ func (p *port) sendBlock(s submit) {
 		p.send(appendResult(p.out[:0], s.sequence, 0, 0, nil))
 		return
 	}
-	block := appendBlock(nil, p.sequence, p.downlink[:n])
+	block := appendBlock(nil, p.sequence, p.downlink[0].session, packets)
 	p.sequence++
 	p.downlink = slices.Delete(p.downlink, 0, n)
 	p.send(appendResult(p.out[:0], s.sequence, 0, len(block), block))
@@ -247,11 +270,12 @@ func (m *messages) Close() error {
 	return nil
 }
 
-// packets is the modem's network interface: one packet a read and a write.
+// packets is one session of the modem's network interface: one packet a read and a write.
 type packets struct {
-	port   *port
-	uplink chan []byte
-	done   chan struct{} // closed with the port
+	port    *port
+	session byte
+	uplink  chan []byte
+	done    chan struct{} // closed with the port
 }
 
 // deliver passes a packet on to the modem. It is called with the port locked.
@@ -283,7 +307,7 @@ func (p *packets) Write(packet []byte) (int, error) {
 	if o.setting != 1 || len(o.downlink) >= maxPackets {
 		return len(packet), nil // lost
 	}
-	o.downlink = append(o.downlink, slices.Clone(packet))
+	o.downlink = append(o.downlink, downward{p.session, slices.Clone(packet)})
 	o.pair()
 	return len(packet), nil
 }

@@ -194,7 +194,7 @@ func TestMessages(t *testing.T) {
 // data interface is on.
 func TestPackets(t *testing.T) {
 	h, p := newHost(t)
-	if n, err := p.packets.Write([]byte{0x45, 0}); n != 2 || err != nil {
+	if n, err := p.packets[0].Write([]byte{0x45, 0}); n != 2 || err != nil {
 		t.Errorf("off: %d, %v", n, err)
 	}
 	h.control(setInterface, 1, 1, 0, nil)
@@ -204,7 +204,7 @@ func TestPackets(t *testing.T) {
 	}
 	buf := make([]byte, 2000)
 	for _, want := range [][]byte{{0x45, 1, 2, 3, 4}, {0x60, 9}} {
-		if n, err := p.packets.Read(buf); !bytes.Equal(buf[:n], want) || err != nil {
+		if n, err := p.packets[0].Read(buf); !bytes.Equal(buf[:n], want) || err != nil {
 			t.Errorf("%v, %v, want %v", buf[:n], err, want)
 		}
 	}
@@ -214,9 +214,9 @@ func TestPackets(t *testing.T) {
 	}
 
 	for range 3 {
-		p.packets.Write(bytes.Repeat([]byte{0x45}, 900))
+		p.packets[0].Write(bytes.Repeat([]byte{0x45}, 900))
 	}
-	p.packets.Write(make([]byte, 17000)) // fits into no block
+	p.packets[0].Write(make([]byte, 17000)) // fits into no block
 	h.submit(true, endpointPackets, 2048, [8]byte{}, nil)
 	if a := h.read(true); len(received(t, a)) != 2 {
 		t.Errorf("%d bytes in the first block", a.length)
@@ -263,13 +263,13 @@ func TestHostGoes(t *testing.T) {
 	if _, err := p.messages.Read(nil); err != io.EOF {
 		t.Errorf("messages: %v", err)
 	}
-	if _, err := p.packets.Read(nil); err != io.EOF {
+	if _, err := p.packets[0].Read(nil); err != io.EOF {
 		t.Errorf("packets: %v", err)
 	}
 	if _, err := p.messages.Write([]byte("x")); err == nil {
 		t.Error("a response to nobody is no error")
 	}
-	if _, err := p.packets.Write([]byte("x")); err == nil {
+	if _, err := p.packets[0].Write([]byte("x")); err == nil {
 		t.Error("a packet to nobody is no error")
 	}
 }
@@ -287,7 +287,7 @@ func TestHostDoesNotFetch(t *testing.T) {
 	}
 	h.control(setInterface, 1, 1, 0, nil)
 	for range maxPackets + 10 {
-		p.packets.Write([]byte("x"))
+		p.packets[0].Write([]byte("x"))
 	}
 	h.control(resetFunction, 0, 0, 0, nil)
 	if a := h.control(getResponse, 0, 0, 16, nil); a.length != 0 {

@@ -55,7 +55,9 @@ func Plug(m *simmodem.Modem, o Options) (*Plugged, error) {
 		return nil, fmt.Errorf("usbip: %w", err)
 	}
 	p := &Plugged{port: newPort(conn, o.Device), modem: m}
-	m.Attach(p.port.packets)
+	for id, session := range p.port.packets {
+		m.AttachSession(uint32(id), session)
+	}
 	p.done.Go(func() { m.Serve(p.port.messages) })
 	p.done.Go(p.port.run)
 	return p, nil

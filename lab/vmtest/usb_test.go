@@ -81,6 +81,41 @@ func TestClientOnlineThroughUSB(t *testing.T) {
 	g.wire.fetch()
 }
 
+// twoContexts names an access point for clients and one for the gateway itself.
+const twoContexts = `
+config apn
+	option apn 'tether.example'
+	option purpose 'shared'
+config apn
+	option apn 'internet.telekom'
+	option purpose 'own'
+`
+
+// TestTwoSessionsThroughUSB: the second session is a VLAN of the kernel's, and each side
+// of the gateway leaves by its own.
+func TestTwoSessionsThroughUSB(t *testing.T) {
+	w := newWorld(t)
+	g := newGateway(t, twoContexts)
+	for range 2 {
+		w.plug()
+		g.online()
+		g.wire.lease()
+		g.wire.fetch()
+		eventually(t, "the client's address", func() error {
+			return g.wire.ns.Run("sh", "-c", "curl -sS --max-time 5 http://203.0.113.80/address | grep -q '^10[.]65[.]'")
+		})
+		eventually(t, "the gateway's address", func() error {
+			_, err := command("sh", "-c", "curl -sS --max-time 5 http://203.0.113.80/address | grep -q '^100[.]'")
+			return err
+		})
+		if out := run(t, "ip", "-d", "link", "show", "wwan0.1"); !strings.Contains(out, "vlan protocol 802.1Q id 1") || !strings.Contains(out, "alias tetherd") {
+			t.Errorf("the second session is %s", out)
+		}
+		w.unplug()
+		g.offline()
+	}
+}
+
 // TestReplug: twenty times out and in again (three with -short), the client is back
 // online each time and its connections take the short way again, and neither tetherd
 // nor the kernel keeps anything of the former devices.
