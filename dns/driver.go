@@ -43,7 +43,8 @@ type Driver struct {
 	backoff   time.Duration
 	armed     time.Time // the poller's deadline
 	running   context.Context
-	dirty     bool // Observe differs from what changed was last called for
+	asked     time.Time // when a client asked last
+	dirty     bool      // Observe differs from what changed was last called for
 	conns     map[net.Conn]netip.Addr
 	clients   sync.WaitGroup
 }
@@ -217,9 +218,16 @@ func (d *Driver) handle(now time.Time, socket int) {
 	}
 }
 
+// lull is a time without a question after which the next one is news: somebody is there.
+const lull = 10 * time.Second
+
 // serve answers a run of clients' packets.
 func (d *Driver) serve(now time.Time, socket int) {
 	queued := 0
+	if now.Sub(d.asked) > lull {
+		d.dirty = true
+	}
+	d.asked = now
 	for i := range d.in.receive(socket) {
 		path := &d.in.paths[i]
 		reply, _ := d.engine.serve(d.out.bufs[queued][:0], now, d.in.packet(i), &d.question, path)

@@ -41,10 +41,11 @@ type Sample struct {
 	Rx       uint64    `json:"rx"`
 	Up       uint64    `json:"up"` // bytes that clients sent to the Internet
 	Down     uint64    `json:"down"`
-	Failed   uint64    `json:"failed"` // questions of clients that nobody could answer
-	Checks   uint64    `json:"checks"` // questions of clients' connectivity checks
-	Moved    bool      `json:"moved,omitempty"`
+	Failed   uint64    `json:"failed"`             // questions of clients that nobody could answer
+	Asked    uint64    `json:"asked"`              // questions of clients
+	Moved    time.Time `json:"moved"`              // when traffic was last seen
 	Silenced bool      `json:"silenced,omitempty"` // no DNS server answered
+	Rivals   int       `json:"rivals,omitempty"`   // chains of others that drop
 }
 
 // Stall says what traffic lacked between the last two samples.
@@ -55,8 +56,11 @@ type Stall struct {
 
 // Passive evidence is taken so often, while clients are active and while they rest.
 const (
-	sampleBusy = 3 * time.Second
+	sampleBusy = 2 * time.Second
 	sampleIdle = time.Minute
+	// rest is how long clients must be quiet to count as resting; longer than the lull
+	// after which a client's question is news.
+	rest = 15 * time.Second
 )
 
 // Bytes that are too many for a stray packet: a few tries to connect.
@@ -69,12 +73,16 @@ const (
 func (e *exam) sample() {
 	now := e.take()
 	was := e.m.Sample
+	now.Moved = was.Moved
+	if now.Tx != was.Tx || now.Up != was.Up || now.Asked != was.Asked || now.Key != was.Key {
+		now.Moved = now.At
+	}
 	switch {
 	case was.Key != now.Key || now.Tx < was.Tx || now.Up < was.Up || now.Rx < was.Rx || now.Down < was.Down:
 		e.m.Stall = Stall{}
 	case now.At.Sub(was.At) < sampleBusy:
-		now.Moved = was.Moved
-		e.plan(was)
+		e.m.Sample.Moved = now.Moved
+		e.plan(e.m.Sample)
 		e.trouble(now, was)
 		return
 	default:
@@ -82,7 +90,6 @@ func (e *exam) sample() {
 			Uplink:  now.Tx >= was.Tx+muchSent && now.Rx == was.Rx,
 			Clients: now.Up >= was.Up+muchClient && now.Down == was.Down,
 		}
-		now.Moved = now.Tx != was.Tx || now.Up != was.Up
 		e.trouble(now, was)
 	}
 	e.m.Sample = now
@@ -93,7 +100,7 @@ func (e *exam) sample() {
 func (e *exam) plan(s Sample) {
 	switch {
 	case s.Key == "" || len(e.Observed.DHCP.Leases) == 0:
-	case s.Moved:
+	case e.Observed.Now.Sub(s.Moved) < rest:
 		e.at(s.At.Add(sampleBusy))
 	default:
 		e.at(s.At.Add(sampleIdle))
@@ -102,7 +109,7 @@ func (e *exam) plan(s Sample) {
 
 // take counts now.
 func (e *exam) take() Sample {
-	s := Sample{At: e.Observed.Now, Key: e.Wish.Gateway, Failed: e.Observed.DNS.Counts.Failed, Silenced: e.silenced()}
+	s := Sample{At: e.Observed.Now, Key: e.Wish.Gateway, Failed: e.Observed.DNS.Counts.Failed, Asked: e.Observed.DNS.Counts.Queries, Silenced: e.silenced(), Rivals: len(e.Observed.NAT.Rivals)}
 	for _, i := range e.Observed.Link.Interfaces {
 		if i.Name == e.Wish.Uplink {
 			s.Tx, s.Rx = i.TxBytes, i.RxBytes
@@ -142,7 +149,7 @@ const (
 // trouble notes what makes a proof doubtful.
 func (e *exam) trouble(now, was Sample) {
 	e.m.Doubt.Now = e.m.Stall.Uplink || e.m.Stall.Clients || now.Silenced ||
-		now.Failed > was.Failed && now.Key == was.Key
+		now.Failed > was.Failed && now.Key == was.Key || now.Rivals > was.Rivals
 }
 
 // suspect asks for another look when what was proved is in doubt, or when what is dead

@@ -8,7 +8,8 @@ import (
 	"github.com/tetherd/tetherd/provision"
 )
 
-// bearerSigns: the network refuses sessions, as the ladder's story tells.
+// bearerSigns: the network refuses sessions, as the ladder's story tells. That a guess
+// is wrong is no fault while there are others.
 func (e *exam) bearerSigns() {
 	t, ok := e.lastFailure()
 	if !ok || e.settled() {
@@ -25,16 +26,25 @@ func (e *exam) settled() bool {
 	return slices.Contains([]provision.Outcome{provision.Carries, provision.Held, provision.Walled}, e.Path.Outcome)
 }
 
-// lastFailure is the last try that failed since one was good.
+// chosen says that the access point was right once, or that a person says so.
+func chosen(t provision.Try) bool {
+	return t.Source == provision.FromOwner || t.Source == provision.FromMemory
+}
+
+// lastFailure is the last try that failed since one was good; while others are tried,
+// the last that counts.
 func (e *exam) lastFailure() (provision.Try, bool) {
 	for _, t := range slices.Backward(e.Path.Story) {
 		switch t.Outcome {
 		case provision.Carries, provision.Held:
 			return provision.Try{}, false
-		case provision.Refused, provision.V6Only:
-			return t, true
-		case provision.Mute:
-			return t, t.Note != "stalled" // a bearer that had carried is another matter
+		case provision.Refused, provision.V6Only, provision.Mute:
+			if t.Note == "stalled" { // a bearer that had carried is another matter
+				return provision.Try{}, false
+			}
+			if chosen(t) || e.Path.Outcome != provision.Trying {
+				return t, true
+			}
 		}
 	}
 	return provision.Try{}, false
@@ -92,7 +102,7 @@ func (e *exam) brief() []Episode {
 	}
 	for _, t := range e.Path.Story {
 		s, ok := signOf(t)
-		if !ok || t.Note == "stalled" || !t.At.After(e.m.Told) {
+		if !ok || !chosen(t) || t.Note == "stalled" || !t.At.After(e.m.Told) {
 			continue
 		}
 		c, _ := causeOf(s.code)

@@ -89,7 +89,7 @@ func (e *exam) clientSigns() {
 	switch {
 	case c.Verdict == probe.NoLease && c.Failed >= 2 && e.Observed.DHCP.Error == "":
 		e.sign(sign{code: "RC47", variant: "none", severity: Fault, confidence: 85, evidence: evidence})
-	case e.gateway().Verdict != probe.Online || c.Failed < 2:
+	case e.gateway().Verdict != probe.Online || c.Failed < 2 && (c.Failed == 0 || len(e.Observed.NAT.Rivals) == 0):
 	case c.Verdict == probe.NoDNS && e.Observed.DNS.Error == "":
 		e.sign(sign{code: "RC34", variant: "lan", confidence: 80, evidence: evidence})
 	case c.Verdict == probe.Dead:

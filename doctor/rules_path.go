@@ -106,7 +106,11 @@ func (e *exam) nameSigns() {
 	}
 	g := e.gateway()
 	if g.Verdict == probe.NoDNS && g.Alive && g.Failed >= 2 {
-		e.sign(sign{code: "RC34", variant: "upstream", confidence: 85, args: []Value{{"servers", list(b.IPv4.DNS)}},
+		severity := Fault
+		if e.Online { // by a name that is remembered still
+			severity = Degraded
+		}
+		e.sign(sign{code: "RC34", variant: "upstream", severity: severity, confidence: 85, args: []Value{{"servers", list(b.IPv4.DNS)}},
 			evidence: []Value{{"detail", g.Detail}, {"addresses", "can be reached"}, {"silent", list(d.Silent)}}})
 		return
 	}

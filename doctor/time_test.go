@@ -238,7 +238,8 @@ func TestStalledTrafficNeedsOneFailure(t *testing.T) {
 // are told as past, once.
 func TestStoryWithinOneTurn(t *testing.T) {
 	p := well(t)
-	p.Path.Story = append(p.Path.Story, provision.Try{APN: "old", Outcome: provision.Refused, Cause: 29, At: p.Observed.Now.Add(-2 * time.Second)},
+	p.Path.Story = append(p.Path.Story, provision.Try{APN: "old", Source: provision.FromMemory, Outcome: provision.Refused, Cause: 29, At: p.Observed.Now.Add(-2 * time.Second)},
+		provision.Try{APN: "guess", Source: provision.FromTable, Outcome: provision.Refused, Cause: 27, At: p.Observed.Now.Add(-2 * time.Second)},
 		provision.Try{APN: "new", Outcome: provision.Carries, At: p.Observed.Now.Add(-time.Second)})
 	for range 3 {
 		p.see().expect("")
@@ -336,4 +337,18 @@ func FuzzReplay(f *testing.F) {
 			t.Errorf("%d checks", len(r.Checks))
 		}
 	})
+}
+
+// TestAGuessIsNoFault while there are others; when none is left it is.
+func TestAGuessIsNoFault(t *testing.T) {
+	p := well(t)
+	p.down(modem.PhaseReady)
+	guess := try("guess", provision.Refused, 27)
+	guess.Source = provision.FromTable
+	p.Path.Outcome, p.Path.Story = provision.Trying, []provision.Try{guess, try("next", provision.Trying, 0)}
+	p.see().pass(time.Minute).expect("")
+	p.Path.Outcome = provision.Refused
+	if f := p.see().expect("RC11"); !f.Advice {
+		t.Error("nothing is left to try, and nobody is asked")
+	}
 }

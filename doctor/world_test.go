@@ -57,7 +57,7 @@ func well(t *testing.T) *patient {
 }
 
 func try(apn string, outcome provision.Outcome, cause uint32) provision.Try {
-	return provision.Try{APN: apn, Family: modem.IPv4v6, Outcome: outcome, Cause: cause, At: begun().Add(-time.Minute)}
+	return provision.Try{APN: apn, Family: modem.IPv4v6, Source: provision.FromOwner, Outcome: outcome, Cause: cause, At: begun().Add(-time.Minute)}
 }
 
 // see examines once.

@@ -103,14 +103,16 @@ func (d *daemon) end(sig unix.Signal) error {
 	return nil
 }
 
-// follow keeps the latest document until ctx ends, across restarts of tetherd.
-func (d *daemon) follow(ctx context.Context) {
+// follow keeps the latest document until ctx ends, across restarts of tetherd, and shows
+// each to see.
+func (d *daemon) follow(ctx context.Context, see func(api.Document)) {
 	const again = 10 * time.Millisecond // between attempts while nobody listens
 	for ctx.Err() == nil {
 		_ = api.Follow(ctx, d.socket(), false, func(doc api.Document) bool { // nobody listens: asked again below
 			d.mu.Lock()
 			defer d.mu.Unlock()
 			if doc.Process.PID == d.pid {
+				see(doc)
 				d.latest = doc
 				close(d.news)
 				d.news = make(chan struct{})

@@ -182,6 +182,8 @@ func apnAttribute(a *operator.APN, w []string) (err error) {
 		a.Garden = true
 	case "mute":
 		a.Mute = true
+	case "hole":
+		a.Hole, err = number(w[1:], 9000)
 	default:
 		return fmt.Errorf("an access point has no such attribute")
 	}

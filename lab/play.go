@@ -14,13 +14,27 @@ import (
 
 // Play lays a scenario out and follows its story; program is the tetherd binary.
 // Every step is a line on out. The error says which step failed and why.
-func Play(ctx context.Context, s *Scenario, program string, verbose bool, out io.Writer) (err error) {
+func Play(ctx context.Context, s *Scenario, program string, verbose bool, out io.Writer) error {
 	w, err := NewWorld(ctx, s, program, verbose)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
-	for _, step := range s.Story {
+	return errors.Join(w.play(ctx, out), w.Close())
+}
+
+// watch plays a scenario of the fault gallery and gives what the doctor said meanwhile.
+func watch(ctx context.Context, s *Scenario, program string) (*watchman, error) {
+	w, err := NewWorld(ctx, s, program, false)
+	if err != nil {
+		return new(watchman), err
+	}
+	err = errors.Join(w.play(ctx, io.Discard), w.Close())
+	return &w.watch, err
+}
+
+// play follows the story.
+func (w *World) play(ctx context.Context, out io.Writer) error {
+	for _, step := range w.scenario.Story {
 		begun := time.Now()
 		note, err := steps[step.Words[0]].do(ctx, w, step.Words[1:])
 		if err != nil {

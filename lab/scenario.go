@@ -38,6 +38,7 @@ type Scenario struct {
 	Clients  int               // on the LAN; 2 unless the file says otherwise
 	Configs  map[string]string // by name; "" is the one to start with
 	Story    []Step
+	Fault    *Fault // of the fault gallery; nil none
 }
 
 // Step is one line of the story.
@@ -94,6 +95,8 @@ func ParseScenario(text []byte) (*Scenario, error) {
 			faults = append(faults, s.readOperator(first, f.Data)...)
 		case "tetherd":
 			s.Configs[strings.TrimSpace(name)] = string(f.Data)
+		case "fault":
+			faults = append(faults, s.readFault(first, f.Data)...)
 		case "story":
 			faults = append(faults, s.readStory(first, f.Data)...)
 		default:

@@ -59,6 +59,20 @@ var steps = map[string]step{
 	"most":        {1, 1, mostStep},
 	"run":         {2, many, runStep},
 	"expect":      {1, many, expectStep},
+	"policy":      {1, many, policyStep},
+	"stale":       {0, 0, staleStep},
+	"servers":     {1, 1, serversStep},
+	"filter":      {0, many, filterStep},
+	"unreach":     {1, 1, unreachStep},
+	"path":        {0, many, pathStep},
+	"occupy":      {1, 1, occupyStep},
+	"vacate":      {0, 0, vacateStep},
+	"traffic":     {1, 1, trafficStep},
+	"no-lease":    {1, 1, noLeaseStep},
+	"inject":      {0, 0, injectStep},
+	"detect":      {0, 1, detectStep},
+	"recover":     {1, 1, recoverStep},
+	"calm":        {1, 1, calmStep},
 }
 
 // check finds what could only fail when the step is played.
@@ -74,8 +88,18 @@ func (s *Scenario) check(st Step) (err error) {
 	switch st.Words[0] {
 	case "expect":
 		_, err = parseExpectation(args)
-	case "silent":
+	case "silent", "calm":
 		_, err = time.ParseDuration(args[0])
+	case "path":
+		_, err = parsePath(args)
+	case "policy":
+		if _, ok := s.APNs[args[0]]; !ok {
+			err = fmt.Errorf("there is no access point %q", args[0])
+		}
+	case "inject", "detect", "recover":
+		if s.Fault == nil {
+			err = errors.New("there is no section 'fault'")
+		}
 	case "address":
 		_, err = netip.ParsePrefix(args[0])
 	case "config":

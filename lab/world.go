@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tetherd/tetherd/api"
 	"github.com/tetherd/tetherd/lab/netns"
 	"github.com/tetherd/tetherd/lab/operator"
 	"github.com/tetherd/tetherd/lab/simmodem"
@@ -36,6 +37,9 @@ type World struct {
 	capture  *capture
 	marks    sync.WaitGroup // who sends marks
 	quiet    map[string]context.CancelFunc
+	watch    watchman
+	held     []net.PacketConn // ports that are occupied
+	stop     []func()         // each ends something in the background
 	unfollow context.CancelFunc
 }
 
@@ -58,8 +62,15 @@ func NewWorld(ctx context.Context, s *Scenario, program string, verbose bool) (*
 	}
 	following, stop := context.WithCancel(ctx)
 	w.unfollow = stop
-	go w.daemon.follow(following)
+	go w.daemon.follow(following, w.see)
 	return w, nil
+}
+
+// see takes note of one document of tetherd.
+func (w *World) see(d api.Document) {
+	if f := w.scenario.Fault; f != nil {
+		w.watch.see(d, f.Code)
+	}
 }
 
 func (w *World) layOut(program string, verbose bool) error {
@@ -238,6 +249,12 @@ func (w *World) Close() error {
 	}
 	if w.operator != nil {
 		errs = append(errs, w.operator.Close())
+	}
+	for _, stop := range w.stop {
+		stop()
+	}
+	for _, c := range w.held {
+		errs = append(errs, c.Close())
 	}
 	for _, c := range w.clients {
 		c.close()

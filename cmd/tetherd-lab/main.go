@@ -39,7 +39,7 @@ func main() {
 	os.Exit(exitFailed)
 }
 
-var errUsage = errors.New("usage: tetherd-lab run [-tetherd FILE] [-once] | play [-tetherd FILE] [-v] FILE… | modem [FILE] | vm …")
+var errUsage = errors.New("usage: tetherd-lab run [-tetherd FILE] [-once] | play [-tetherd FILE] [-v] FILE… | faults [-tetherd FILE] [-parallel N] FILE… | modem [FILE] | vm …")
 
 func dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -55,6 +55,7 @@ func dispatch(ctx context.Context, args []string) error {
 	program := fs.String("tetherd", beside("tetherd"), "the tetherd `program` to run")
 	once := fs.Bool("once", false, "end after the client's first page (run)")
 	verbose := fs.Bool("v", false, "show tetherd's log (play)")
+	parallel := fs.Int("parallel", 3, "`rows` at a time (faults)")
 	if err := fs.Parse(args[1:]); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
@@ -63,6 +64,8 @@ func dispatch(ctx context.Context, args []string) error {
 		return lab.Run(ctx, *program, *once, os.Stdout)
 	case "play":
 		return play(ctx, *program, *verbose, fs.Args())
+	case "faults":
+		return faults(ctx, *program, *parallel, fs.Args())
 	case "modem":
 		return modem(ctx, fs.Args())
 	}
@@ -100,6 +103,22 @@ func play(ctx context.Context, program string, verbose bool, paths []string) err
 		return fmt.Errorf("%d of %d scenarios failed", failed, len(paths))
 	}
 	return nil
+}
+
+// faults plays the fault gallery and prints its table.
+func faults(ctx context.Context, program string, parallel int, paths []string) error {
+	var list []*lab.Scenario
+	for _, path := range paths {
+		s, err := lab.ReadScenario(path)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errUsage, err)
+		}
+		list = append(list, s)
+	}
+	if len(list) == 0 || parallel < 1 {
+		return errUsage
+	}
+	return lab.Faults(ctx, list, program, parallel, os.Stdout)
 }
 
 // modem serves a simulated modem on a pseudo-terminal, for other programs to try.

@@ -21,6 +21,7 @@ type bearer struct {
 	terminal simmodem.Terminal
 	policy   atomic.Pointer[APN]
 	accepted atomic.Bool // the user has passed the walled garden's page
+	stale    atomic.Bool // carries nothing any more
 
 	grant simmodem.Grant // guarded by Operator.mu
 }

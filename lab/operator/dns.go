@@ -146,7 +146,11 @@ func (o *Operator) answerDNS(z zone, w dns.ResponseWriter, query *dns.Msg) {
 	case DNSFails:
 		reply.Rcode = dns.RcodeServerFailure
 	default:
-		z.resolve(reply, question)
+		if o.filtered(dns.CanonicalName(question.Name)) {
+			reply.Rcode = dns.RcodeNameError
+		} else {
+			z.resolve(reply, question)
+		}
 	}
 	size := dns.MinMsgSize
 	if edns := query.IsEdns0(); edns != nil {

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tetherd/tetherd/lab/netns"
 	"github.com/tetherd/tetherd/lab/simmodem"
@@ -61,7 +62,18 @@ type Operator struct {
 
 	byAddress sync.Map // netip.Addr of a bearer (IPv6: first of its /64) → *bearer
 	dnsMode   atomic.Int32
+	path      atomic.Pointer[Path]
+	up, down  way
+	filter    atomic.Pointer[map[string]bool]
 	counts    counters
+}
+
+// way is one direction of the user plane.
+type way struct {
+	count  atomic.Uint64 // of packets
+	queued atomic.Int64  // under way
+	mu     sync.Mutex
+	free   time.Time // when the line is free again
 }
 
 // New sets everything up in the namespace and starts to serve.

@@ -14,7 +14,7 @@ type counters struct {
 // Counts are totals since New.
 type Counts struct {
 	Uplink, Downlink uint64 // packets carried
-	Muted            uint64 // packets dropped by APN.Mute
+	Muted            uint64 // packets dropped by APN.Mute, APN.Hole and Stale
 	Garden           uint64 // packets dropped by the walled garden
 	Stray            uint64 // packets for an address that no bearer has
 	DNS, Web         uint64 // questions and requests answered
@@ -36,13 +36,13 @@ func (b *bearer) Send(packet []byte) {
 		o.onPacket(b.name, packet)
 	}
 	switch {
-	case policy.Mute:
+	case policy.Mute || b.swallows(packet):
 		o.counts.muted.Add(1)
 	case b.fenced() && !gardenAllows(packet):
 		o.counts.garden.Add(1)
 	default:
 		o.counts.uplink.Add(1)
-		o.plane.Write(packet)
+		o.carry(&o.up, packet, func(packet []byte) { o.plane.Write(packet) })
 	}
 }
 
@@ -71,11 +71,11 @@ func (o *Operator) toModem(packet []byte) {
 	switch {
 	case b == nil:
 		o.counts.stray.Add(1)
-	case b.policy.Load().Mute:
+	case b.policy.Load().Mute || b.swallows(packet):
 		o.counts.muted.Add(1)
 	default:
 		o.counts.downlink.Add(1)
-		b.terminal.Receive(packet)
+		o.carry(&o.down, packet, b.terminal.Receive)
 	}
 }
 

@@ -30,6 +30,7 @@ type APN struct {
 
 	Garden bool // web requests end at the login page, all else but DNS is dropped
 	Mute   bool // accepts bearers and drops all their packets
+	Hole   int  // bytes; drops longer packets without a word; 0 none
 }
 
 // validate finds what cannot be.

@@ -1,0 +1,264 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tetherd/tetherd/api"
+)
+
+// Fault is what the section "fault" of a scenario says: which cause the story brings
+// about, and how it must end. A control has no code: nothing may be found.
+type Fault struct {
+	Code    string
+	Cause   string
+	Outcome string // "repaired", "explained" or "prevented"; of a control "healthy"
+}
+
+// readFault reads the section "fault".
+func (s *Scenario) readFault(first int, data []byte) (faults []error) {
+	list, faults := statements(first, data)
+	f := &Fault{}
+	for _, st := range list {
+		switch {
+		case st.words[0] == "code" && len(st.words) == 2:
+			f.Code = st.words[1]
+		case st.words[0] == "cause" && len(st.words) == 2:
+			f.Cause = st.words[1]
+		case st.words[0] == "outcome" && len(st.words) == 2:
+			f.Outcome = st.words[1]
+		default:
+			faults = append(faults, fmt.Errorf("line %d: a fault has no %q", st.line, st.words[0]))
+		}
+	}
+	outcomes := []string{"repaired", "explained", "prevented"}
+	if f.Code == "" {
+		outcomes = []string{"healthy"}
+	}
+	if f.Cause == "" || !slices.Contains(outcomes, f.Outcome) {
+		faults = append(faults, fmt.Errorf("line %d: a fault needs a cause, and an outcome of %s", first, strings.Join(outcomes, ", ")))
+	}
+	s.Fault = f
+	return faults
+}
+
+// Limits of a row.
+const (
+	detectLimit  = 45 * time.Second
+	recoverLimit = 90 * time.Second
+)
+
+// watchman notes what the doctor says in all documents of one row.
+type watchman struct {
+	mu        sync.Mutex
+	injected  time.Time
+	found     time.Duration // from the injection to the right verdict; 0 not yet
+	recovered time.Duration // from the injection until clients were online again
+	sentence  string
+	verdicts  []string // that were given, each once
+}
+
+// see takes one document.
+func (m *watchman) see(d api.Document, code string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if v := d.Doctor.Verdict; v != "" && !slices.Contains(m.verdicts, v) {
+		m.verdicts = append(m.verdicts, v)
+	}
+	if m.injected.IsZero() || m.found != 0 || code == "" {
+		return
+	}
+	for _, f := range d.Doctor.Findings {
+		if f.Code == code {
+			m.found, m.sentence = time.Since(m.injected), f.Sentence
+			return
+		}
+	}
+	for _, e := range d.Doctor.History {
+		if e.Code == code && e.To.After(m.injected) {
+			m.found, m.sentence = time.Since(m.injected), e.Sentence
+			return
+		}
+	}
+}
+
+func injectStep(_ context.Context, w *World, _ []string) (string, error) {
+	w.watch.mu.Lock()
+	defer w.watch.mu.Unlock()
+	w.watch.injected = time.Now()
+	return "", nil
+}
+
+// detectStep waits until the fault of the file is found.
+func detectStep(ctx context.Context, w *World, args []string) (string, error) {
+	code := w.scenario.Fault.Code
+	doc, err := w.daemon.await(ctx, detectLimit, func(api.Document) bool {
+		w.watch.mu.Lock()
+		defer w.watch.mu.Unlock()
+		return w.watch.found != 0
+	})
+	if err != nil {
+		return "", fmt.Errorf("%s was not found: %w; the doctor says:\n%s", code, err, doc.Doctor.Text(doc.Sentence))
+	}
+	if len(args) > 0 && !strings.Contains(w.watch.sentence, args[0]) {
+		return "", fmt.Errorf("the sentence is %q", w.watch.sentence)
+	}
+	return w.watch.sentence, nil
+}
+
+// recoverStep waits until clients are online again, and one loads a page.
+func recoverStep(ctx context.Context, w *World, args []string) (string, error) {
+	c, _, err := w.client(args)
+	if err != nil {
+		return "", err
+	}
+	doc, err := w.daemon.await(ctx, recoverLimit, func(d api.Document) bool { return d.Online && d.Doctor.Severity != "fault" })
+	if err != nil {
+		return "", fmt.Errorf("clients are not online: %w; the doctor says:\n%s", err, doc.Doctor.Text(doc.Sentence))
+	}
+	if _, err := c.fetch(ctx, page); err != nil {
+		return "", err
+	}
+	if w.watch.recovered == 0 {
+		w.watch.recovered = time.Since(w.watch.injected)
+	}
+	return "", nil
+}
+
+// calmStep waits; nothing may be found meanwhile.
+func calmStep(ctx context.Context, w *World, args []string) (string, error) {
+	d, err := time.ParseDuration(args[0])
+	if err != nil {
+		return "", err
+	}
+	doc, err := w.daemon.await(ctx, d, func(d api.Document) bool { return d.Doctor.Verdict != "" })
+	if err == nil {
+		return "", fmt.Errorf("a false alarm:\n%s", doc.Doctor.Text(doc.Sentence))
+	}
+	if doc.Seq == 0 || ctx.Err() != nil {
+		return "", errors.Join(errors.New("tetherd does not run"), ctx.Err())
+	}
+	return "", nil
+}
+
+// Row is the outcome of one scenario of the gallery.
+type Row struct {
+	Fault
+	Name      string
+	Found     time.Duration // 0: it was not
+	Recovered time.Duration // 0: clients were not online again, or need not be
+	Sentence  string
+	Wrong     []string // verdicts that were given and are not the right one
+	Err       error    // what of the story did not hold
+}
+
+// Faults plays the scenarios of the gallery, so many at a time, and prints a line each
+// and the sum. The error says that a row failed.
+func Faults(ctx context.Context, list []*Scenario, program string, parallel int, out io.Writer) error {
+	rows := make([]Row, len(list))
+	gate, done := make(chan struct{}, parallel), make(chan int)
+	for i, s := range list {
+		go func() {
+			gate <- struct{}{}
+			rows[i] = playRow(ctx, s, program)
+			<-gate
+			done <- i
+		}()
+	}
+	for range list {
+		i := <-done
+		fmt.Fprintln(out, rows[i].line())
+	}
+	return sum(rows, out)
+}
+
+// playRow plays one scenario.
+func playRow(ctx context.Context, s *Scenario, program string) Row {
+	r := Row{Name: s.Name}
+	if s.Fault == nil {
+		r.Err = fmt.Errorf("%s has no section 'fault'", s.Name)
+		return r
+	}
+	r.Fault = *s.Fault
+	seen, err := watch(ctx, s, program)
+	r.Err = err
+	r.Found, r.Recovered, r.Sentence = seen.found, seen.recovered, seen.sentence
+	for _, v := range seen.verdicts {
+		if v != s.Fault.Code {
+			r.Wrong = append(r.Wrong, v)
+		}
+	}
+	return r
+}
+
+// line is the row for people.
+func (r Row) line() string {
+	state := r.Outcome
+	switch {
+	case r.Err != nil:
+		state = "FAILED"
+	case r.Outcome == "explained":
+		state = "explained, needs you"
+	}
+	text := fmt.Sprintf("%-5s %-28s found after %6s  online after %6s  %-20s %s", r.Code, r.Name, span(r.Found), span(r.Recovered), state, r.Sentence)
+	if len(r.Wrong) > 0 {
+		text += fmt.Sprintf("\n      wrong verdicts: %s", strings.Join(r.Wrong, ", "))
+	}
+	if r.Err != nil {
+		text += "\n      " + strings.ReplaceAll(strings.TrimSpace(r.Err.Error()), "\n", "\n      ")
+	}
+	return text
+}
+
+func span(d time.Duration) string {
+	if d == 0 {
+		return "-"
+	}
+	return seconds(d)
+}
+
+// sum prints the last lines and says whether everything held.
+func sum(rows []Row, out io.Writer) error {
+	var faults, detected, explained, repairable, repaired, wrong, failed int
+	var times []time.Duration
+	for _, r := range rows {
+		wrong += len(r.Wrong)
+		if r.Err != nil {
+			failed++
+		}
+		if r.Code == "" {
+			continue
+		}
+		faults++
+		if r.Found != 0 || r.Outcome == "prevented" && r.Err == nil {
+			detected++
+		}
+		if r.Found != 0 {
+			times = append(times, r.Found)
+		}
+		if r.Sentence != "" || r.Outcome == "prevented" && r.Err == nil {
+			explained++
+		}
+		if r.Outcome != "explained" {
+			repairable++
+			if r.Err == nil {
+				repaired++
+			}
+		}
+	}
+	slices.Sort(times)
+	if len(times) > 0 {
+		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(times[len(times)/2]), seconds(times[len(times)-1]), len(rows)-faults)
+	}
+	fmt.Fprintf(out, "detected %d/%d, explained %d/%d, repaired %d of %d repairable, wrong verdicts %d\n", detected, faults, explained, faults, repaired, repairable, wrong)
+	if failed > 0 || wrong > 0 || detected != faults {
+		return fmt.Errorf("%d of %d rows failed, %d verdicts were wrong", failed, len(rows), wrong)
+	}
+	return nil
+}

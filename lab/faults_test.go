@@ -1,0 +1,101 @@
+package lab
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tetherd/tetherd/api"
+)
+
+// TestFaultFilesAreRead: every file of the gallery is sound, says what it is about, and
+// no row waits for what another one is about.
+func TestFaultFilesAreRead(t *testing.T) {
+	paths, err := filepath.Glob("faults/*.txtar")
+	if err != nil || len(paths) < 30 {
+		t.Fatalf("%d files, %v", len(paths), err)
+	}
+	controls := 0
+	for _, path := range paths {
+		s, err := ReadScenario(path)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if s.Fault == nil || s.Fault.Code == "" != strings.HasPrefix(s.Name, "healthy-") || s.Fault.Code != "" && !strings.HasPrefix(s.Name, strings.ToLower(s.Fault.Code)+"-") {
+			t.Errorf("%s is about %+v", path, s.Fault)
+		}
+		if s.Fault != nil && s.Fault.Code == "" {
+			controls++
+		}
+	}
+	if controls < 15 {
+		t.Errorf("%d healthy controls", controls)
+	}
+}
+
+// TestWatchmanCounts what was found before the injection as wrong, and after it as
+// right, from findings or from the past.
+func TestWatchmanCounts(t *testing.T) {
+	doc := func(verdict, past string) api.Document {
+		d := api.Document{Doctor: api.Doctor{Verdict: verdict}}
+		if verdict != "" {
+			d.Doctor.Findings = []api.Finding{{Code: verdict, Sentence: "now"}}
+		}
+		if past != "" {
+			d.Doctor.History = []api.Episode{{Code: past, Sentence: "past", To: time.Now()}}
+		}
+		return d
+	}
+	var m watchman
+	m.see(doc("RC14", ""), "RC14")
+	if m.found != 0 || len(m.verdicts) != 1 {
+		t.Errorf("before the injection: %+v", &m)
+	}
+	m.injected = time.Now().Add(-time.Second)
+	m.see(doc("RC18", ""), "RC14")
+	m.see(doc("RC18", ""), "RC14")
+	if m.found != 0 || len(m.verdicts) != 2 {
+		t.Errorf("another verdict: %+v", &m)
+	}
+	m.see(doc("", "RC14"), "RC14")
+	if m.found < time.Second || m.sentence != "past" {
+		t.Errorf("found in the past: %v %q", m.found, m.sentence)
+	}
+}
+
+// TestSumOfRows: the last line counts what the rows say, and one bad row fails all.
+func TestSumOfRows(t *testing.T) {
+	var out strings.Builder
+	rows := []Row{
+		{Fault: Fault{"RC14", "", "repaired"}, Found: time.Second, Sentence: "x"},
+		{Fault: Fault{"RC18", "", "explained"}, Found: 3 * time.Second, Sentence: "x"},
+		{Fault: Fault{"RC15", "", "prevented"}},
+		{Fault: Fault{Outcome: "healthy"}},
+	}
+	if err := sum(rows, &out); err != nil || !strings.HasSuffix(out.String(), "detected 3/3, explained 3/3, repaired 2 of 2 repairable, wrong verdicts 0\n") {
+		t.Errorf("%v: %s", err, &out)
+	}
+	rows[3].Wrong = []string{"RC14"}
+	if err := sum(rows, &out); err == nil || !strings.HasSuffix(out.String(), "wrong verdicts 1\n") {
+		t.Errorf("%v: %s", err, &out)
+	}
+}
+
+// TestFaults plays two rows of the gallery that are quick.
+func TestFaults(t *testing.T) {
+	var list []*Scenario
+	for _, name := range []string{"rc04-no-sim", "rc40-rules-gone"} {
+		s, err := ReadScenario("faults/" + name + ".txtar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, s)
+	}
+	var out strings.Builder
+	if err := Faults(t.Context(), list, program(t), 2, &out); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	t.Log(out.String())
+}

@@ -1,0 +1,155 @@
+package lab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tetherd/tetherd/lab/operator"
+)
+
+// policyStep changes an access point of the operator: policy NAME ATTRIBUTE [VALUE…].
+// Without an attribute it is as the file says.
+func policyStep(_ context.Context, w *World, args []string) (string, error) {
+	apn, ok := w.scenario.APNs[args[0]]
+	if !ok {
+		return "", fmt.Errorf("the operator knows no access point %q", args[0])
+	}
+	if len(args) > 1 {
+		if err := apnAttribute(&apn, args[1:]); err != nil {
+			return "", err
+		}
+	}
+	return "", w.operator.SetAPN(args[0], apn)
+}
+
+// staleStep makes the bearers that are up carry nothing any more.
+func staleStep(_ context.Context, w *World, _ []string) (string, error) {
+	if w.operator.Stale() == 0 {
+		return "", errors.New("no bearer is up")
+	}
+	return "", nil
+}
+
+func serversStep(_ context.Context, w *World, args []string) (string, error) {
+	mode, err := choice(args, map[string]operator.DNSMode{
+		"answer": operator.DNSAnswers, "silent": operator.DNSSilent, "refuse": operator.DNSRefuses, "fail": operator.DNSFails,
+	})
+	if err == nil {
+		w.operator.SetDNS(mode)
+	}
+	return "", err
+}
+
+func filterStep(_ context.Context, w *World, args []string) (string, error) {
+	w.operator.Filter(args...)
+	return "", nil
+}
+
+func unreachStep(_ context.Context, w *World, args []string) (string, error) {
+	a, err := netip.ParseAddr(args[0])
+	if err != nil {
+		return "", err
+	}
+	return "", w.operator.Unreach(a)
+}
+
+// pathStep changes what the network does to packets: path [delay DURATION] [lose N]
+// [rate BYTES].
+func pathStep(_ context.Context, w *World, args []string) (string, error) {
+	p, err := parsePath(args)
+	if err == nil {
+		w.operator.SetPath(p)
+	}
+	return "", err
+}
+
+func parsePath(args []string) (p operator.Path, err error) {
+	for i := 0; i+1 < len(args) && err == nil; i += 2 {
+		switch args[i] {
+		case "delay":
+			p.Delay, err = time.ParseDuration(args[i+1])
+		case "lose":
+			p.Lose, err = number(args[i+1:i+2], 1000)
+		case "rate":
+			p.Rate, err = strconv.Atoi(args[i+1])
+		default:
+			err = fmt.Errorf("a path has no %q", args[i])
+		}
+	}
+	if len(args)%2 != 0 {
+		err = errors.New("a value is missing")
+	}
+	return p, err
+}
+
+// occupyStep holds a UDP port of the gateway, as another program would, until the end
+// of the world.
+func occupyStep(_ context.Context, w *World, args []string) (string, error) {
+	return "", w.spaces["gateway"].Do(func() error {
+		conn, err := net.ListenPacket("udp4", args[0])
+		if err == nil {
+			w.held = append(w.held, conn)
+		}
+		return err
+	})
+}
+
+// vacateStep gives back what was occupied.
+func vacateStep(_ context.Context, w *World, _ []string) (string, error) {
+	var errs []error
+	for _, c := range w.held {
+		errs = append(errs, c.Close())
+	}
+	w.held = nil
+	return "", errors.Join(errs...)
+}
+
+// busy is a client that does what a phone does all the time: it asks for names, loads a
+// small page and opens a connection for what is secured.
+const busy = `i=0; while i=$((i+1)); do
+	dig +time=2 +tries=1 n$i.example.com >/dev/null &
+	curl -s -o /dev/null -m 4 http://www.example.com/ &
+	curl -s -o /dev/null -m 4 https://www.example.com/ &
+	curl -s -o /dev/null -m 4 -F file=@/proc/self/exe http://www.example.com/address &
+	sleep 1
+done`
+
+// trafficStep begins a client's traffic, which runs on in the background.
+func trafficStep(ctx context.Context, w *World, args []string) (string, error) {
+	c, _, err := w.client(args)
+	if err != nil {
+		return "", err
+	}
+	cmd := c.command(ctx, "sh", "-c", busy)
+	if err := c.spawn.start(c.ns, cmd); err != nil {
+		return "", fmt.Errorf("traffic: %w", err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait() // it ends when it is killed
+		close(ended)
+	}()
+	w.stop = append(w.stop, func() {
+		_ = cmd.Process.Kill() // it may have ended by itself
+		<-ended
+	})
+	return "", nil
+}
+
+// noLeaseStep lets a client ask for a lease and not get one.
+func noLeaseStep(ctx context.Context, w *World, args []string) (string, error) {
+	c, _, err := w.client(args)
+	if err != nil {
+		return "", err
+	}
+	if out, err := c.run(ctx, "udhcpc", "-i", "eth0", "-n", "-q", "-f", "-t", "2", "-T", "1", "-s", c.script()); err == nil {
+		return "", fmt.Errorf("it got %s", strings.TrimSpace(out))
+	}
+	return "", nil
+}
