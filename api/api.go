@@ -47,6 +47,9 @@ type Document struct {
 
 	Trial      *TrialDoc   `json:"trial,omitempty"`       // a change that is not yet kept
 	LastChange *OutcomeDoc `json:"last_change,omitempty"` // how the last one ended
+
+	// Provision is about operators\' documents; absent without any.
+	Provision *Provisioning `json:"provision,omitempty"`
 }
 
 // Process is about the program itself. The milliseconds are from its start until
@@ -226,12 +229,15 @@ func Render(s *control.Snapshot) Document {
 		Client:   probeDoc(current(obs.Probe.Client, obs.Probe.InForce.Client.Key)),
 		Reasons:  reasonsDoc(s.Desired.Why),
 		Problems: problems(s),
+
+		Provision: provisionDoc(s),
 	}
 }
 
 // Public returns the document for everybody on the LAN: without the clients and other
 // devices.
 func (d Document) Public() Document {
+	d.Provision = d.Provision.public()
 	d.Clients, d.WiFi.Blocked = nil, nil
 	d.WiFi.Radios = slices.Clone(d.WiFi.Radios)
 	for i := range d.WiFi.Radios {

@@ -1,5 +1,7 @@
 package api
 
+import "github.com/tetherd/tetherd/provision/document"
+
 // Verbs is the table of everything that a gateway can be asked or told.
 func Verbs() []Verb {
 	name := Arg{Name: "name", Type: Text, Needed: true, Min: 1, Max: 32, Help: "name of the token"}
@@ -8,6 +10,10 @@ func Verbs() []Verb {
 	id := Arg{Name: "id", Type: Text, Max: 32, Help: "the change that is meant; else the one under way"}
 	text := Arg{Name: "text", Type: Text, Needed: true, Max: maxConfig, File: true, Help: "a whole configuration file in UCI syntax"}
 	mac := Arg{Name: "mac", Type: Text, Needed: true, Min: 17, Max: 17, Help: "hardware address of the device, such as 02:00:5e:10:00:01"}
+	paper := []Arg{
+		{Name: "text", Type: Text, Needed: true, Max: document.MaxBytes, File: true, Help: "the document, byte by byte: CarrierControl XML or tetherd's JSON"},
+		{Name: "signature", Type: Text, Max: 256, Help: "its detached Ed25519 signature in base64"},
+	}
 	return []Verb{
 		{Name: "status", Kind: Look, Scope: Public, Help: "the state of the gateway; without the scope read, its public part", run: (*Server).status},
 		{Name: "events", Kind: Stream, Scope: Public, Help: "the state, again with every change"},
@@ -52,6 +58,14 @@ func Verbs() []Verb {
 		{Name: "kick", Kind: Act, Scope: Settings, Help: "disconnect a device from Wi-Fi; it may come back", Args: []Arg{mac}, run: (*Server).kick},
 		{Name: "block", Kind: Trial, Scope: Settings, Help: "let a device join no Wi-Fi network", Args: []Arg{mac, dry}, run: (*Server).block},
 		{Name: "unblock", Kind: Trial, Scope: Settings, Help: "let a device join again", Args: []Arg{mac, dry}, run: (*Server).unblock},
+		{Name: "provision show", Kind: Look, Scope: Read, Help: "operators' documents, and what became of each element", run: (*Server).provisionShow},
+		{Name: "provision check", Kind: Look, Scope: Papers, Body: true, Help: "what would become of an operator's document", Args: paper, run: (*Server).provisionCheck},
+		{Name: "provision apply", Kind: Act, Scope: Papers, Help: "put an operator's document into force; undone by itself unless it proves good", Args: paper, run: (*Server).provisionApply},
+		{Name: "provision revert", Kind: Act, Scope: Papers, Help: "undo the document on trial, or go back to the documents before", run: (*Server).provisionRevert},
+		{Name: "provision refresh", Kind: Act, Scope: Papers, Help: "ask the operator's servers now", run: (*Server).provisionRefresh},
+		{Name: "provision buy", Kind: Act, Scope: Papers, Help: "send clients where a plan is bought, or back", Args: []Arg{
+			{Name: "on", Type: Boolean, Needed: true, Help: "on or off"},
+		}, run: (*Server).provisionBuy},
 		{Name: "log", Kind: Look, Scope: Read, Help: "the last lines of the log", run: (*Server).log},
 		{Name: "audit", Kind: Look, Scope: Settings, Help: "who changed what, the newest first", run: (*Server).audited},
 		{Name: "support", Kind: Look, Scope: Read, Help: "state, settings and log for somebody who helps, without secrets and identifiers", run: (*Server).support},

@@ -17,6 +17,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -91,6 +92,7 @@ func turning(t *testing.T, text string) *Server {
 		Probe: still[probe.Spec, probe.Status]{},
 
 		Hostapd: still[hostapd.Spec, hostapd.Status]{},
+		Fetch:   still[fetch.Spec, fetch.Status]{},
 	}, Leave: func() bool { return true }})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

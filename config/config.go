@@ -36,6 +36,8 @@ type Config struct {
 	Radios   []Radio   // empty means every radio there is
 	Networks []Network // empty means one of the device's own
 	Blocks   []Block
+
+	Document Document
 }
 
 // Main is section "tetherd".
@@ -125,6 +127,12 @@ type Target struct {
 	URL    string // http:// with a host
 	Status int    // expected status code, exactly
 	Body   string // expected body, exactly
+}
+
+// Document is section "document": whom to trust with an operator's document.
+type Document struct {
+	Keys   []string // Ed25519 public keys, 32 bytes in base64, that sign documents
+	CAFile string   // PEM file of the authorities of the operator's servers; "" the system's
 }
 
 // API is section "api".

@@ -108,6 +108,9 @@ config target
 	fine'
 config target
 	option url 'http://other.example'
+config document
+	list key 'Km0/yZ5oOMPCCT8b9sQ7BFzUfFjzuNhSv7hNOvdIuQc='
+	option ca_file '/etc/ca.pem'
 config api
 	option socket '/run/t.sock'
 	option port '0'
@@ -172,7 +175,8 @@ func full() *Config {
 			{SSID: `Café "Zur Post"`, Passphrase: "it's so; secret", Guest: true, Security: wpa.WPA3, Hidden: true, Isolate: true, MaxStations: 32, Radios: []string{"wlan0", "wlan1"}},
 			{Security: wpa.WPA2WPA3},
 		},
-		Blocks: []Block{{MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 7}}},
+		Blocks:   []Block{{MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 7}}},
+		Document: Document{Keys: []string{"Km0/yZ5oOMPCCT8b9sQ7BFzUfFjzuNhSv7hNOvdIuQc="}, CAFile: "/etc/ca.pem"},
 	}
 }
 

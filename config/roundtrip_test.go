@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -107,6 +108,10 @@ func random(r *rand.Rand) *Config {
 		c.Probe.Targets = append(c.Probe.Targets, Target{
 			URL: pick("http://a", "http://b:8/c?d='e'&f=%20"), Status: 100 + r.IntN(500), Body: pick("", "'", "a\nb\n", "\r\n", "\t") + free(40),
 		})
+	}
+	c.Document.CAFile = pick("", "/etc/ca.pem")
+	for i := range r.IntN(9) {
+		c.Document.Keys = append(c.Document.Keys, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(i)}, 32)))
 	}
 	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536)), Ubus: pick("auto", "off")}
 	c.WiFi = WiFi{Enabled: flip(), Country: pick("", "DE", "US"), CountryFromModem: flip(), Metered: pick("off", "unrestricted", "fixed", "variable")}

@@ -126,6 +126,12 @@ func wiredKinds() []kind {
 					body,
 				}
 			}),
+		once("document", "document", func(c *Config) []field {
+			return []field{
+				list("key", &c.Document.Keys, 8, publicKey()),
+				one("ca_file", &c.Document.CAFile, optionalFile(200)),
+			}
+		}),
 		once("api", "api", func(c *Config) []field {
 			return []field{
 				// sun_path holds 108 bytes with the zero byte (unix(7)).

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -158,6 +159,27 @@ func logLevel() codec[slog.Level] {
 func file(n int) codec[string] {
 	return text(fmt.Sprintf("must be an absolute path of at most %d bytes", n), func(s string) bool {
 		return len(s) <= n && len(s) > 1 && s[0] == '/' && path.Clean(s) == s
+	})
+}
+
+// optionalFile is a file, or nothing.
+func optionalFile(n int) codec[string] {
+	c := file(n)
+	parse := c.parse
+	c.parse = func(s string) (string, error) {
+		if s == "" {
+			return "", nil
+		}
+		return parse(s)
+	}
+	return c
+}
+
+// publicKey is an Ed25519 public key in base64 (RFC 8032, RFC 4648).
+func publicKey() codec[string] {
+	return text("must be an Ed25519 public key: 32 bytes in base64", func(s string) bool {
+		data, err := base64.StdEncoding.DecodeString(s)
+		return err == nil && len(data) == 32 && base64.StdEncoding.EncodeToString(data) == s
 	})
 }
 

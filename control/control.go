@@ -18,6 +18,7 @@ import (
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
 	"github.com/tetherd/tetherd/doctor"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -44,6 +45,7 @@ type Parts struct {
 	DNS     Part[dns.Spec, dns.Status]
 	Modem   Part[modem.Spec, modem.Status]
 	Probe   Part[probe.Spec, probe.Status]
+	Fetch   Part[fetch.Spec, fetch.Status]
 }
 
 // Intent is something that a face of the program wants.
@@ -105,6 +107,7 @@ type state struct {
 	outcome   *Outcome       // of the last trial
 	unkept    modem.Secret   // a typed PIN that could not be written; "" none
 	answers   []chan<- error // to give after the turn
+	documents documents
 }
 
 // New returns a Loop that is ready to Run. Its first Snapshot is there at once.
@@ -120,15 +123,18 @@ func New(opt Options) *Loop {
 	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
 	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
 	l.state.inputs.Policy = l.state.former.read.Policy
-	l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
+	l.state.documents = openDocuments(opt.Config.Main.StateDir, opt.Log)
+	if l.state.former.read.knows(l.state.documents.list()) {
+		l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
+	}
 	l.state.own = openOwn(opt.Config.Main.StateDir, opt.Log)
 	l.state.marks.Started = time.Now()
 	l.state.text = opt.Text
 	l.state.outcome = l.formerTrial()
 	l.last.Store(&Snapshot{
 		Marks: l.state.marks, Config: opt.Config, Text: textOf(opt.Text, opt.Config), start: opt.Config, inputs: l.state.inputs,
-		Outcome: l.state.outcome,
-		memory:  l.state.memory.memory, superseded: make(chan struct{}),
+		Outcome: l.state.outcome, Documents: l.state.view(plan.Observed{}),
+		memory: l.state.memory.memory, superseded: make(chan struct{}),
 	})
 	return l
 }
@@ -182,7 +188,7 @@ func (l *Loop) Run(ctx context.Context) error {
 func (l *Loop) start(group *errgroup.Group, ctx context.Context) {
 	p := l.opt.Parts
 	for _, run := range []func(context.Context, func()) error{
-		p.NAT.Run, p.Link.Run, p.Hostapd.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run,
+		p.NAT.Run, p.Link.Run, p.Hostapd.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run, p.Fetch.Run,
 	} {
 		group.Go(func() error { return run(ctx, l.changed) })
 	}
@@ -237,6 +243,14 @@ func (l *Loop) take(i Intent) {
 		l.state.inputs, l.state.text = reloaded(l.state.inputs, i.Config), i.Text
 	case FreePlace:
 		l.state.inputs.Frees = freed(l.state.inputs.Frees, i)
+	case Provide:
+		l.provide(i)
+	case TakeBack:
+		l.takeBack(i)
+	case RefreshDocument:
+		l.refreshDocument(i)
+	case Buy:
+		l.buy(i)
 	case BadConfig:
 		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
 		l.state.badConfig = i.Text

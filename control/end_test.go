@@ -119,7 +119,7 @@ func TestPartsOutliveTheEnd(t *testing.T) {
 			t.Errorf("ended while the modem hangs up: %v", ended)
 		}
 		<-r.done
-		if ended := read(w, func() int { return len(w.ended) }); ended != 7 {
+		if ended := read(w, func() int { return len(w.ended) }); ended != 8 {
 			t.Errorf("%d parts ended", ended)
 		}
 	})

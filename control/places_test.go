@@ -15,7 +15,6 @@ import (
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/plan"
-	"github.com/tetherd/tetherd/provision"
 )
 
 func at(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 97, n}) }
@@ -86,13 +85,12 @@ func TestPolicyStands(t *testing.T) {
 		w := newWorld(t)
 		w.leaves = true
 		r := w.start(t, "")
-		r.settle()
-		r.state.inputs.Policy = provision.Policy{
-			MaxClients: 3, Absence: time.Minute, Sharing: provision.Entitlement{Rule: provision.ShareCheck, Answer: provision.Denied},
-			Contexts: map[modem.Purpose][]provision.Candidate{modem.Own: {{APN: "own.example", Password: "hush"}}},
+		r.pass(time.Second)
+		r.provide(paper("1", 1, `"sims": [{"contexts": [{"name": "a", "uses": ["internet"], "apn": "own.example", "password": "hush"}],
+			"sharing": {"rule": "never", "max_devices": 3, "absence_seconds": 60}}]`))
+		if s := r.pass(10 * time.Second); s.Documents.Outcome == nil || !s.Documents.Outcome.Kept {
+			t.Fatal(story(s))
 		}
-		w.change(plan.Link, func() { w.rx++ })
-		r.settle()
 		r.end()
 		text, err := os.ReadFile(filepath.Join(w.run, "bearers.json"))
 		if err != nil || strings.Contains(string(text), "hush") || strings.Contains(string(text), "own.example") {

@@ -45,6 +45,8 @@ type Snapshot struct {
 	Trial       *Trial   // under way; nil none
 	Outcome     *Outcome // of the last trial; nil none
 
+	Documents Documents // of operators
+
 	start      *config.Config // of this process
 	inputs     plan.Inputs
 	memory     *provision.Memory
@@ -74,6 +76,7 @@ func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		Text:        textOf(l.state.text, l.state.inputs.Config),
 		Trial:       l.state.trial.shown(),
 		Outcome:     l.state.outcome,
+		Documents:   l.state.view(obs),
 		start:       l.opt.Config,
 		inputs:      l.state.inputs,
 		memory:      l.state.memory.memory,

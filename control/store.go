@@ -119,6 +119,10 @@ type note struct {
 	// Policy holds until a SIM is known, so that nobody comes in by a restart.
 	Policy provision.Policy
 	Search string // digest of what the configuration had them look among
+	// Document and Entry name the operator's document in force, so that its rules hold
+	// before the SIM is known.
+	Document string `json:",omitempty"`
+	Entry    int    `json:",omitempty"`
 }
 
 // digest names what a configuration has the ladders look among, for any SIM and modem.
@@ -143,6 +147,9 @@ type former struct {
 	path    string
 	read    note // of the former process
 	written note
+
+	document string // to be noted
+	entry    int
 }
 
 // openFormer reads what a former process left. What cannot be read means that nothing
@@ -181,6 +188,7 @@ func (f *former) note(bearers map[modem.Purpose]modem.BearerStatus, next note, l
 			next.Bearers[p] = modem.BearerStatus{State: b.State, Interface: b.Interface, Session: b.Session, Since: b.Since.UTC(), IPv4: b.IPv4, IPv6: b.IPv6}
 		}
 	}
+	next.Document, next.Entry = f.document, f.entry
 	if reflect.DeepEqual(next, f.written) {
 		return
 	}

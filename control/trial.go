@@ -152,6 +152,9 @@ func (l *Loop) begin(i Try) error {
 	if i.Base != "" && i.Base != s.inputs.Config.Revision() {
 		return ErrConflict
 	}
+	if t := s.documents.trial; t != nil {
+		return fmt.Errorf("%w: a document of %s is on trial", ErrConflict, t.By.Name)
+	}
 	if t := s.trial; t != nil {
 		if t.By.Session == "" || t.By.Session != i.By.Session {
 			return fmt.Errorf("%w: a change of %s is on trial", ErrConflict, t.By.Name)

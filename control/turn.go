@@ -28,6 +28,7 @@ func (l *Loop) turn(now time.Time) time.Time {
 	wake = earliest(wake, l.diagnose(obs, want, steps))
 	l.apply(want, steps)
 	wake = earliest(wake, l.judgeTrial(obs, want, steps))
+	wake = earliest(wake, l.judgeDocuments(obs, want, steps))
 	l.publish(obs, want, steps)
 	return earliest(wake, now.Add(l.patience()))
 }
@@ -60,6 +61,7 @@ func (l *Loop) observe(now time.Time) plan.Observed {
 		DNS:     p.DNS.Observe(),
 		Modem:   p.Modem.Observe(),
 		Probe:   p.Probe.Observe(),
+		Fetch:   p.Fetch.Observe(),
 	}
 }
 
@@ -70,7 +72,8 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	s.inputs.Avoid = plan.Avoid(s.inputs.Avoid, plan.Bearers(s.inputs, obs), obs.Link, s.inputs.Config)
 	s.mark(obs)
 	l.rememberPIN(obs)
-	wake := earliest(l.climb(obs), l.foldWiFi(obs))
+	wake := l.provision(obs)
+	wake = earliest(wake, earliest(l.climb(obs), l.foldWiFi(obs)))
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)
 	if s.inputs.Former = former; former == nil {
@@ -238,6 +241,8 @@ func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
 		return p.Modem.Apply(want.Modem)
 	case plan.Probe:
 		return p.Probe.Apply(want.Probe)
+	case plan.Fetch:
+		return p.Fetch.Apply(want.Fetch)
 	}
 	return errors.New("no such part")
 }
@@ -245,7 +250,7 @@ func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
 // online says that clients have Internet, by the best proof that is wished and can
 // be had here.
 func (s *state) online(p probe.Status) bool {
-	if !s.inputs.Config.Sharing.Enabled || s.inputs.Closed {
+	if !s.inputs.Config.Sharing.Enabled || s.inputs.Closed || !s.inputs.Policy.Sharing.Allowed() {
 		return false
 	}
 	client, key := p.Client, p.InForce.Client.Key

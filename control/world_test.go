@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -96,6 +98,9 @@ type world struct {
 	modem *fake[modem.Spec, modem.Status]
 	probe *fake[probe.Spec, probe.Status]
 	wifi  *fake[hostapd.Spec, hostapd.Status]
+	fetch *fake[fetch.Spec, fetch.Status]
+
+	answers map[string]fetch.Result // of the operator's servers, by request
 
 	phase        modem.Phase // of an enabled modem
 	sim          modem.SIM
@@ -151,7 +156,7 @@ func newWorld(t *testing.T) *world {
 		state: filepath.Join(dir, "state"), run: filepath.Join(dir, "run"),
 	}
 	w.log = slog.New(slog.NewTextHandler(w.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	for _, p := range []plan.Part{plan.NAT, plan.Link, plan.DHCP, plan.DNS, plan.Modem, plan.Probe, plan.Hostapd} {
+	for _, p := range []plan.Part{plan.NAT, plan.Link, plan.DHCP, plan.DNS, plan.Modem, plan.Probe, plan.Hostapd, plan.Fetch} {
 		w.pokes[p] = make(chan struct{}, 1)
 	}
 	w.nat = newFake(w, plan.NAT, func(s nat.Spec) nat.Status {
@@ -168,6 +173,9 @@ func newWorld(t *testing.T) *world {
 	w.probe = newFake(w, plan.Probe, w.probeStatus)
 	w.wifi = newFake(w, plan.Hostapd, func(s hostapd.Spec) hostapd.Status {
 		return hostapd.Status{Devices: slices.Clone(w.radios), InForce: s}
+	})
+	w.fetch = newFake(w, plan.Fetch, func(s fetch.Spec) fetch.Status {
+		return fetch.Status{InForce: s, Results: maps.Clone(w.answers)}
 	})
 	return w
 }
@@ -259,7 +267,7 @@ func (w *world) probeStatus(s probe.Spec) probe.Status {
 }
 
 func (w *world) parts() Parts {
-	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi}
+	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi, Fetch: w.fetch}
 }
 
 // config is the default one with further text, and the world's folders.

@@ -59,6 +59,7 @@ func (d *daemon) start(flags ...string) error {
 	}
 	args := append([]string{"run", "-config", filepath.Join(d.dir, "tetherd.conf"), "-root", d.root}, flags...)
 	cmd := exec.Command(d.program, args...)
+	cmd.Env = append(os.Environ(), "SSL_CERT_FILE="+d.authorityPath())
 	cmd.Stderr = d.log
 	if d.verbose {
 		cmd.Stderr = os.Stderr

@@ -81,6 +81,16 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 		return func(d api.Document) bool { return strings.Contains(d.Sentence, arg(0)) }, nil
 	case "problem":
 		return func(d api.Document) bool { return strings.Contains(strings.Join(d.Problems, "\n"), arg(0)) }, nil
+	case "document":
+		return func(d api.Document) bool { return documentHolds(d, arg(0)) }, nil
+	case "sharing":
+		return func(d api.Document) bool { return sharingHolds(d, arg(0), arg(1)) }, nil
+	case "outcome":
+		return func(d api.Document) bool {
+			return d.Provision != nil && d.Provision.Outcome != nil && strings.Contains(d.Provision.Outcome.Why, arg(0))
+		}, nil
+	case "limit":
+		return func(d api.Document) bool { return d.Provision != nil && strconv.Itoa(d.Provision.Limit) == arg(0) }, nil
 	case "leases":
 		return func(d api.Document) bool { return strconv.Itoa(leases(d)) == arg(0) }, nil
 	case "mtu":
@@ -106,12 +116,36 @@ func arity(kind string) (least, most int) {
 		return 0, 0
 	case "found", "helped":
 		return 1, 2
-	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink":
+	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink", "document", "limit", "outcome":
 		return 1, 1
+	case "sharing":
+		return 1, 2
 	case "stage", "tried":
 		return 2, 3
 	}
 	return 0, -1
+}
+
+// documentHolds says whether the document in force has a serial, or "none" is.
+func documentHolds(d api.Document, serial string) bool {
+	if d.Provision != nil {
+		for _, o := range d.Provision.Documents {
+			if o.InForce {
+				return strconv.FormatUint(o.Serial, 10) == serial
+			}
+		}
+	}
+	return serial == "none"
+}
+
+// sharingHolds says whether sharing is "allowed" or "refused", for a reason with a text.
+func sharingHolds(d api.Document, state, text string) bool {
+	allowed := d.Provision == nil || d.Provision.Sharing.Allowed
+	why := ""
+	if d.Provision != nil {
+		why = d.Provision.Sharing.Why
+	}
+	return allowed == (state == "allowed") && strings.Contains(why, text)
 }
 
 func stageHolds(d api.Document, name, state, text string) bool {

@@ -26,19 +26,20 @@ const maxScenario = 256 << 10
 
 // Scenario is one file, read and checked.
 type Scenario struct {
-	Name     string // file name without its ending
-	Title    string
-	Device   simmodem.Device
-	Absent   bool // the modem is not plugged in at the start
-	RadioOff bool // the radio is blocked by hardware
-	SIMs     map[string]simmodem.SIM
-	SIM      string // the SIM that is in the modem at the start; "" none
-	Network  simmodem.Network
-	APNs     map[string]operator.APN
-	Clients  int               // on the LAN; 2 unless the file says otherwise
-	Configs  map[string]string // by name; "" is the one to start with
-	Story    []Step
-	Fault    *Fault // of the fault gallery; nil none
+	Name      string // file name without its ending
+	Title     string
+	Device    simmodem.Device
+	Absent    bool // the modem is not plugged in at the start
+	RadioOff  bool // the radio is blocked by hardware
+	SIMs      map[string]simmodem.SIM
+	SIM       string // the SIM that is in the modem at the start; "" none
+	Network   simmodem.Network
+	APNs      map[string]operator.APN
+	Clients   int               // on the LAN; 2 unless the file says otherwise
+	Configs   map[string]string // by name; "" is the one to start with
+	Documents map[string]string // of the operator, by name
+	Story     []Step
+	Fault     *Fault // of the fault gallery; nil none
 }
 
 // Step is one line of the story.
@@ -81,7 +82,7 @@ func ReadScenario(path string) (*Scenario, error) {
 // ParseScenario reads the text of a scenario.
 func ParseScenario(text []byte) (*Scenario, error) {
 	archive := txtar.Parse(text)
-	s := &Scenario{Clients: 2, SIMs: map[string]simmodem.SIM{}, APNs: map[string]operator.APN{}, Configs: map[string]string{}}
+	s := &Scenario{Clients: 2, SIMs: map[string]simmodem.SIM{}, APNs: map[string]operator.APN{}, Configs: map[string]string{}, Documents: map[string]string{}}
 	s.Title, _, _ = strings.Cut(strings.TrimSpace(string(archive.Comment)), "\n")
 	var faults []error
 	if s.Title == "" {
@@ -97,6 +98,8 @@ func ParseScenario(text []byte) (*Scenario, error) {
 			s.Configs[strings.TrimSpace(name)] = string(f.Data)
 		case "fault":
 			faults = append(faults, s.readFault(first, f.Data)...)
+		case "document":
+			s.Documents[strings.TrimSpace(name)] = string(f.Data)
 		case "story":
 			faults = append(faults, s.readStory(first, f.Data)...)
 		default:

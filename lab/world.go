@@ -123,7 +123,7 @@ func (w *World) addModem() (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(w.daemon.root, 0o755); err != nil {
+	if err := errors.Join(os.MkdirAll(w.daemon.root, 0o755), os.WriteFile(w.daemon.authorityPath(), w.operator.Authority(), 0o600)); err != nil {
 		return err
 	}
 	w.modem = simmodem.New(simmodem.Options{

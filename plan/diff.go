@@ -5,6 +5,7 @@ import (
 
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -24,6 +25,7 @@ const (
 	DNS     Part = "dns"
 	Modem   Part = "modem"
 	Probe   Part = "probe"
+	Fetch   Part = "fetch"
 )
 
 // Step is one part whose reality differs from its wish.
@@ -44,6 +46,7 @@ func Diff(d Desired, obs Observed, off bool) []Step {
 		{DNS, dns.Drift(d.DNS, obs.DNS)},
 		{Modem, modem.Drift(d.Modem, obs.Modem)},
 		{Probe, probe.Drift(d.Probe, obs.Probe)},
+		{Fetch, fetch.Drift(d.Fetch, obs.Fetch)},
 	}
 	if off {
 		slices.Reverse(drift)

@@ -15,6 +15,7 @@ import (
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/provision/document"
 )
 
 // fullConfig sets every option that reaches a Spec.
@@ -64,6 +65,8 @@ config guest
 	list port 'eth3'
 config block
 	option mac '02:00:00:00:00:07'
+config document
+	option ca_file '/etc/ca.pem'
 config target
 	option url 'http://check.example/page'
 	option status '200'
@@ -83,6 +86,9 @@ func full(t *testing.T) (Inputs, Observed) {
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
 	in.Ladder, _ = in.Ladder.Climb(provision.Key(cfg.APNs, sim), rungs, provision.Seen{Now: obs.Now})
+	in.Refresh, in.Document = 1, &provision.InForce{Tag: "1", Document: &document.Document{
+		Refresh: &document.Refresh{Days: 7, URL: "https://documents.example/", User: "box", Password: "secret"},
+	}}
 	return in, obs
 }
 
@@ -97,6 +103,8 @@ func notPlanned() []string {
 		"DHCP.Networks.Name",                       // the LAN has none, which is the first
 		"Link.Uplinks.Parent", "Link.Uplinks.VLAN", // of sessions beyond the first: TestSessionsAreVLANs
 		"Hostapd.Cost.OverLimit", "Hostapd.Cost.Congested", "Hostapd.Cost.Approaching",
+		"Fetch.Requests.Body",  // of the entitlement's alone, which is not the first
+		"Fetch.Requests.First", // of a document that nobody asks for at once
 	}
 }
 
@@ -165,6 +173,8 @@ func changer(v reflect.Value) func() {
 		return set(netip.PrefixFrom(from32(be32(addr4(x.Addr()))+1<<(32-max(x.Bits(), 0))), x.Bits()))
 	case netip.AddrPort:
 		return set(netip.AddrPortFrom(x.Addr(), x.Port()+1))
+	case time.Time:
+		return set(x.Add(time.Second))
 	case net.HardwareAddr:
 		return func() { v.Set(reflect.ValueOf(append(slices.Clone(x[:len(x)-1]), x[len(x)-1]^1))) }
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -30,7 +31,11 @@ type Inputs struct {
 	Split     provision.Split  // whether the gateway's own traffic takes the same
 	OwnLadder provision.Ladder // which one its own traffic takes when it does not
 	Policy    provision.Policy // what the operator's document demands of this SIM
-	Avoid     []netip.Prefix   // networks that the LAN must stay clear of, see Avoid
+	// Document is the document itself; nil none. Refresh counts up when its server, and
+	// the one that decides about sharing, are to be asked at once.
+	Document *provision.InForce
+	Refresh  uint32
+	Avoid    []netip.Prefix // networks that the LAN must stay clear of, see Avoid
 	// Former are bearers that the former process left up and of which the modem has
 	// not yet told what became, see StillFormer.
 	Former map[modem.Purpose]modem.BearerStatus
@@ -69,6 +74,7 @@ type Observed struct {
 	DNS     dns.Status
 	Probe   probe.Status
 	Hostapd hostapd.Status
+	Fetch   fetch.Status
 }
 
 // Desired is one complete wish a part.
@@ -80,6 +86,7 @@ type Desired struct {
 	DNS     dns.Spec
 	Modem   modem.Spec
 	Probe   probe.Spec
+	Fetch   fetch.Spec
 	Why     []Reason // choices that a person may wonder about
 	// Barred says in one clause why no data may be used where the SIM is; "" it may.
 	Barred string
@@ -134,11 +141,15 @@ func Compile(in Inputs, obs Observed) Desired {
 		Forward: !in.Closed,
 	}
 	d.NAT = natSpec(in.Config, nets, ups, d.Refusal == "")
-	d.NAT.Offload = offload(in.Config, nets, ups, obs.Link)
+	if d.NAT.Sharing {
+		d.NAT.Offload = offload(in.Config, nets, ups, obs.Link)
+	}
 	limit(in, &d.NAT)
 	d.DHCP = dhcpSpec(in, nets, ups, upstream(in.Config, bearers))
 	d.DNS = dnsSpec(in, nets, bearers)
 	d.Probe = probeSpec(in, d, bearers)
+	d.Fetch = fetchSpec(in, obs, bearers)
+	d.Why = append(d.Why, Conflicts(in.Config, in.Policy)...)
 	return d
 }
 

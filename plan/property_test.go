@@ -13,6 +13,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -30,6 +31,7 @@ func perfect(d Desired) Observed {
 		Probe: probe.Status{InForce: d.Probe},
 
 		Hostapd: hostapd.Status{InForce: d.Hostapd},
+		Fetch:   fetch.Status{InForce: d.Fetch},
 	}
 	for _, l := range d.Link.LANs {
 		addLAN(&obs.Link, l)

@@ -16,6 +16,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/lab/bus"
 	"github.com/tetherd/tetherd/link"
@@ -104,6 +105,7 @@ func begin(t *testing.T, root string) *world {
 		NAT: still[nat.Spec, nat.Status]{}, Link: still[link.Spec, link.Status]{}, DHCP: still[dhcp.Spec, dhcp.Status]{},
 		DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: w.net,
 		Hostapd: still[hostapd.Spec, hostapd.Status]{},
+		Fetch:   still[fetch.Spec, fetch.Status]{},
 	}, Leave: func() bool { return true }})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 2)

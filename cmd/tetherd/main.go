@@ -50,6 +50,7 @@ func commands() []command {
 		{"check", "[FILE]", "report every fault of a configuration file", checkCommand},
 		{"apn", "MCCMNC|IMSI", "show the access points that would be tried, in order", apnCommand},
 		{"completion", "", "print the script by which bash completes these words", completionCommand},
+		{"provision", "VERB [FILE]", "check, apply, show, revert or refresh operators' documents", provisionCommand},
 		{"version", "", "print the version", versionCommand},
 	}
 }
@@ -99,7 +100,7 @@ func code(name string, err error, complaints io.Writer) int {
 func usage(w io.Writer) {
 	fmt.Fprintln(w, "usage: tetherd COMMAND [flags]")
 	for _, c := range commands() {
-		fmt.Fprintf(w, "  %-8s %-12s %s\n", c.name, c.args, c.help)
+		fmt.Fprintf(w, "  %-9s %-12s %s\n", c.name, c.args, c.help)
 	}
 	fmt.Fprintln(w, "and, asking the running gateway:")
 	for _, v := range verbs() {

@@ -21,6 +21,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -136,6 +137,7 @@ func parts(cfg *config.Config, root string, log *slog.Logger) control.Parts {
 		Probe: probe.New(probe.Options{Log: part("probe")}),
 
 		Hostapd: hostapd.New(hostapd.Options{RunDir: cfg.Main.RunDir, Log: part("hostapd")}),
+		Fetch:   fetch.New(fetch.Options{Log: part("fetch")}),
 	}
 }
 

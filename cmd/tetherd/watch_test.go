@@ -17,6 +17,7 @@ import (
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -50,6 +51,7 @@ func stillParts() control.Parts {
 		NAT: still[nat.Spec, nat.Status]{}, Link: still[link.Spec, link.Status]{}, DHCP: still[dhcp.Spec, dhcp.Status]{},
 		DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: still[probe.Spec, probe.Status]{},
 		Hostapd: still[hostapd.Spec, hostapd.Status]{},
+		Fetch:   still[fetch.Spec, fetch.Status]{},
 	}
 }
 

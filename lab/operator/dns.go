@@ -44,6 +44,8 @@ func defaultZone() []string {
 		"rebind6.example.com. 60 IN AAAA fd00::1",
 		"loopback.example.com. 60 IN A 127.0.0.1",
 		"login.example.net. 60 IN A 198.51.100.80",
+		DocumentHost + ". 60 IN A 203.0.113.90",
+		EntitlementHost + ". 60 IN A 203.0.113.91",
 	}
 	for i := range 40 {
 		lines = append(lines, fmt.Sprintf("big.example.com. 60 IN TXT %q", fmt.Sprintf("%02d %s", i, strings.Repeat("x", 150))))

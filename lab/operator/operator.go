@@ -50,6 +50,7 @@ type Operator struct {
 	ns       int
 	name     string
 	plane    *os.File
+	desk     *desk
 	servers  servers
 
 	mu      sync.Mutex
@@ -111,8 +112,11 @@ func (o *Operator) start(options Options) error {
 			return err
 		}
 	}
+	if o.desk, err = newDesk(); err != nil {
+		return fmt.Errorf("operator: %w", err)
+	}
 	go o.downlink()
-	return o.serve(zone)
+	return errors.Join(o.serve(zone), o.serveDesk())
 }
 
 // Close ends all bearers, the servers and the user plane. The namespace stays.

@@ -1,0 +1,231 @@
+package control
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/provision/document"
+)
+
+// maxDocuments bounds how many operators' documents are kept, one an operator and
+// subscriber.
+const maxDocuments = 4
+
+// Edition is one operator's document as it was applied. Treat it as immutable. Raw holds
+// credentials and is for the disk alone.
+type Edition struct {
+	Raw       []byte
+	Signature []byte `json:",omitempty"` // file of the detached signature; nil none
+	Origin    document.Origin
+	At        time.Time // when it was applied, or its server said that it is the last one
+	Tag       string    `json:",omitempty"` // validator under which its server knows it
+
+	Document *document.Document `json:"-"`
+	Report   document.Report    `json:"-"`
+}
+
+// same says that an edition is of the same operator, for the same subscriber and device.
+func (e Edition) same(d *document.Document) bool {
+	return e.Document.Operator.ID == d.Operator.ID && e.Document.Bound == d.Bound
+}
+
+// digest names the exact bytes.
+func (e Edition) digest() string {
+	sum := sha256.Sum256(e.Raw)
+	return hex.EncodeToString(sum[:16])
+}
+
+// shelf is the file of documents: what is in force, what was before, and what is on
+// trial. It is replaced whole, so that a power cut leaves one or the other.
+type shelf struct {
+	Version int
+	Kept    []Edition
+	Former  []Edition `json:",omitempty"` // that Kept has replaced
+	Trial   []Edition `json:",omitempty"` // that would replace Kept
+	OnTrial bool      `json:",omitempty"`
+}
+
+const shelfVersion = 1
+
+// documents keeps operators' documents in a file that only its owner may read.
+type documents struct {
+	path    string
+	kept    []Edition
+	former  []Edition
+	trial   *documentTrial
+	outcome *Outcome
+	// spurned is the digest of what was fetched last and not kept: the same is not
+	// judged again.
+	spurned string
+	buying  bool
+	consent consent
+	told    string // digest and entry of the document in force, as it was logged last
+}
+
+// documentTrial is a list of documents that is in force and not yet kept.
+type documentTrial struct {
+	Trial
+	next []Edition
+}
+
+// consent is what the operator's server said about sharing, and of whom.
+type consent struct {
+	key string // provision.Key of the SIM and what is asked
+	provision.Consent
+}
+
+// openDocuments reads the file. What cannot be read is put aside and logged, as is what
+// was on trial when its process ended.
+func openDocuments(dir string, log *slog.Logger) documents {
+	d := documents{path: filepath.Join(dir, "documents")}
+	text, err := os.ReadFile(d.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d
+	}
+	var s shelf
+	if err == nil {
+		s, err = readShelf(text)
+	}
+	if err != nil {
+		log.Warn("operators' documents are damaged and were put aside", "err", err)
+		if err := os.Rename(d.path, d.path+".damaged"); err != nil {
+			log.Warn("operators' documents cannot be put aside", "err", err)
+		}
+		return d
+	}
+	d.kept, d.former = s.Kept, s.Former
+	if s.OnTrial {
+		d.outcome = &Outcome{Why: "the program ended before it was kept", At: time.Now()}
+		log.Info("document trial of the former process", "kept", false)
+		if err := d.write(); err != nil {
+			log.Error("operators' documents cannot be written", "err", err)
+		}
+	}
+	return d
+}
+
+// readShelf reads the file's text. Documents were judged when they were applied; here
+// they must only be readable still.
+func readShelf(text []byte) (shelf, error) {
+	var s shelf
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, fmt.Errorf("control: documents: %w", err)
+	}
+	if s.Version != shelfVersion || len(s.Kept) > maxDocuments || len(s.Former) > maxDocuments {
+		return s, errors.New("control: documents: the file is of another version, or too long")
+	}
+	for _, list := range [][]Edition{s.Kept, s.Former} {
+		for i := range list {
+			if !list[i].read() {
+				return s, errors.New("control: documents: one of them cannot be read")
+			}
+		}
+	}
+	return s, nil
+}
+
+// read parses the raw bytes.
+func (e *Edition) read() bool {
+	e.Document, e.Report = document.Read(e.Raw)
+	return e.Document != nil
+}
+
+func (d *documents) write() error {
+	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former}
+	if d.trial != nil {
+		s.OnTrial, s.Trial = true, d.trial.next
+	}
+	text, err := json.Marshal(s)
+	if err == nil {
+		err = writeDurably(d.path, text)
+	}
+	if err != nil {
+		return fmt.Errorf("control: write the documents: %w", err)
+	}
+	return nil
+}
+
+// list are the documents in force.
+func (d *documents) list() []Edition {
+	if d.trial != nil {
+		return d.trial.next
+	}
+	return d.kept
+}
+
+// with is the list with a new edition, which replaces the one of the same operator; at
+// most maxDocuments, the newest.
+func with(list []Edition, e Edition) []Edition {
+	next := slices.DeleteFunc(slices.Clone(list), func(old Edition) bool { return old.same(e.Document) })
+	next = append(next, e)
+	return next[max(0, len(next)-maxDocuments):]
+}
+
+// choose returns the document for a card, and its place in the list; nil when none is.
+func choose(list []Edition, card document.Card) (*provision.InForce, int) {
+	var docs []*document.Document
+	for _, e := range list {
+		docs = append(docs, e.Document)
+	}
+	at := document.Choose(docs, card)
+	if at < 0 {
+		return nil, -1
+	}
+	entry, _, _ := docs[at].Entry(card)
+	return &provision.InForce{Document: docs[at], Entry: entry, At: list[at].At, Tag: list[at].Tag}, at
+}
+
+// compared finds what a new document of an origin is compared with.
+func compared(list []Edition, card document.Card, d *document.Document, origin document.Origin) *Edition {
+	if origin != document.ByOwner {
+		if _, at := choose(list, card); at >= 0 {
+			return &list[at]
+		}
+		return nil
+	}
+	for i := range list {
+		if d != nil && list[i].same(d) {
+			return &list[i]
+		}
+	}
+	return nil
+}
+
+// judge reads an offer and judges it against what is in force.
+func judge(o document.Offer, list []Edition, keys []string, card document.Card) (*document.Document, document.Report) {
+	d, _ := document.Read(o.Raw)
+	t := document.Trust{Card: card}
+	for _, text := range keys {
+		if k, err := document.ParseKey(text); err == nil { // the configuration has checked them
+			t.Keys = append(t.Keys, k)
+		}
+	}
+	before := compared(list, card, d, o.Origin)
+	if before != nil {
+		t.Former = before.Document
+	}
+	next, report := document.Judge(o, t)
+	if before != nil {
+		report = report.After(before.Report)
+	}
+	return next, report
+}
+
+// cardOf is the card in the modem; the zero value while it has not told everything.
+func cardOf(m modem.Status) document.Card {
+	if !identified(m) {
+		return document.Card{}
+	}
+	return provision.CardOf(m.SIM, m.Device)
+}

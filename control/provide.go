@@ -1,0 +1,383 @@
+package control
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/tetherd/tetherd/fetch"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/provision/document"
+)
+
+// documentLimit is how long a document's trial may take: it may bring other access
+// points, of which a modem tries several.
+const documentLimit = 3 * time.Minute
+
+// Provide is the Intent to put a document into force on trial.
+type Provide struct {
+	Offer  document.Offer
+	By     string               // for people
+	Answer chan<- ProvideAnswer // gets one value, when the trial is on the disk; has room for it
+}
+
+// ProvideAnswer says what became of a document.
+type ProvideAnswer struct {
+	Report document.Report
+	Trial  string // id of the trial; "" when nothing was to be changed or it was refused
+	Err    error  // why it could not be tried though it is right
+}
+
+// TakeBack is the Intent to undo the document trial, or else to go back to the documents
+// before the present ones, on trial.
+type TakeBack struct {
+	By     string
+	Answer chan<- error // gets one value after the turn; has room for it
+}
+
+// RefreshDocument is the Intent to ask the operator's servers now.
+type RefreshDocument struct {
+	Answer chan<- error // gets one value after the turn; has room for it
+}
+
+// Buy is the Intent to send clients by the document's access point for buying a plan,
+// or back.
+type Buy struct {
+	On     bool
+	Answer chan<- error // gets one value after the turn; has room for it
+}
+
+// Documents is what a Snapshot tells of operators' documents.
+type Documents struct {
+	List    []Edition // in force or on trial, for whichever SIM
+	InForce int       // index in List of the one for the SIM in the modem; -1 none
+	Policy  provision.Policy
+	Trial   *Trial   // under way; nil none
+	Outcome *Outcome // of the last trial; nil none
+	Buying  bool
+	Fetched fetch.Result // last answer of the document's server
+	Consent provision.Consent
+}
+
+// Judge says what would become of a document, and does nothing.
+func (s *Snapshot) Judge(o document.Offer) document.Report {
+	_, report := judge(o, s.Documents.List, s.Config.Document.Keys, cardOf(s.Observed.Modem))
+	return report
+}
+
+// provide judges an offer and begins its trial.
+func (l *Loop) provide(i Provide) {
+	report, id, err := l.offer(i.Offer, Author{Name: i.By}, "")
+	i.Answer <- ProvideAnswer{Report: report, Trial: id, Err: err}
+}
+
+// offer judges a document and begins its trial; without an id nothing is to be changed.
+func (l *Loop) offer(o document.Offer, by Author, tag string) (document.Report, string, error) {
+	d := &l.state.documents
+	next, report := judge(o, d.list(), l.state.inputs.Config.Document.Keys, cardOf(l.Snapshot().Observed.Modem))
+	if next == nil {
+		return report, "", nil
+	}
+	e := Edition{Raw: o.Raw, Signature: o.Signature, Origin: o.Origin, At: time.Now().UTC().Truncate(time.Second), Tag: tag}
+	e.read()
+	for _, old := range d.list() {
+		if bytes.Equal(old.Raw, e.Raw) {
+			return report, "", nil
+		}
+	}
+	id, err := l.tryDocuments(with(d.kept, e), by)
+	return report, id, err
+}
+
+// tryDocuments puts another list of documents into force on trial. What it replaces
+// stays in the file beside it.
+func (l *Loop) tryDocuments(next []Edition, by Author) (string, error) {
+	s := &l.state
+	d := &s.documents
+	switch {
+	case d.trial != nil:
+		return "", fmt.Errorf("%w: a document of %s is on trial", ErrConflict, d.trial.By.Name)
+	case s.trial != nil:
+		return "", fmt.Errorf("%w: a change of %s is on trial", ErrConflict, s.trial.By.Name)
+	}
+	now := time.Now()
+	d.trial = &documentTrial{next: next, Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
+	if err := d.write(); err != nil {
+		d.trial = nil
+		return "", err
+	}
+	l.log.Info("document on trial", "id", d.trial.ID, "by", by.Name)
+	s.inputs.Proof++
+	return d.trial.ID, nil
+}
+
+// wasServed says that the uplink was proved, for clients where they may have it.
+func (s *state) wasServed(last *Snapshot) bool {
+	return last.Online || last.Observed.Probe.Gateway.Verdict == "online"
+}
+
+// endDocuments ends the trial: the new list is kept, or the old one stays.
+func (l *Loop) endDocuments(kept bool, why string) {
+	d := &l.state.documents
+	t := d.trial
+	old, before := d.former, d.kept
+	if d.trial = nil; kept {
+		d.former, d.kept = d.kept, t.next
+	}
+	if err := d.write(); err != nil { // what cannot be kept is not in force after a restart either
+		d.former, d.kept, kept, why = old, before, false, err.Error()
+		l.log.Error("the document cannot be kept", "err", err)
+	}
+	if !kept && len(t.next) > 0 && t.next[len(t.next)-1].Origin == document.Pulled {
+		d.spurned = t.next[len(t.next)-1].digest()
+	}
+	d.outcome = &Outcome{ID: t.ID, By: t.By, Kept: kept, Why: why, At: time.Now()}
+	l.log.Info("document trial ended", "id", t.ID, "kept", kept, "why", why)
+}
+
+// takeBack undoes the trial, or tries the documents of before.
+func (l *Loop) takeBack(i TakeBack) {
+	var err error
+	if d := &l.state.documents; d.trial != nil {
+		l.endDocuments(false, "it was taken back")
+	} else if len(d.kept) == 0 && len(d.former) == 0 {
+		err = ErrNoTrial
+	} else {
+		_, err = l.tryDocuments(d.former, Author{Name: i.By})
+	}
+	l.answer(i.Answer, err)
+}
+
+// buy switches the access point for buying a plan on or off.
+func (l *Loop) buy(i Buy) {
+	var err error
+	if i.On && len(l.state.inputs.Policy.Contexts[modem.Purchase]) == 0 {
+		err = errors.New("control: no document names an access point for buying a plan")
+	} else {
+		l.state.documents.buying = i.On
+	}
+	l.answer(i.Answer, err)
+}
+
+func (l *Loop) refreshDocument(i RefreshDocument) {
+	var err error
+	f := l.state.inputs.Document
+	if f == nil || f.Document.Refresh == nil && f.Entry.Sharing.Check == nil {
+		err = errors.New("control: no document in force names a server to ask")
+	} else {
+		l.state.inputs.Refresh++
+		l.state.documents.spurned = ""
+	}
+	l.answer(i.Answer, err)
+}
+
+// answer gives an error at once, and success after the turn.
+func (l *Loop) answer(to chan<- error, err error) {
+	if err != nil {
+		to <- err
+		return
+	}
+	l.state.answers = append(l.state.answers, to)
+}
+
+// provision folds what is observed into the policy in force: which document is for the
+// SIM, what was fetched, what the operator's server says of sharing.
+func (l *Loop) provision(obs plan.Observed) time.Time {
+	l.takeFetched(obs)
+	s := &l.state
+	d := &s.documents
+	card := cardOf(obs.Modem)
+	f, at := choose(d.list(), card)
+	switch {
+	case card.Known():
+		s.former.document, s.former.entry = s.chose(card)
+	case s.inputs.Document != nil:
+		return time.Time{} // until the next SIM is known the former one's rules hold
+	default: // of this boot's SIM nothing is known yet but what a former process wrote
+		if f = s.former.read.chosen(d.list()); f == nil {
+			return time.Time{}
+		}
+	}
+	s.inputs.Document, s.inputs.Policy = f, provision.Policy{}
+	if f == nil {
+		return time.Time{}
+	}
+	wake := d.ask(obs, f)
+	s.inputs.Policy = provision.Demand(f.Document, f.Entry)
+	if c := f.Entry.Sharing.Check; c != nil {
+		s.inputs.Policy = s.inputs.Policy.Answered(d.consent.Consent, c.Silent, obs.Now)
+	}
+	s.inputs.Policy.Buying = d.buying && len(s.inputs.Policy.Contexts[modem.Purchase]) > 0
+	l.tellDocument(at)
+	return wake
+}
+
+// tellDocument logs another document in force.
+func (l *Loop) tellDocument(at int) {
+	d := &l.state.documents
+	if at < 0 {
+		return
+	}
+	e := d.list()[at]
+	if told := e.digest(); told != d.told {
+		d.told = told
+		l.log.Info("document in force", "operator", e.Document.Operator.ID, "serial", e.Document.Serial, "origin", e.Origin)
+	}
+}
+
+// ask takes the entitlement server's answer, and returns when it grows too old.
+func (d *documents) ask(obs plan.Observed, f *provision.InForce) time.Time {
+	check := f.Entry.Sharing.Check
+	if check == nil {
+		d.consent = consent{}
+		return time.Time{}
+	}
+	key := check.URL + " " + provision.Key(nil, provision.IdentityOf(obs.Modem.SIM))
+	if d.consent.key != key {
+		d.consent = consent{key: key}
+	}
+	r, ok := answerTo(obs.Fetch, plan.AskEntitlement, check.URL)
+	if !ok {
+		return d.consent.Until
+	}
+	d.consent.Asked = true
+	a, err := document.ParseAnswer(r.Body, *check)
+	switch {
+	case r.Status == http.StatusForbidden:
+		d.consent.Consent = provision.Consent{Asked: true, Answered: true, Until: r.At.Add(24 * time.Hour)}
+	case r.Status == http.StatusOK && err == nil:
+		d.consent.Consent = provision.Consent{
+			Asked: true, Answered: true, Entitled: a.Entitled, Reason: a.Reason, Until: r.At.Add(time.Duration(a.Valid) * time.Second),
+		}
+	}
+	if !obs.Now.Before(d.consent.Until) {
+		return time.Time{}
+	}
+	return d.consent.Until
+}
+
+// answerTo is the answer to a request, when it came from the address that is asked now.
+func answerTo(st fetch.Status, id, url string) (fetch.Result, bool) {
+	for _, r := range st.InForce.Requests {
+		if r.ID == id && r.URL == url {
+			result, ok := st.Results[id]
+			return result, ok && !result.At.IsZero()
+		}
+	}
+	return fetch.Result{}, false
+}
+
+// takeFetched offers what the document's server has given.
+func (l *Loop) takeFetched(obs plan.Observed) {
+	s := &l.state
+	d := &s.documents
+	f := s.inputs.Document
+	if f == nil || f.Document.Refresh == nil || d.trial != nil || s.trial != nil || s.inputs.Off {
+		return
+	}
+	r, ok := answerTo(obs.Fetch, plan.AskDocument, f.Document.Refresh.URL)
+	if !ok || r.Status != http.StatusOK {
+		return
+	}
+	e := Edition{Raw: r.Body}
+	for _, old := range d.kept {
+		if bytes.Equal(old.Raw, r.Body) {
+			return
+		}
+	}
+	if e.digest() == d.spurned {
+		return
+	}
+	// What is not signed is not taken for signed by an empty file.
+	o := document.Offer{Raw: r.Body, Signature: r.Beside, Origin: document.Pulled}
+	report, id, err := l.offer(o, Author{Name: "the document's server"}, r.Tag)
+	if id != "" {
+		return
+	}
+	d.spurned = e.digest()
+	why := "it changes nothing"
+	if faults := report.Faults(); len(faults) > 0 {
+		why = faults[0].Path + ": " + faults[0].Why
+	}
+	if err != nil {
+		why = err.Error()
+	}
+	d.outcome = &Outcome{By: Author{Name: "the document's server"}, Why: why, At: time.Now()}
+	l.log.Warn("the fetched document is not applied", "why", why)
+}
+
+// judgeDocuments ends the document trial when it is time, and returns when to look again.
+func (l *Loop) judgeDocuments(obs plan.Observed, want plan.Desired, steps []plan.Step) time.Time {
+	t := l.state.documents.trial
+	if t == nil {
+		return time.Time{}
+	}
+	switch v, why := t.judge(l.documentFacts(t, obs, want, steps)); v {
+	case keep:
+		l.endDocuments(true, why)
+		return obs.Now
+	case undo:
+		l.endDocuments(false, why)
+		return obs.Now
+	}
+	return t.wake(obs.Now)
+}
+
+// documentFacts are a trial's facts where a document may keep clients from the Internet:
+// then the gateway's own way proves that the uplink was not lost.
+func (l *Loop) documentFacts(t *documentTrial, obs plan.Observed, want plan.Desired, steps []plan.Step) facts {
+	s := &l.state
+	f := l.facts(&trial{Trial: t.Trial}, obs, want, steps)
+	if p := s.inputs.Policy.Sharing; !p.Allowed() && p.Rule != provision.ShareCheck || p.Answer == provision.Denied {
+		f.online = obs.Probe.Gateway.Verdict == "online" && obs.Probe.Gateway.Key == want.Probe.Gateway.Key
+		f.offline = f.offline || want.Probe.Gateway.Key == "" && obs.Modem.Bearers[modem.Own].State == modem.BearerUp
+		f.proved = f.proved || f.online
+	}
+	f.offline = f.offline || s.inputs.Policy.Buying
+	return f
+}
+
+// chosen is the document that a former process noted.
+func (n note) chosen(list []Edition) *provision.InForce {
+	for _, e := range list {
+		if e.digest() == n.Document && n.Entry < len(e.Document.SIMs) {
+			return &provision.InForce{Document: e.Document, Entry: e.Document.SIMs[n.Entry], At: e.At, Tag: e.Tag}
+		}
+	}
+	return nil
+}
+
+// knows says that the document under which a former process dialled is still in force:
+// the bearers of one that was undone are nobody's.
+func (n note) knows(list []Edition) bool { return n.Document == "" || n.chosen(list) != nil }
+
+// chose is what the next process must know: the document in force and the index of the
+// entry for the card.
+func (s *state) chose(card document.Card) (digest string, entry int) {
+	_, at := choose(s.documents.list(), card)
+	if at < 0 {
+		return "", 0
+	}
+	e := s.documents.list()[at]
+	_, entry, _ = e.Document.Entry(card)
+	return e.digest(), entry
+}
+
+// view is what the Snapshot tells.
+func (s *state) view(obs plan.Observed) Documents {
+	d := &s.documents
+	_, at := choose(d.list(), cardOf(obs.Modem))
+	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buying, Consent: d.consent.Consent}
+	if d.trial != nil {
+		t := d.trial.Trial
+		v.Trial = &t
+	}
+	v.Fetched = obs.Fetch.Results[plan.AskDocument]
+	v.Fetched.Body, v.Fetched.Beside = nil, nil
+	return v
+}

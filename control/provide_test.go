@@ -1,0 +1,536 @@
+package control
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tetherd/tetherd/fetch"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/provision/document"
+)
+
+// paper writes a document of the operator with this letter in its identifier.
+func paper(letter string, serial int, rest string) []byte {
+	return []byte(fmt.Sprintf(`{"format": "tetherd-document/1", "serial": %d, "operator": {"id": "{%s1111111-2222-3333-4444-555555555555}", "name": "Lab"}, %s}`, serial, letter, rest))
+}
+
+const forOurs = `"sims": [{"match": {"mcc": "262"}, "sharing": {"max_devices": 5}}]`
+
+// provide applies a document as its owner and returns what became of it.
+func (r *running) provide(raw []byte) ProvideAnswer {
+	r.t.Helper()
+	answer := make(chan ProvideAnswer, 1)
+	if err := r.Send(Provide{Offer: document.Offer{Raw: raw, Origin: document.ByOwner}, By: "test", Answer: answer}); err != nil {
+		r.t.Fatal(err)
+	}
+	synctest.Wait()
+	return <-answer
+}
+
+// asked sends an Intent and returns its answer.
+func (r *running) asked(intent func(chan<- error) Intent) error {
+	r.t.Helper()
+	answer := make(chan error, 1)
+	if err := r.Send(intent(answer)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.pass(time.Second)
+	return <-answer
+}
+
+func (w *world) shelf(t *testing.T) shelf {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(w.state, "documents"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s shelf
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func story(s *Snapshot) string {
+	d := s.Documents
+	text := fmt.Sprintf("limit %d", d.Policy.MaxClients)
+	if d.Trial != nil {
+		text += ", on trial"
+	}
+	if d.Outcome != nil {
+		text += fmt.Sprintf(", kept %t: %s", d.Outcome.Kept, d.Outcome.Why)
+	}
+	return text
+}
+
+// A document that proves good is kept; the file is written before it is in force.
+func TestDocumentIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		a := r.provide(paper("1", 1, forOurs))
+		if a.Trial == "" || a.Err != nil || a.Report.Refused() {
+			t.Fatalf("%+v", a)
+		}
+		if s := w.shelf(t); !s.OnTrial || len(s.Trial) != 1 || len(s.Kept) != 0 {
+			t.Errorf("on disk while on trial: %+v", s)
+		}
+		if got := story(r.settle()); got != "limit 5, on trial" {
+			t.Error(got)
+		}
+		if got := story(r.pass(10 * time.Second)); got != "limit 5, kept true: clients have Internet with it" {
+			t.Error(got)
+		}
+		if s := w.shelf(t); s.OnTrial || len(s.Kept) != 1 || len(s.Former) != 0 {
+			t.Errorf("on disk afterwards: %+v", s)
+		}
+		if info, err := os.Stat(filepath.Join(w.state, "documents")); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info.Mode(), err)
+		}
+		if again := r.provide(paper("1", 1, forOurs)); again.Trial != "" || again.Report.Refused() {
+			t.Errorf("the same again: %+v", again)
+		}
+	})
+}
+
+// One that costs clients the Internet is undone by itself.
+func TestDocumentThatCostsTheInternet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		w.change(plan.Probe, func() { w.verdict = probe.Dead })
+		if got := story(r.pass(documentLimit - 2*time.Second)); got != "limit 5, on trial" {
+			t.Error(got)
+		}
+		if got := story(r.pass(4 * time.Second)); got != "limit 0, kept false: clients lost the Internet" {
+			t.Error(got)
+		}
+		if s := w.shelf(t); s.OnTrial || len(s.Kept) != 0 {
+			t.Errorf("on disk: %+v", s)
+		}
+	})
+}
+
+// A document that takes sharing away costs clients the Internet by its will.
+func TestDocumentThatForbidsSharing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, `"sims": [{"sharing": {"rule": "never"}}]`))
+		w.change(plan.Probe, func() { w.client = probe.Dead })
+		s := r.pass(10 * time.Second)
+		if s.Documents.Policy.Sharing.Allowed() || s.Documents.Outcome == nil || !s.Documents.Outcome.Kept {
+			t.Error(story(s))
+		}
+	})
+}
+
+// killed is a world after its process ended without a word.
+func killed(t *testing.T, w *world, r *running) *world {
+	t.Helper()
+	w.leaves = true
+	r.end()
+	next := newWorld(t)
+	next.state, next.run, next.leaves = w.state, w.run, true
+	return next
+}
+
+// The process ends in the middle of a trial: the former document is in force.
+func TestDocumentTrialEndsWithItsProcess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.verdict = probe.Unknown // the trial stays open
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		next := killed(t, w, r)
+		r = next.start(t, "")
+		if got := story(r.pass(time.Second)); got != "limit 0, kept false: the program ended before it was kept" {
+			t.Error(got)
+		}
+	})
+}
+
+// At every moment of an apply the disk holds the old list or the new one, each whole.
+func TestDocumentsOnDiskAreOldOrNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		check := func(when string, limits ...int) {
+			t.Helper()
+			d := openDocuments(copyOf(t, w.state), w.log)
+			limit := 0
+			if f, _ := choose(d.list(), document.Card{MCC: "262", IMSI: "262010000012345"}); f != nil {
+				limit = f.Entry.Sharing.MaxDevices
+			}
+			for _, l := range limits {
+				if l == limit {
+					return
+				}
+			}
+			t.Errorf("%s: limit %d, want one of %v", when, limit, limits)
+		}
+		check("before", 0)
+		r.provide(paper("1", 1, forOurs))
+		check("on trial", 0)
+		r.pass(10 * time.Second)
+		check("kept", 5)
+		r.provide(paper("1", 2, strings.Replace(forOurs, "5", "4", 1)))
+		check("second on trial", 5)
+		if err := r.asked(func(c chan<- error) Intent { return TakeBack{Answer: c} }); err != nil {
+			t.Error(err)
+		}
+		check("taken back", 5)
+		if err := r.asked(func(c chan<- error) Intent { return TakeBack{Answer: c} }); err != nil {
+			t.Error(err)
+		}
+		check("the one before on trial", 5)
+		r.pass(10 * time.Second)
+		check("the one before", 0)
+	})
+}
+
+func copyOf(t *testing.T, dir string) string {
+	t.Helper()
+	to := t.TempDir()
+	if text, err := os.ReadFile(filepath.Join(dir, "documents")); err == nil {
+		if err := os.WriteFile(filepath.Join(to, "documents"), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// A file that cannot be read is put aside, and what is on it is not half believed.
+func TestDamagedDocuments(t *testing.T) {
+	good, err := json.Marshal(shelf{Version: shelfVersion, Kept: []Edition{{Raw: paper("1", 1, forOurs), Origin: document.ByOwner}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut < len(good); cut += 7 {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "documents"), good[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d := openDocuments(dir, newWorld(t).log)
+		if _, err := os.Stat(filepath.Join(dir, "documents.damaged")); len(d.list()) != 0 || err != nil {
+			t.Errorf("cut at %d: %d documents, %v", cut, len(d.list()), err)
+		}
+	}
+	if s, err := readShelf(good); err != nil || len(s.Kept) != 1 || s.Kept[0].Document == nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// Each SIM has the document of its operator, whichever was applied last.
+func TestDocumentFollowsTheSIM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		for _, raw := range [][]byte{
+			paper("1", 1, forOurs), paper("2", 1, `"sims": [{"match": {"mcc": "262"}, "sharing": {"max_devices": 3}}, {"match": {"mcc": "310"}, "sharing": {"max_devices": 9}}]`),
+		} {
+			if a := r.provide(raw); a.Trial == "" {
+				t.Fatalf("%+v", a)
+			}
+			r.pass(10 * time.Second)
+		}
+		limit := func(s *Snapshot) int { return s.Documents.Policy.MaxClients }
+		if got := limit(r.settle()); got != 5 { // of equal ones that of the smaller identifier
+			t.Errorf("limit %d", got)
+		}
+		w.change(plan.Modem, func() { w.sim.MCC, w.sim.IMSI, w.sim.ICCID = "310", "310260000012345", "8901260000012345678" })
+		if got := limit(r.pass(time.Second)); got != 9 {
+			t.Errorf("the other SIM's limit %d", got)
+		}
+		w.change(plan.Modem, func() { w.phase, w.sim = modem.PhaseNoSIM, modem.SIM{State: modem.SIMAbsent} })
+		if got := limit(r.pass(time.Second)); got != 9 {
+			t.Errorf("without a SIM the limit is %d", got)
+		}
+		w.change(plan.Modem, func() {
+			w.phase, w.sim = modem.PhaseReady, modem.SIM{State: modem.SIMReady, ICCID: "89", IMSI: "999991234567890", MCC: "999", MNC: "99"}
+		})
+		if s := r.pass(time.Second); limit(s) != 0 || s.Documents.InForce != -1 {
+			t.Errorf("a strange SIM's limit %d", limit(s))
+		}
+	})
+}
+
+// After a restart the rules hold before the SIM has told who it is.
+func TestDocumentHoldsAcrossARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		r.pass(10 * time.Second)
+		next := killed(t, w, r)
+		next.phase, next.sim = modem.PhaseOpening, modem.SIM{}
+		if got := next.start(t, "").pass(time.Second).Documents.Policy.MaxClients; got != 5 {
+			t.Errorf("limit %d", got)
+		}
+	})
+}
+
+// consents is a world whose document asks a server about sharing.
+func consents(t *testing.T, silent string) (*world, *running) {
+	w := newWorld(t)
+	r := w.start(t, "")
+	r.pass(time.Second)
+	raw := paper("1", 1, `"sims": [{"sharing": {"rule": "check", "check": {"url": "https://e.example/", "silent": "`+silent+`"}}}]`)
+	if a := r.provide(raw); a.Trial == "" {
+		t.Fatalf("%+v", a)
+	}
+	r.settle()
+	return w, r
+}
+
+func (w *world) says(id string, r fetch.Result) {
+	w.change(plan.Fetch, func() {
+		r.At = time.Now()
+		w.answers = map[string]fetch.Result{id: r}
+	})
+}
+
+func TestEntitlement(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := consents(t, "deny")
+		sharing := func(s *Snapshot) string {
+			p := s.Documents.Policy.Sharing
+			return fmt.Sprintf("%t %s", p.Allowed(), p.Reason())
+		}
+		if got := sharing(r.settle()); !strings.HasPrefix(got, "false") || !strings.Contains(got, "has not answered yet") {
+			t.Error(got)
+		}
+		asked := read(w, func() []fetch.Request { return w.fetch.spec.Requests })
+		if len(asked) != 1 || asked[0].ID != plan.AskEntitlement || !strings.Contains(string(asked[0].Body), "262010000012345") {
+			t.Errorf("%+v", asked)
+		}
+		w.says(plan.AskEntitlement, fetch.Result{Status: 200, Body: []byte(`{"entitled": true, "valid_seconds": 3600}`)})
+		if got := sharing(r.pass(time.Second)); got != "true " {
+			t.Error(got)
+		}
+		if got := sharing(r.pass(2 * time.Hour)); !strings.Contains(got, "is silent") {
+			t.Errorf("an old answer: %s", got)
+		}
+		w.says(plan.AskEntitlement, fetch.Result{Status: 200, Body: []byte(`{"entitled": false, "reason": "no tethering"}`)})
+		if got := sharing(r.pass(time.Second)); !strings.Contains(got, "on this plan: no tethering") {
+			t.Error(got)
+		}
+		w.says(plan.AskEntitlement, fetch.Result{Status: 200, Body: []byte(`{"entitled": true}`)})
+		w.change(plan.Modem, func() { w.sim.ICCID, w.sim.IMSI = "8949020000099999999", "262010000099999" })
+		w.change(plan.Fetch, func() { w.answers = nil })
+		if got := sharing(r.pass(time.Second)); !strings.Contains(got, "has not answered yet") {
+			t.Errorf("another SIM: %s", got)
+		}
+		w.says(plan.AskEntitlement, fetch.Result{Status: 403})
+		if got := sharing(r.pass(time.Second)); !strings.Contains(got, "on this plan") {
+			t.Errorf("forbidden: %s", got)
+		}
+		if w.lines.count("262010000012345") != 0 {
+			t.Error("the log tells an IMSI")
+		}
+	})
+}
+
+func TestSilentEntitlementServer(t *testing.T) {
+	for silent, want := range map[string]bool{"allow": true, "deny": false} {
+		synctest.Test(t, func(t *testing.T) {
+			w, r := consents(t, silent)
+			w.says(plan.AskEntitlement, fetch.Result{Failed: 1, Error: "e.example: no answer in time"})
+			if got := r.pass(time.Second).Documents.Policy.Sharing; got.Allowed() != want {
+				t.Errorf("silent %s: %+v", silent, got)
+			}
+			w.says(plan.AskEntitlement, fetch.Result{Status: 200, Body: []byte("<html>")})
+			if got := r.pass(time.Second).Documents.Policy.Sharing; got.Allowed() != want {
+				t.Errorf("rubbish, %s: %+v", silent, got)
+			}
+		})
+	}
+}
+
+const refreshing = `"refresh": {"url": "https://d.example/doc.json", "days": 1}, "sims": [{"sharing": {"max_devices": %d}}]`
+
+// What the document's server gives is applied when it is signed, newer and not known.
+func TestFetchedDocuments(t *testing.T) {
+	private := ed25519.NewKeyFromSeed(make([]byte, 32))
+	key := "config document\n\tlist key '" + base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey)) + "'\n"
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, key)
+		r.pass(time.Second)
+		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
+		r.pass(10 * time.Second)
+		edition := func(serial, limit int) []byte { return paper("1", serial, fmt.Sprintf(refreshing, limit)) }
+		for _, test := range []struct {
+			what string
+			raw  []byte
+			sign bool
+			want string
+		}{
+			{"unsigned", edition(4, 4), false, "limit 3, kept false: /: the document is not signed"},
+			{"older", edition(2, 4), true, "limit 3, kept false: /: the document is older (serial 2) than the one in force (serial 3)"},
+			{"rubbish", []byte("<html>"), true, "limit 3, kept false: /html: line 1: this is no well-formed XML"},
+			{"newer", edition(4, 4), true, "limit 4, on trial"},
+		} {
+			result := fetch.Result{Status: http.StatusOK, Body: test.raw, Tag: test.what}
+			if test.sign {
+				result.Beside = ed25519.Sign(private, test.raw)
+			}
+			w.says(plan.AskDocument, result)
+			got := story(r.pass(time.Second))
+			if !strings.HasPrefix(got, test.want) {
+				t.Errorf("%s: %s", test.what, got)
+			}
+		}
+		s := r.pass(10 * time.Second)
+		if e := s.Documents.List[0]; e.Origin != document.Pulled || e.Tag != "newer" || !s.Documents.Outcome.Kept {
+			t.Errorf("%s, %s", e.Origin, story(s))
+		}
+		if n := w.lines.count("document on trial"); n != 2 {
+			t.Errorf("%d trials", n)
+		}
+	})
+}
+
+// A fetched document that does harm is undone and not tried again.
+func TestFetchedDocumentThatDoesHarm(t *testing.T) {
+	private := ed25519.NewKeyFromSeed(make([]byte, 32))
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "config document\n\tlist key '"+base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey))+"'\n")
+		r.pass(time.Second)
+		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
+		r.pass(10 * time.Second)
+		raw := paper("1", 4, fmt.Sprintf(refreshing, 4))
+		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: ed25519.Sign(private, raw)})
+		r.pass(time.Second)
+		w.change(plan.Probe, func() { w.verdict = probe.Dead })
+		if got := story(r.pass(documentLimit)); got != "limit 3, kept false: clients lost the Internet" {
+			t.Error(got)
+		}
+		if got := story(r.pass(time.Hour)); !strings.HasPrefix(got, "limit 3, kept false") || w.lines.count("document on trial") != 2 {
+			t.Errorf("%s, %d trials", got, w.lines.count("document on trial"))
+		}
+	})
+}
+
+func TestRefreshOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		refresh := func(c chan<- error) Intent { return RefreshDocument{Answer: c} }
+		if err := r.asked(refresh); err == nil || !strings.Contains(err.Error(), "names a server") {
+			t.Error(err)
+		}
+		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
+		r.settle()
+		if err := r.asked(refresh); err != nil {
+			t.Error(err)
+		}
+		if asked := read(w, func() []fetch.Request { return w.fetch.spec.Requests }); len(asked) != 1 || asked[0].Attempt != 1 || !asked[0].First.IsZero() {
+			t.Errorf("%+v", asked)
+		}
+	})
+}
+
+func TestBuying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		buy := func(on bool) error {
+			return r.asked(func(c chan<- error) Intent { return Buy{On: on, Answer: c} })
+		}
+		if err := buy(true); err == nil {
+			t.Error("there is nothing to buy with")
+		}
+		r.provide(paper("1", 1, `"sims": [{"contexts": [{"name": "shop", "uses": ["purchase"], "apn": "shop.lab"}]}]`))
+		r.settle()
+		if err := buy(true); err != nil || !r.settle().Documents.Policy.Buying {
+			t.Errorf("%v, %+v", err, r.settle().Documents.Policy)
+		}
+		if err := buy(false); err != nil || r.settle().Documents.Policy.Buying {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+// Documents and settings are tried one at a time.
+func TestOneTrialAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.verdict = probe.Unknown
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		if a := r.provide(paper("2", 1, forOurs)); a.Err == nil || a.Trial != "" {
+			t.Errorf("%+v", a)
+		}
+		answer := make(chan error, 1)
+		if err := r.Send(Try{Config: w.config(t, "config lan\n\toption mtu '1400'\n"), Answer: answer}); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(time.Second)
+		if err := <-answer; err == nil {
+			t.Error("a change of settings was tried too")
+		}
+	})
+}
+
+func TestAtMostFourDocuments(t *testing.T) {
+	var list []Edition
+	for _, letter := range []string{"1", "2", "3", "4", "5", "3"} {
+		e := Edition{Raw: paper(letter, 1, forOurs)}
+		if !e.read() {
+			t.Fatal("it cannot be read")
+		}
+		list = with(list, e)
+	}
+	var ids string
+	for _, e := range list {
+		ids += e.Document.Operator.ID[1:2]
+	}
+	if ids != "2453" {
+		t.Errorf("kept %s", ids)
+	}
+}
+
+// What is judged without being applied is told the same way.
+func TestSnapshotJudges(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		s := w.start(t, "").pass(time.Second)
+		if report := s.Judge(document.Offer{Raw: paper("1", 1, forOurs), Origin: document.ByOwner}); report.Refused() {
+			t.Errorf("%+v", report)
+		}
+		if report := s.Judge(document.Offer{Raw: paper("1", 1, forOurs), Origin: document.Pushed}); !report.Refused() {
+			t.Error("unsigned and pushed")
+		}
+		if report := s.Judge(document.Offer{Raw: paper("1", 1, `"bound": {"subscriber": "310"}, "sims": [{}]`), Origin: document.ByOwner}); !report.Refused() {
+			t.Error("bound to another SIM")
+		}
+		if len(s.Documents.List) != 0 || s.Documents.Policy.Sharing != (provision.Entitlement{}) {
+			t.Errorf("%+v", s.Documents)
+		}
+	})
+}

@@ -1,0 +1,76 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/tetherd/tetherd/fetch"
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/provision/document"
+)
+
+// What is asked of the operator's servers.
+const (
+	AskDocument    = "document"    // the next edition of the document in force
+	AskEntitlement = "entitlement" // whether this SIM may share
+)
+
+// day is how often an entitlement server is asked at least.
+const day = 24 * time.Hour
+
+// fetchSpec asks what the document in force wants asked, by the bearer for the
+// gateway's own traffic and no other.
+func fetchSpec(in Inputs, obs Observed, bearers map[modem.Purpose]modem.BearerStatus) fetch.Spec {
+	b, ok := bearers[modem.Own]
+	if !ok || b.State != modem.BearerUp || b.IPv4 == nil || in.Document == nil {
+		return fetch.Spec{}
+	}
+	s := fetch.Spec{Key: ProbeKey(b, in.Repairs), Interface: b.Interface, Servers: b.IPv4.DNS, CAFile: in.Config.Document.CAFile}
+	s.Mark = table(modem.Own)
+	if shared := bearers[modem.Shared]; shared.Interface == b.Interface { // one bearer has one table
+		s.Mark = table(modem.Shared)
+	}
+	if len(s.Servers) == 0 {
+		s.Servers = in.Config.DNS.Fallback
+	}
+	s.Requests = append(askDocument(in), askEntitlement(in, obs)...)
+	return s
+}
+
+// askDocument asks by the document's interval, and on demand.
+func askDocument(in Inputs) []fetch.Request {
+	f := in.Document
+	r := f.Document.Refresh
+	if r == nil || r.Days == 0 && in.Refresh == 0 {
+		return nil
+	}
+	q := fetch.Request{
+		ID: AskDocument, URL: r.URL, User: r.User, Password: fetch.Secret(r.Password), Beside: ".sig", Tag: f.Tag,
+		Interval: time.Duration(r.Days) * day, Attempt: in.Refresh, Max: document.MaxBytes,
+	}
+	if in.Refresh == 0 {
+		q.First = f.At.Add(q.Interval)
+	}
+	return []fetch.Request{q}
+}
+
+// askEntitlement asks anew for another SIM, whose numbers are in the question, when the
+// answer grows old, and at least daily.
+func askEntitlement(in Inputs, obs Observed) []fetch.Request {
+	e := in.Document.Entry.Sharing.Check
+	if e == nil {
+		return nil
+	}
+	card := provision.CardOf(obs.Modem.SIM, obs.Modem.Device)
+	if !card.Known() {
+		return nil
+	}
+	every := day
+	if e.Cache > 0 {
+		every = min(every, time.Duration(e.Cache)*time.Second)
+	}
+	return []fetch.Request{{
+		ID: AskEntitlement, URL: e.URL, Body: fetch.Secret(document.Question(card)),
+		Interval: every, Attempt: in.Refresh, Max: document.MaxAnswer,
+	}}
+}

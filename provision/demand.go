@@ -1,0 +1,139 @@
+package provision
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/provision/document"
+)
+
+// InForce is the document that is for the SIM at hand.
+type InForce struct {
+	Document *document.Document
+	Entry    document.SIM // what it says for the SIM
+	At       time.Time    // when it was applied or fetched last
+	Tag      string       // validator under which its server knows it; "" none
+}
+
+// CardOf returns what a document's entries are compared with. The name of the home
+// network is the one that the modem tells.
+func CardOf(sim modem.SIM, device modem.Device) document.Card {
+	return document.Card{
+		IMSI: sim.IMSI, ICCID: sim.ICCID, MCC: sim.MCC, MNC: sim.MNC,
+		SPN: sim.SPN, PNN: sim.HomeName, GID1: sim.GID1, Device: device.IMEI,
+	}
+}
+
+// Demand turns what a document says for a SIM into the policy that is enforced. Nobody
+// was asked yet about the entitlement.
+func Demand(d *document.Document, e document.SIM) Policy {
+	return Policy{
+		Name:       cmp.Or(d.Operator.Name, "the operator"),
+		Contexts:   contexts(e.Contexts),
+		OwnFirst:   e.Sharing.OneContext == "refuse",
+		MaxClients: e.Sharing.MaxDevices,
+		Absence:    time.Duration(e.Sharing.Absence) * time.Second,
+		Sharing:    Entitlement{Rule: rules()[e.Sharing.Rule]},
+		Roaming:    levels()[e.Roaming.Level],
+		Partners:   partners(e.Roaming.Partners),
+		MTU4:       e.Network.MTU4,
+		MTU6:       e.Network.MTU6,
+		DNSRetry:   time.Duration(e.Network.DNSRetry) * time.Second,
+		DNSTries:   e.Network.DNSTries,
+	}
+}
+
+func rules() map[string]SharingRule {
+	return map[string]SharingRule{"": ShareAlways, "always": ShareAlways, "never": ShareNever, "check": ShareCheck}
+}
+
+// levels are the document's words for COSA's levels.
+func levels() map[string]Roaming {
+	return map[string]Roaming{
+		"home": RoamHome, "all": RoamAll, "home-and-domestic": RoamDomestic,
+		"domestic-only": RoamOnlyInland, "foreign-only": RoamOnlyForeign, "roaming-only": RoamOnly,
+	}
+}
+
+func partners(list []document.Partner) []string {
+	var plmns []string
+	for _, p := range list {
+		plmns = append(plmns, p.PLMN)
+	}
+	return plmns
+}
+
+// contexts sorts access points by purpose. Clients have contexts of their own only when
+// one of those is not for the gateway's own traffic too.
+func contexts(list []document.Context) map[modem.Purpose][]Candidate {
+	all := map[modem.Purpose][]Candidate{}
+	apart := false
+	for _, c := range list {
+		use := func(u document.Use) bool { return slices.Contains(c.Uses, u) }
+		named := candidateOf(c)
+		for u, p := range map[document.Use]modem.Purpose{document.ForInternet: modem.Own, document.ForTethering: modem.Shared, document.ForPurchase: modem.Purchase} {
+			if use(u) {
+				all[p] = append(all[p], named)
+			}
+		}
+		apart = apart || use(document.ForTethering) && !use(document.ForInternet)
+	}
+	if len(all[modem.Own]) == 0 { // nothing is said of the gateway's own traffic
+		apart = len(all[modem.Shared]) > 0
+	}
+	if !apart {
+		delete(all, modem.Shared)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return all
+}
+
+func candidateOf(c document.Context) Candidate {
+	out := Candidate{
+		Source: FromDocument, Name: c.Name, APN: c.APN, User: c.User, Password: c.Password, Auth: modem.Auth(c.Auth),
+		Families: families(""), Why: fmt.Sprintf("named in the operator's document (context '%s')", c.Name),
+	}
+	if c.Family != "" {
+		out.Families = []modem.Family{modem.Family(c.Family)}
+	}
+	return out
+}
+
+// Consent is what is known of the operator's word on sharing.
+type Consent struct {
+	Asked    bool // the server has answered, or failed, since it was asked at first
+	Answered bool
+	Entitled bool
+	Reason   string    // of a refusal, for people; "" none was given
+	Until    time.Time // the answer counts
+}
+
+// Answered returns the policy with what is known of the operator's word. An answer that
+// is too old counts as none; without one the document's choice counts.
+func (p Policy) Answered(c Consent, silent string, now time.Time) Policy {
+	if p.Sharing.Rule != ShareCheck {
+		return p
+	}
+	fresh := c.Answered && now.Before(c.Until)
+	switch {
+	case fresh && c.Entitled:
+		p.Sharing.Answer, p.Sharing.Why = Entitled, "the operator's server allows it"
+	case fresh:
+		p.Sharing.Answer, p.Sharing.Why = Denied, "the operator does not allow sharing on this plan"
+		if c.Reason != "" {
+			p.Sharing.Why += ": " + c.Reason
+		}
+	case !c.Asked:
+		p.Sharing.Answer = Unanswered
+	case silent == "allow":
+		p.Sharing.Answer, p.Sharing.Why = Entitled, "the operator's server is silent, and the document allows sharing then"
+	default:
+		p.Sharing.Answer, p.Sharing.Why = Denied, "the operator's server that decides about sharing is silent, and the document does not allow it then"
+	}
+	return p
+}
