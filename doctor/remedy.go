@@ -13,11 +13,9 @@ type Kind string
 
 // The remedies.
 const (
-	Redial     Kind = "redial"      // hang up and dial again
-	RadioCycle Kind = "radio-cycle" // radio off and on, which detaches and attaches
-	ModemReset Kind = "modem-reset" // the modem starts anew
-	LowerMTU   Kind = "lower-mtu"   // packets and segments as large as the path carries
-	DirectDNS  Kind = "direct-dns"  // clients ask the network's servers themselves
+	Redial     Kind = "redial"     // hang up and dial again
+	LowerMTU   Kind = "lower-mtu"  // packets and segments as large as the path carries
+	DirectDNS  Kind = "direct-dns" // clients ask the network's servers themselves
 	NextAPN    Kind = "next-access-point"
 	NextFamily Kind = "next-family"
 	NextAuth   Kind = "next-authentication"
@@ -51,10 +49,6 @@ func (k Kind) price() price {
 	switch k {
 	case Redial:
 		return price{5, 2000, 20 * time.Second}
-	case RadioCycle:
-		return price{15, 4000, 40 * time.Second}
-	case ModemReset:
-		return price{40, 6000, 90 * time.Second}
 	case LowerMTU:
 		return price{1, 3000, 20 * time.Second}
 	case DirectDNS:
@@ -199,10 +193,6 @@ func (e *exam) apply(kind Kind, f Finding) {
 	switch kind {
 	case Redial:
 		r.Redial++
-	case RadioCycle:
-		r.Radio++
-	case ModemReset:
-		r.Reset++
 	case LowerMTU:
 		mtu, err := strconv.Atoi(f.word("mtu"))
 		if err != nil || mtu < leastMTU {

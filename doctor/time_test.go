@@ -106,23 +106,22 @@ func TestLadderOfRemedies(t *testing.T) {
 		t.Errorf("before its time: %+v", f.Remedy)
 	}
 	f = p.pass(10 * time.Second).expect("RC14")
-	if r := f.Remedy; r.Kind != RadioCycle || r.Helped != "no" || p.report.Repairs != (plan.Repairs{Redial: 1, Radio: 1}) {
+	if r := f.Remedy; r.Kind != Redial || r.Helped != "no" || p.report.Repairs != (plan.Repairs{Redial: 2}) {
 		t.Errorf("%+v, %+v", r, p.report.Repairs)
 	}
-	p.pass(45 * time.Second)
 	f = p.pass(100 * time.Second).expect("RC14")
-	if r := f.Remedy; r.State != "exhausted" || p.report.Repairs != (plan.Repairs{Redial: 1, Radio: 1, Reset: 1}) {
+	if r := f.Remedy; r.State != "exhausted" || p.report.Repairs != (plan.Repairs{Redial: 3}) {
 		t.Errorf("%+v, %+v", r, p.report.Repairs)
 	}
 	if s := Sentence("en", *f); !strings.Contains(s, "did not help") {
 		t.Errorf("%s", s)
 	}
-	p.pass(restart - 10*time.Second)
-	if got := p.report.Repairs; got != (plan.Repairs{Redial: 2, Radio: 1, Reset: 1}) {
+	p.pass(restart - 50*time.Second)
+	if got := p.report.Repairs; got != (plan.Repairs{Redial: 4}) {
 		t.Errorf("half an hour later: %+v", got)
 	}
 	p.pass(24 * time.Hour)
-	if got := p.report.Repairs; got.Redial > 60 || got.Reset > 60 {
+	if got := p.report.Repairs; got.Redial > 160 {
 		t.Errorf("a day later: %+v", got)
 	}
 }
@@ -145,12 +144,12 @@ func TestRepairHelped(t *testing.T) {
 	p.see().pass(21 * time.Second).expect("RC14")
 	p.probed(probe.Online, probe.Online, 0)
 	p.see().expect("")
-	if h := p.report.History; len(h) != 1 || h[0].Remedy != string(RadioCycle) || h[0].Helped != "yes" {
+	if h := p.report.History; len(h) != 1 || h[0].Remedy != string(Redial) || h[0].Helped != "yes" {
 		t.Errorf("past %+v", h)
 	}
 	p.pass(5 * time.Minute)
 	p.probed(probe.NoDNS, probe.NoDNS, 2)
-	if f := p.see().expect("RC14"); f.Remedy.Kind == Redial {
+	if f := p.see().expect("RC14"); f.Remedy.State != "running" || f.Remedy.Left != 0 {
 		t.Errorf("it begins anew: %+v", f.Remedy)
 	}
 }

@@ -5,8 +5,6 @@ package plan
 // taken back. The zero value repairs nothing.
 type Repairs struct {
 	Redial    uint32 `json:"redial,omitempty"`     // counts: the shared bearer is hung up and dialled again
-	Radio     uint32 `json:"radio,omitempty"`      // counts: the modem's radio goes off and on
-	Reset     uint32 `json:"reset,omitempty"`      // counts: the modem is reset
 	MTU       int    `json:"mtu,omitempty"`        // bytes that the path carries at most; 0 unbounded
 	DirectDNS bool   `json:"direct_dns,omitempty"` // clients are told the network's DNS servers, not ours
 }
