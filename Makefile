@@ -73,7 +73,7 @@ unit: ## unit and namespace tests
 
 # Some virtual machines run no 32-bit x86 programs. There an emulator runs what needs
 # nothing of the kernel (without preemption by signals, which it does not survive).
-PURE := . ./config ./control ./plan ./provision ./modem/mbim ./lab/usbip ./tools/apngen
+PURE := . ./config ./control ./doctor ./plan ./provision ./provision/document ./modem/mbim ./ubus/wire ./secret ./lab/usbip ./tools/apngen
 
 unit-386: ## the same on 32 bit
 	@GOARCH=386 go build -o $(CACHE)/try-386 ./tools/testsum
