@@ -107,6 +107,7 @@ func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.
 			refuse(w, faultOf(err))
 			return
 		}
+		s.back(by.Author.Session)
 		h(w, r, by)
 	}
 }
@@ -128,13 +129,16 @@ func (s *Server) caller(r *http.Request) (Caller, error) {
 	}
 	if c, err := r.Cookie(cookie); err == nil && s.sessions.use(c.Value, time.Now()) {
 		by.Author, by.Scopes = control.Author{Name: "page", Session: c.Value}, []Scope{Admin}
-		s.back(c.Value)
 	}
 	return by, nil
 }
 
-// back tells the loop that somebody whose change is on trial was seen again.
+// back tells the loop that somebody whose change is on trial was seen again: by a new
+// request, for what goes on being sent to him he need not receive.
 func (s *Server) back(session string) {
+	if session == "" {
+		return
+	}
 	if t := s.Loop.Snapshot().Trial; t != nil && t.By.Session == session && !t.Back {
 		_ = s.Loop.Send(control.Seen{Session: session}) // a loop that is behind hears of the next request
 	}

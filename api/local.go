@@ -66,7 +66,7 @@ func arguments(w http.ResponseWriter, r *http.Request, by Caller) (map[string]an
 		return args, nil
 	}
 	limit := int64(smallBody)
-	if by.May(Settings) || by.May(Read) {
+	if by.May(Settings) || by.May(Papers) || by.May(Read) {
 		limit = largeBody
 	}
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, limit))

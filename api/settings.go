@@ -81,8 +81,8 @@ func outcomeDoc(o *control.Outcome) *OutcomeDoc {
 
 func (s *Server) configGet(c Call) (any, error) {
 	secrets := c.flag("secrets")
-	if secrets && !c.By.May(Settings) {
-		return nil, &Fault{Code: Denied, Field: "secrets", Message: "needs the scope settings"}
+	if secrets && (c.By.Masked || !c.By.May(Settings)) {
+		return nil, &Fault{Code: Denied, Field: "secrets", Message: "needs the scope settings, and on a bus root"}
 	}
 	cfg := s.Loop.Snapshot().Config
 	return SettingsView{Revision: cfg.Revision(), Sections: cfg.View(secrets)}, nil
@@ -126,6 +126,9 @@ func (s *Server) try(c Call, text []byte, base string) (any, error) {
 		return nil, control.ErrConflict
 	}
 	out := foresee(snap, cfg)
+	if places(snap.Config) != places(cfg) && !c.By.May(Admin) {
+		return nil, &Fault{Code: Denied, Field: "state_dir", Message: "state_dir, run_dir and socket need the scope admin"}
+	}
 	if c.flag("dry") {
 		out.Dry = true
 		return out, nil
@@ -139,6 +142,12 @@ func (s *Server) try(c Call, text []byte, base string) (any, error) {
 	now := s.Loop.Snapshot()
 	out.Trial = trialDoc(now.Trial, time.Now())
 	return out, nil
+}
+
+// places are where the gateway keeps what is its own: with another state folder the
+// page has no password, and who comes first chooses it.
+func places(c *config.Config) [3]string {
+	return [...]string{c.Main.StateDir, c.Main.RunDir, c.API.Socket}
 }
 
 // foresee tells what a configuration would change.
@@ -168,6 +177,9 @@ func interrupts(now, next *control.Snapshot) []Interrupt {
 		add("uplink", "Devices have no Internet until sharing is switched on again.")
 	} else if !reflect.DeepEqual(now.Desired.Modem, next.Desired.Modem) {
 		add("uplink", "The connection to the mobile network may be made anew, which takes some seconds.")
+	}
+	if !reflect.DeepEqual(now.Desired.Hostapd, next.Desired.Hostapd) {
+		add("wifi", "Devices on Wi-Fi may have to connect again, with what is set then.")
 	}
 	return out
 }

@@ -71,6 +71,26 @@ func TestGuestsAndTheGateway(t *testing.T) {
 	guest.Run(t, "ping -q -c1 -W2 192.168.9.1")
 }
 
+// TestGuestsDoNotMeetByTheGateway: a guest that sends to another one by way of the
+// gateway is not forwarded, as a client of a LAN that is not kept apart is.
+func TestGuestsDoNotMeetByTheGateway(t *testing.T) {
+	_, guest := guestWorld(t)
+	other := nstest.New(t)
+	nstest.Run(t, "sysctl -q -w net.ipv4.conf.guest0.send_redirects=0 net.ipv4.conf.all.send_redirects=0")
+	guest.Run(t, "ip link add link eth0 name mv0 type macvlan mode bridge", "ip link set mv0 netns "+other.Path(), "ip route add 192.168.9.6 via 192.168.9.1")
+	other.Run(t, "ip addr add 192.168.9.6/24 dev mv0", "ip link set mv0 up", "ip route add 192.168.9.5 via 192.168.9.1")
+	echo(t, other, "192.168.9.6:80")
+	if _, err := dial(t, guest, "192.168.9.6:80", 500*time.Millisecond); err == nil {
+		t.Error("they meet")
+	}
+	s := withGuests()
+	s.LANs[1].Apart = false
+	apply(t, New(Options{}), s)
+	if _, err := dial(t, guest, "192.168.9.6:80", 5*time.Second); err != nil {
+		t.Errorf("those who are not kept apart: %v", err)
+	}
+}
+
 // TestForgedAddressOfAnotherLAN: nothing leaves that claims to come from there.
 func TestForgedAddressOfAnotherLAN(t *testing.T) {
 	w, guest := guestWorld(t)

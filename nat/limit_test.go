@@ -295,9 +295,7 @@ func TestPortsTableIsWatched(t *testing.T) {
 	apply(t, d, limitTo(1))
 	d.Bind(hwOf(0), home(0))
 	for _, harm := range []string{"nft delete table bridge tetherd", "nft flush chain bridge tetherd seen", "nft add rule bridge tetherd seen accept"} {
-		if !y.reaches(t, 0) {
-			t.Fatalf("before %q it does not get through", harm)
-		}
+		eventually(t, "before "+harm+" it gets through", func() bool { return y.reaches(t, 0) })
 		nstest.Run(t, harm)
 		if drift := Drift(limitTo(1), d.Observe()); len(drift) == 0 {
 			t.Errorf("%q is not seen", harm)

@@ -40,6 +40,7 @@ type LAN struct {
 	Subnets []netip.Prefix // its prefixes, masked
 	APIPort uint16         // TCP port of the status page; 0 none
 	Open    []uint16       // further TCP ports of the gateway that its clients may reach
+	Apart   bool           // its clients do not reach each other, through the gateway neither
 }
 
 // Spec is the complete wish. The zero value means no table at all.

@@ -31,10 +31,10 @@ func limit() Spec {
 	return s
 }
 
-// withGuests has a second LAN, whose clients see no status.
+// withGuests has a second LAN, whose clients see no status and not each other.
 func withGuests() Spec {
 	s := sharing()
-	s.LANs = append(s.LANs, LAN{Bridge: "guest0", Subnets: []netip.Prefix{pfx("192.168.9.0/24")}})
+	s.LANs = append(s.LANs, LAN{Bridge: "guest0", Subnets: []netip.Prefix{pfx("192.168.9.0/24")}, Apart: true})
 	return s
 }
 

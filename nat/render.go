@@ -268,6 +268,10 @@ func fromUplink() []rule {
 func forward(s Spec) []rule {
 	var r []rule
 	for _, l := range s.LANs {
+		if l.Apart {
+			r = append(r, why("its clients are kept apart, and do not meet by way of the gateway", iif(l.Bridge), oif(l.Bridge), drop()))
+			continue
+		}
 		r = append(r, why("among clients: bridged frames, where the kernel shows them here", iif(l.Bridge), oif(l.Bridge), accept()))
 	}
 	for _, l := range s.LANs {

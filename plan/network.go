@@ -79,7 +79,7 @@ func lans(nets []network, wifi hostapd.Spec) []link.LAN {
 func natLANs(nets []network) []nat.LAN {
 	var out []nat.LAN
 	for _, n := range nets {
-		out = append(out, nat.LAN{Bridge: n.bridge, Subnets: []netip.Prefix{n.address.Masked()}, APIPort: n.apiPort, Open: n.open})
+		out = append(out, nat.LAN{Bridge: n.bridge, Subnets: []netip.Prefix{n.address.Masked()}, APIPort: n.apiPort, Open: n.open, Apart: n.name != ""})
 	}
 	return out
 }

@@ -55,6 +55,7 @@ func caller(user string) api.Caller {
 	default:
 		c.Scopes = []api.Scope{api.Read, api.Settings, api.SIM, api.Papers}
 	}
+	c.Masked = user != "root"
 	return c
 }
 
