@@ -44,7 +44,8 @@ type session struct {
 	methods    map[string]Method
 	slots      chan struct{} // held by calls that are being served
 	calls      sync.WaitGroup
-	subscribed atomic.Bool // somebody listens to our object
+	subscribed atomic.Bool   // somebody listens to our object
+	audience   chan struct{} // of one: subscribed was told
 	seq        atomic.Uint32
 	writing    sync.Mutex // one message at a time
 }
@@ -67,7 +68,7 @@ func open(ctx context.Context, path, object string, methods []Method) (*session,
 }
 
 func newSession(conn net.Conn) *session {
-	return &session{conn: conn, in: bufio.NewReader(conn), methods: map[string]Method{}, slots: make(chan struct{}, maxCalls)}
+	return &session{conn: conn, in: bufio.NewReader(conn), methods: map[string]Method{}, slots: make(chan struct{}, maxCalls), audience: make(chan struct{}, 1)}
 }
 
 // register waits for the greeting and puts the object on the bus.
@@ -173,6 +174,10 @@ func (s *session) serve(ctx context.Context) error {
 			s.invoke(ctx, m)
 		case wire.Notify:
 			s.subscribed.Store(m.Flag(wire.AttrActive))
+			select {
+			case s.audience <- struct{}{}:
+			default:
+			}
 		}
 	}
 }
