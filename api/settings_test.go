@@ -223,3 +223,32 @@ func TestForesee(t *testing.T) {
 		}
 	}
 }
+
+// TestMaskedCallers: whoever a bus lets in sees no secrets whatever his scopes, and does
+// not choose the first password.
+func TestMaskedCallers(t *testing.T) {
+	s := turning(t, "config modem\n\toption pin '73914682'\n")
+	by := Caller{Scopes: []Scope{Read, Settings}, Masked: true}
+	for verb, args := range map[string]map[string]any{
+		"config get": {"secrets": true}, "wifi": nil, "password": {"new": "a long enough one"},
+	} {
+		if _, fault := do[any](t, s, verb, args, by); fault == nil || fault.Code != Denied {
+			t.Errorf("%s: %v", verb, fault)
+		}
+	}
+	if _, fault := do[SettingsView](t, s, "config get", nil, by); fault != nil {
+		t.Errorf("without secrets: %v", fault)
+	}
+}
+
+// TestFoldersAreTheAdmins: the password of the page lies in the state folder.
+func TestFoldersAreTheAdmins(t *testing.T) {
+	s := turning(t, "")
+	args := map[string]any{"changes": []any{"main.state_dir=/elsewhere"}, "dry": true}
+	if _, fault := do[Change](t, s, "config set", args, Caller{Scopes: []Scope{Settings}}); fault == nil || fault.Code != Denied || fault.Field != "state_dir" {
+		t.Errorf("with the scope settings: %v", fault)
+	}
+	if told, fault := do[Change](t, s, "config set", args, page()); fault != nil || len(told.Restart) == 0 {
+		t.Errorf("to an admin: %+v, %v", told, fault)
+	}
+}
