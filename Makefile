@@ -2,6 +2,8 @@
 
 export CGO_ENABLED = 0
 export GOTOOLCHAIN = local
+# What was built in one clone need not be built in the next.
+export GOFLAGS += -trimpath
 # A release has its number in a file, a repository in its tags.
 VERSION  := $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null || echo unreleased)
 TAGS     := netgo,osusergo,nethttpomithttp2
@@ -11,7 +13,7 @@ LDFLAGS  := -s -w -X main.version=$(VERSION)
 INLINED  := runtime/... internal/... sync/... math/... hash/... unicode/... encoding/binary bytes strings slices maps cmp \
 	bufio io errors time net/netip net syscall golang.org/x/sys/unix github.com/tetherd/tetherd/dns/... github.com/tetherd/tetherd/dhcp/...
 LEAN     := -gcflags=all=-l $(foreach p,$(INLINED),-gcflags=$(p)=)
-BUILD    := go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' $(LEAN)
+BUILD    := go build -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' $(LEAN)
 CACHE    := .cache
 TOTAL    := $(CACHE)/tests
 SUM      := go run ./tools/testsum -total $(TOTAL)
@@ -40,11 +42,11 @@ run: deps build ## bring a client online in a lab on this machine (ONCE=1: check
 	bin/tetherd-lab run -tetherd bin/tetherd $(if $(ONCE),-once)
 
 build: tetherd ## build bin/tetherd and bin/tetherd-lab
-	$(BUILD) -o bin/tetherd-lab ./cmd/tetherd-lab
+	@$(BUILD) -o bin/tetherd-lab ./cmd/tetherd-lab
 
 .PHONY: tetherd release
 tetherd: ## build bin/tetherd alone
-	$(BUILD) -o bin/tetherd ./cmd/tetherd
+	@$(BUILD) -o bin/tetherd ./cmd/tetherd
 
 deps: ## install the Debian packages that lab and tests need
 	@$(MAKE) --no-print-directory install WANT="$(TOOLS)"
@@ -59,10 +61,19 @@ install:
 		(apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing) \
 		>$(CACHE)/apt.log 2>&1 || { tail -20 $(CACHE)/apt.log; exit 1; }; fi
 
-test: deps lint build ## run the whole suite
+# What waits for clocks and packets runs first in line; what only needs a processor
+# takes what that leaves.
+test: vm-deps lint build ## run the whole suite
 	@rm -f $(TOTAL)
-	@$(MAKE) --no-print-directory unit unit-386 codecs-mips scenarios fuzz-short vm-short size
+	@$(MAKE) --no-print-directory -j2 test-waiting test-working
 	@$(SUM) -close
+
+.PHONY: test-waiting test-working
+test-waiting:
+	@for stage in unit scenarios vm-short; do $(MAKE) --no-print-directory $$stage || exit 1; done
+
+test-working:
+	@for stage in fuzz-short unit-386 codecs-mips size; do nice -n 19 $(MAKE) --no-print-directory $$stage || exit 1; done
 
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
@@ -145,13 +156,13 @@ vm: vm-deps build vm-tetherd ## the same job with real kernels, Wi-Fi and USB in
 	@bin/tetherd-lab vm table
 
 vm-tetherd:
-	$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-vm-$(ARCH) ./cmd/tetherd
+	@$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-vm-$(ARCH) ./cmd/tetherd
 
 vm-all: vm-deps build ## that on every architecture, and a table of what was measured
 	@for a in amd64 armhf mipsel; do $(MAKE) --no-print-directory vm ARCH=$$a || exit 1; done
 
 vm-shell: vm-deps build vm-tetherd ## a shell in a booted gateway (ARCH=…); its status is at http://127.0.0.1:8097/ (PORT=…)
-	$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-lab-vm-$(ARCH) ./cmd/tetherd-lab
+	@$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-lab-vm-$(ARCH) ./cmd/tetherd-lab
 	bin/tetherd-lab vm shell -arch $(ARCH) -m 512 -port $(or $(PORT),8097) -tetherd bin/tetherd-vm-$(ARCH) -lab bin/tetherd-lab-vm-$(ARCH)
 
 vm-short: vm-deps build ## the part of it that belongs to the suite

@@ -23,8 +23,8 @@ var tour []byte
 // Limits of Run.
 const (
 	onlineLimit = 30 * time.Second
-	settle      = 7 * time.Second // until what follows the first page is done
-	idleWindow  = 5 * time.Second // over which wake-ups are counted
+	settle      = 20 * time.Second // until clients count as resting, and passive evidence is seldom taken
+	idleWindow  = 10 * time.Second // over which wake-ups are counted
 )
 
 // page is what the client loads at the end of the way.
@@ -160,6 +160,7 @@ func (r *tourist) finish(ctx context.Context) error {
 
 // measure prints memory and wake-ups of the idle gateway.
 func (r *tourist) measure(ctx context.Context) {
+	fmt.Fprintf(r.out, "counting memory and wake-ups once it is idle, in %v\n", settle)
 	pid := r.world.daemon.cmd.Process.Pid
 	if !pause(ctx, settle) {
 		return
@@ -169,7 +170,9 @@ func (r *tourist) measure(ctx context.Context) {
 		return
 	}
 	tenths := (switches(pid) - before) * 10 / int(idleWindow/time.Second)
-	fmt.Fprintf(r.out, "idle: %s resident, %d.%d wake-ups a second\n", resident(pid), tenths/10, tenths%10)
+	status := fmt.Sprintf("/proc/%d/status", pid)
+	fmt.Fprintf(r.out, "idle: %s KiB resident (%s its own, the rest pages of the program's file), %d.%d wake-ups a second\n",
+		procField(status, "VmRSS:"), procField(status, "RssAnon:"), tenths/10, tenths%10)
 }
 
 // pause waits; false when ctx ended.
@@ -192,10 +195,6 @@ func switches(pid int) int {
 		sum += n
 	}
 	return sum
-}
-
-func resident(pid int) string {
-	return procField(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:") + " KiB"
 }
 
 // procField reads the first word behind a key of a status file.
