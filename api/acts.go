@@ -138,11 +138,12 @@ func (s *Server) support(Call) (any, error) {
 			}
 		}
 	}
-	out.Status = m.document(d)
 	if s.Tail != nil {
 		out.Log = m.clean(s.Tail.String())
 	}
-	return out, nil
+	var err error
+	out.Status, err = m.document(d)
+	return out, err
 }
 
 // password changes the password of the page. Who comes by the network must know the

@@ -12,7 +12,8 @@ import (
 
 // Bounds of event streams.
 const (
-	maxStreams  = 64
+	maxStreams  = 64               // in all
+	peerStreams = 8                // of one address: pages that somebody left open
 	streamPause = time.Second      // between two events of a stream, at least
 	streamBeat  = 25 * time.Second // of silence, until a sign of life
 	streamLimit = 10 * time.Second // for a peer to take an event
@@ -42,12 +43,11 @@ func (s *Server) draw(snap *control.Snapshot) (*drawing, error) {
 
 // events sends the state as server-sent events, again with every change.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, by Caller) {
-	if s.streams.Add(1) > maxStreams {
-		s.streams.Add(-1)
+	if !s.streams.enter(from(r), peerStreams, maxStreams) {
 		refuse(w, &Fault{Code: TooMany, Message: "too many pages are open", Wait: 30})
 		return
 	}
-	defer s.streams.Add(-1)
+	defer s.streams.leave(from(r))
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := stream{w: w, c: http.NewResponseController(w)}

@@ -2,10 +2,16 @@ package api
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/tetherd/tetherd/control"
 )
@@ -75,15 +81,78 @@ func TestEvents(t *testing.T) {
 
 // TestStreamsAreBounded: more than there is room for are told so.
 func TestStreamsAreBounded(t *testing.T) {
-	s := turning(t, "")
-	s.streams.Store(maxStreams)
-	if resp, _ := streaming(t, s, ""); resp.StatusCode != http.StatusTooManyRequests {
-		t.Errorf("status %d", resp.StatusCode)
-	}
-	if n := s.streams.Load(); n != maxStreams {
-		t.Errorf("%d streams are counted", n)
+	for story, peers := range map[string][]string{"one address's": {"192.168.97.44"}, "everybody's": manyPeers()} {
+		s := turning(t, "")
+		held := 0
+		for _, p := range peers {
+			for range peerStreams {
+				if s.streams.enter(netip.MustParseAddr(p), peerStreams, maxStreams) {
+					held++
+				}
+			}
+		}
+		if resp, _ := streaming(t, s, ""); resp.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("%s: status %d", story, resp.StatusCode)
+		}
+		if s.streams.all != held {
+			t.Errorf("%s: %d streams are counted", story, s.streams.all)
+		}
 	}
 }
+
+// manyPeers are enough to hold all streams.
+func manyPeers() (all []string) {
+	for i := range maxStreams / peerStreams {
+		all = append(all, fmt.Sprintf("192.168.97.%d", 100+i))
+	}
+	return all
+}
+
+// TestOpenStreamIsNobody: a page that is open while its author's change cuts him off
+// keeps nothing: only a new request tells that he is there.
+func TestOpenStreamIsNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := turning(t, "")
+		b := loggedIn(t, s)
+		w := &silentWriter{header: http.Header{}}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			req := httptest.NewRequestWithContext(ctx, "GET", "http://192.168.97.1:8080/v1/events", nil)
+			req.RemoteAddr = b.from
+			req.Header.Set("Cookie", cookie+"="+b.cookie)
+			b.h.ServeHTTP(w, req)
+		}()
+		synctest.Wait()
+		b.must("POST", "/v1/config/set", `{"changes":["dhcp.domain=other"]}`, nil)
+		<-time.After(control.TrialSettle + 2*streamBeat/3)
+		synctest.Wait()
+		if snap := s.Loop.Snapshot(); snap.Trial == nil || snap.Trial.Back || w.sent.Load() < 3 {
+			t.Errorf("after %d events the trial is %+v", w.sent.Load(), snap.Trial)
+		}
+		b.must("GET", "/v1/session", "", nil)
+		synctest.Wait()
+		if snap := s.Loop.Snapshot(); snap.Trial != nil && !snap.Trial.Back {
+			t.Error("a new request does not tell that he is there")
+		}
+		stop()
+		<-done
+	})
+}
+
+// silentWriter takes everything that a stream writes.
+type silentWriter struct {
+	header http.Header
+	sent   atomic.Int32
+}
+
+func (w *silentWriter) Header() http.Header                { return w.header }
+func (w *silentWriter) Write(p []byte) (int, error)        { return len(p), nil }
+func (w *silentWriter) WriteHeader(int)                    {}
+func (w *silentWriter) Flush()                             { w.sent.Add(1) }
+func (w *silentWriter) SetReadDeadline(time.Time) error    { return nil }
+func (w *silentWriter) SetWriteDeadline(d time.Time) error { return nil }
 
 // TestStreamEndsWithSession: who logged out sees no more.
 func TestStreamEndsWithSession(t *testing.T) {

@@ -1,7 +1,10 @@
 package api
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 )
 
@@ -70,17 +73,52 @@ func hexDigit(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
 }
 
-// document is the state with numbers for devices.
-func (m mask) document(d Document) Document {
-	d.Clients = append([]Client{}, d.Clients...)
-	for i := range d.Clients {
-		c := &d.Clients[i]
-		c.MAC, c.Name = m.clean(c.MAC), m.clean(c.Name)
+// document is the state with numbers for devices: each text in it, whichever field it is
+// in, is masked.
+func (m mask) document(d Document) (out Document, err error) {
+	var tree any
+	text, err := json.Marshal(d)
+	if err == nil {
+		dec := json.NewDecoder(bytes.NewReader(text))
+		dec.UseNumber() // a count of bytes is large
+		err = dec.Decode(&tree)
 	}
-	problems := make([]string, len(d.Problems))
-	for i, p := range d.Problems {
-		problems[i] = m.clean(p)
+	if err == nil {
+		text, err = json.Marshal(m.tree(tree))
 	}
-	d.Problems = problems
-	return d
+	if err == nil {
+		err = json.Unmarshal(text, &out)
+	}
+	if err != nil {
+		return Document{}, fmt.Errorf("api: mask the state: %w", err)
+	}
+	return out, nil
+}
+
+// tree masks the texts of what was JSON.
+func (m mask) tree(v any) any {
+	switch v := v.(type) {
+	case string:
+		return m.text(v)
+	case []any:
+		for i := range v {
+			v[i] = m.tree(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = m.tree(v[k])
+		}
+	}
+	return v
+}
+
+// text masks one value. An address of the network layer stays.
+func (m mask) text(s string) string {
+	if _, err := netip.ParsePrefix(s); err == nil {
+		return s
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s
+	}
+	return m.clean(s)
 }

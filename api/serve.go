@@ -39,7 +39,7 @@ type Server struct {
 	sessions sessions
 	guard    guard
 	drawn    atomic.Pointer[drawing]
-	streams  atomic.Int32
+	streams  crowd
 }
 
 // document renders a snapshot and adds what only the process knows.
@@ -143,8 +143,9 @@ func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
 }
 
 const (
-	lanPeers = 96          // connections at a time; the others wait
-	lanRetry = time.Minute // when an address cannot be served
+	lanConns  = 96          // connections at a time; the others wait
+	peerConns = 16          // of one address; a browser opens six
+	lanRetry  = time.Minute // when an address cannot be served
 )
 
 // ServeLAN serves the public part on the gateway's LAN address, wherever that
@@ -197,7 +198,7 @@ func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
 	}
 	s.lanFault.Store(nil)
 	go func() {
-		if err := Serve(ctx, netutil.LimitListener(l, lanPeers), hurry(s.LAN())); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l}, lanConns), hurry(s.LAN())); err != nil {
 			s.notServed(at, err)
 		}
 	}()

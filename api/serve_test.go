@@ -291,8 +291,8 @@ func TestServeLAN(t *testing.T) {
 	}
 }
 
-// TestLANPeersAreBounded: idle connections of one client leave room for nobody else
-// only up to a bound, and none of it is memory.
+// TestLANPeersAreBounded: idle connections leave room for nobody else only up to a
+// bound, and none of it is memory.
 func TestLANPeersAreBounded(t *testing.T) {
 	s := turning(t, "config lan\n\toption address '10.97.3.1/24'\n")
 	go s.ServeLAN(t.Context())
@@ -300,8 +300,9 @@ func TestLANPeersAreBounded(t *testing.T) {
 	ip(t, "address add 10.97.3.1/24 dev lo")
 	await(t, "served", func() bool { return answers("10.97.3.1:8080") })
 	var idle []net.Conn
-	for range lanPeers {
-		c, err := net.Dial("tcp", "10.97.3.1:8080")
+	for i := range lanConns {
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(10, 97, 3, byte(10+i/peerConns))}}
+		c, err := from.Dial("tcp", "10.97.3.1:8080")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +316,7 @@ func TestLANPeersAreBounded(t *testing.T) {
 	fmt.Fprint(waiting, "GET /v1/status HTTP/1.0\r\nHost: 10.97.3.1\r\n\r\n")
 	_ = waiting.SetReadDeadline(time.Now().Add(100 * time.Millisecond))
 	if _, err := waiting.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("peer %d was served: %v", lanPeers+1, err)
+		t.Errorf("connection %d was served: %v", lanConns+1, err)
 	}
 	for _, c := range idle {
 		c.Close()

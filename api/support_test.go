@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,6 +56,34 @@ func TestSupport(t *testing.T) {
 		if strings.Contains(string(text), secret) {
 			t.Errorf("tells %s", secret)
 		}
+	}
+}
+
+// TestMaskedState: no field of the state tells a device, not even one that was added
+// yesterday.
+func TestMaskedState(t *testing.T) {
+	d := Document{
+		Clients: []Client{{MAC: "02:00:00:00:00:01", Name: "annas-phone"}}, Sentence: "annas-phone is refused",
+		WiFi:     WiFi{Blocked: []string{"02:00:00:00:00:02"}, Radios: []Radio{{Interface: "wlan0", Wrong: []WrongAccess{{MAC: "02:00:00:00:00:03", Count: 3}}}}},
+		Doctor:   Doctor{Findings: []Finding{{Evidence: []Fact{{Name: "mac", Value: "02:00:00:00:00:04"}}}}},
+		Uplinks:  []Uplink{{Interface: "wwan0", Addresses: []netip.Prefix{netip.MustParsePrefix("2001:db8:11:22:33:44:55:66/64")}, Down: 1234567890123456}},
+		Problems: []string{"imsi 262010000012345"},
+	}
+	got, err := newMask(d.Clients).document(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := json.Marshal(got)
+	for _, secret := range []string{"annas-phone", "02:00:00", "262010000012345"} {
+		if strings.Contains(string(text), secret) {
+			t.Errorf("tells %s: %s", secret, text)
+		}
+	}
+	if got.WiFi.Radios[0].Wrong[0].Count != 3 || got.Uplinks[0].Addresses[0] != d.Uplinks[0].Addresses[0] || got.Uplinks[0].Down != d.Uplinks[0].Down {
+		t.Errorf("too much is masked: %s", text)
+	}
+	if d.Clients[0].Name != "annas-phone" {
+		t.Error("the state itself was masked")
 	}
 }
 

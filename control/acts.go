@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"net"
 	"slices"
 
@@ -22,11 +23,12 @@ type Redial struct {
 	Answer chan<- error // gets nil after the turn that hung up; has room for it
 }
 
-// rememberPIN keeps a typed PIN that the SIM has taken, so that nobody has to type it
-// after each restart. While a change is on trial it waits.
+// rememberPIN keeps a typed PIN by which the SIM was opened, so that nobody has to type it
+// after each restart. While a change is on trial, or the file is about to be read again,
+// it waits.
 func (l *Loop) rememberPIN(obs plan.Observed) {
 	s := &l.state
-	if s.inputs.PIN == s.unkept || obs.Modem.SIM.State != modem.SIMReady || s.trial != nil || l.opt.Path == "" {
+	if s.inputs.PIN == s.unkept || !s.opened(obs.Modem) || s.trial != nil || s.badConfig != "" || l.opt.Path == "" {
 		return
 	}
 	pin := string(s.inputs.PIN)
@@ -37,7 +39,11 @@ func (l *Loop) rememberPIN(obs plan.Observed) {
 		cfg, err = config.Parse(l.opt.Path, text)
 	}
 	if err == nil {
-		err = l.write(text)
+		err = l.write(text, s.text)
+	}
+	if errors.Is(err, ErrConflict) {
+		s.unkept = ""
+		return
 	}
 	if err != nil {
 		l.log.Error("the PIN cannot be kept for the next start", "err", err)
@@ -45,6 +51,11 @@ func (l *Loop) rememberPIN(obs plan.Observed) {
 	}
 	s.inputs.Config, s.inputs.PIN, s.unkept = cfg, "", "" // PINTyped stays: it says the same of the same PIN
 	l.log.Info("the PIN is kept in the configuration")
+}
+
+// opened says that the typed PIN is the one that the modem was given, and opened its SIM.
+func (s *state) opened(m modem.Status) bool {
+	return m.SIM.State == modem.SIMReady && m.SIM.PINTaken && m.InForce.PIN == s.inputs.PIN
 }
 
 // Kick is the Intent to throw a device out of every Wi-Fi network. It may come back. The

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/modem"
@@ -29,7 +30,7 @@ func TestPINIsEntered(t *testing.T) {
 		if r.onDisk().Modem.PIN != "" {
 			t.Error("kept before it is known to be right")
 		}
-		w.change(plan.Modem, func() { w.phase, w.sim.State = modem.PhaseReady, modem.SIMReady })
+		w.change(plan.Modem, func() { w.phase, w.sim.State, w.sim.PINTaken = modem.PhaseReady, modem.SIMReady, true })
 		s := r.settle()
 		if r.onDisk().Modem.PIN != "7391" || s.Config.Modem.PIN != "7391" || !strings.Contains(string(s.Text), "7391") {
 			t.Error("not kept")
@@ -67,9 +68,39 @@ func TestPINIsNotKept(t *testing.T) {
 		if err := os.MkdirAll(r.opt.Path+"/x", 0o700); err != nil {
 			t.Fatal(err)
 		}
-		w.change(plan.Modem, func() { w.phase, w.sim.State = modem.PhaseReady, modem.SIMReady })
+		w.change(plan.Modem, func() { w.phase, w.sim.State, w.sim.PINTaken = modem.PhaseReady, modem.SIMReady, true })
 		if s := r.settle(); !s.Online || w.lines.count("cannot be kept") != 1 {
 			t.Errorf("online %v", s.Online)
+		}
+	})
+}
+
+// TestPINOfNoSIM: one that opened no SIM is not kept: not for a SIM that needs none, and
+// not when the file was edited meanwhile, until that is read.
+func TestPINOfNoSIM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.settle()
+		if err := r.ask(func(a chan<- error) Intent { return EnterPIN{"7391", a} }); err != nil {
+			t.Fatal(err)
+		}
+		if r.pass(time.Minute); r.onDisk().Modem.PIN != "" {
+			t.Error("kept for a SIM that asked for none")
+		}
+		edited := w.config(t, "config dhcp\n\toption domain 'mine'\n")
+		if err := os.WriteFile(r.opt.Path, edited.UCI(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.change(plan.Modem, func() { w.sim.PINTaken = true })
+		if r.settle(); r.onDisk().Modem.PIN != "" || r.onDisk().DHCP.Domain != "mine" {
+			t.Error("an edited file was written over")
+		}
+		if err := r.Send(Reload{Config: edited, Text: edited.UCI()}); err != nil {
+			t.Fatal(err)
+		}
+		if r.settle(); r.onDisk().Modem.PIN != "7391" || r.onDisk().DHCP.Domain != "mine" {
+			t.Error("not kept after the file was read")
 		}
 	})
 }

@@ -102,17 +102,18 @@ type facts struct {
 	settled bool   // every part is as wished
 	failure string // what a part refused, "" none
 	online  bool   // clients have Internet
-	proved  bool   // that was found after the change
+	proved  bool   // by a look that began after the change
 	offline bool   // the change says that clients are to have none, or that nobody looks
 }
 
 // judge says whether a trial is to be kept or undone, and why. It is pure.
 func (t Trial) judge(f facts) (verdict, string) {
-	lost := t.WasOnline && !f.online && !f.offline
+	had := t.WasOnline && !f.offline
+	lost, unproved := had && !f.online, had && f.online && !f.proved
 	ready := f.settled && !f.now.Before(t.Began.Add(TrialSettle))
 	attended := t.By.Session != ""
 	switch over := !f.now.Before(t.Until); {
-	case attended && ready && t.Back && !lost:
+	case attended && ready && t.Back && !lost && !unproved:
 		return keep, "its author came back"
 	case !attended && ready && f.online && f.proved:
 		return keep, "clients have Internet with it"
@@ -122,10 +123,12 @@ func (t Trial) judge(f facts) (verdict, string) {
 		return undo, "clients lost the Internet"
 	case f.failure != "":
 		return undo, "it could not be carried out: " + f.failure
-	case attended:
+	case attended && !t.Back:
 		return undo, "nobody confirmed it"
 	case !f.settled:
 		return undo, "it was not carried out in time"
+	case unproved:
+		return undo, "nothing proved in time that clients still have Internet"
 	}
 	return keep, "nothing speaks against it"
 }
@@ -149,35 +152,44 @@ func (l *Loop) try(i Try) {
 
 func (l *Loop) begin(i Try) error {
 	s := &l.state
+	now := time.Now()
+	t := &trial{
+		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(trialLimit), WasOnline: l.Snapshot().Online},
+		text:  i.Text, oldText: s.text, old: s.inputs.Config,
+	}
+	if first := s.trial; first != nil { // who goes on with his own change has one trial of both
+		t.WasOnline, t.oldText, t.old = first.WasOnline, first.oldText, first.old
+	}
+	err := l.mayTry(i)
+	switch {
+	case err != nil:
+		return err
+	case s.trial != nil && i.Config.Revision() == s.trial.old.Revision():
+		l.undo("its author took it back")
+		return nil
+	case s.trial == nil && i.Config.Revision() == s.inputs.Config.Revision(): // only comments differ
+		return l.write(i.Text, s.text)
+	}
+	if err := errors.Join(l.untouched(t.oldText), l.noteTrial(t)); err != nil {
+		return err
+	}
+	l.log.Info("configuration on trial", "id", t.ID, "by", t.By.Name)
+	s.trial, s.text, s.inputs = t, i.Text, reloaded(s.inputs, i.Config)
+	s.inputs.Proof++
+	return nil
+}
+
+// mayTry refuses a change that somebody else's would be lost by.
+func (l *Loop) mayTry(i Try) error {
+	s := &l.state
 	if i.Base != "" && i.Base != s.inputs.Config.Revision() {
 		return ErrConflict
 	}
 	if t := s.documents.trial; t != nil {
 		return fmt.Errorf("%w: a document of %s is on trial", ErrConflict, t.By.Name)
 	}
-	if t := s.trial; t != nil {
-		if t.By.Session == "" || t.By.Session != i.By.Session {
-			return fmt.Errorf("%w: a change of %s is on trial", ErrConflict, t.By.Name)
-		}
-		if err := l.keep("its author went on"); err != nil {
-			return err
-		}
-	}
-	if i.Config.Revision() == s.inputs.Config.Revision() { // only comments differ
-		return l.write(i.Text)
-	}
-	now := time.Now()
-	t := &trial{
-		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(trialLimit), WasOnline: l.Snapshot().Online},
-		text:  i.Text, oldText: s.text, old: s.inputs.Config,
-	}
-	if err := l.noteTrial(t); err != nil {
-		return err
-	}
-	l.log.Info("configuration on trial", "id", t.ID, "by", t.By.Name)
-	s.trial, s.text, s.inputs = t, i.Text, reloaded(s.inputs, i.Config)
-	if i.By.Session == "" {
-		s.inputs.Proof++
+	if t := s.trial; t != nil && (t.By.Session == "" || t.By.Session != i.By.Session) {
+		return fmt.Errorf("%w: a change of %s is on trial", ErrConflict, t.By.Name)
 	}
 	return nil
 }
@@ -223,10 +235,7 @@ func (l *Loop) revert(i Revert) {
 // trial.
 func (l *Loop) keep(why string) error {
 	t := l.state.trial
-	if now, err := os.ReadFile(l.opt.Path); err == nil && t.oldText != nil && !bytes.Equal(now, t.oldText) {
-		return ErrConflict // the file's change is about to be told
-	}
-	if err := l.write(t.text); err != nil {
+	if err := l.write(t.text, t.oldText); err != nil {
 		return err
 	}
 	l.close(true, why)
@@ -288,12 +297,13 @@ func (l *Loop) judgeTrial(obs plan.Observed, want plan.Desired, steps []plan.Ste
 
 func (l *Loop) facts(t *trial, obs plan.Observed, want plan.Desired, steps []plan.Step) facts {
 	s := &l.state
-	cfg, p := s.inputs.Config, obs.Probe
+	cfg := s.inputs.Config
+	last, _ := decisive(obs.Probe)
 	f := facts{
 		now:     obs.Now,
 		settled: len(steps) == 0 && len(s.failures) == 0,
-		online:  s.online(p) && proves(p.InForce, want.Probe),
-		proved:  !p.Gateway.At.Before(t.Began) || !p.Client.At.Before(t.Began),
+		online:  s.online(obs.Probe) && proves(obs.Probe.InForce, want.Probe),
+		proved:  !last.At.Add(-last.Took).Before(t.Began),
 		offline: !cfg.Sharing.Enabled || !cfg.Modem.Enabled || !cfg.Probe.Enabled,
 	}
 	if len(s.failures) > 0 {
@@ -302,10 +312,23 @@ func (l *Loop) facts(t *trial, obs plan.Observed, want plan.Desired, steps []pla
 	return f
 }
 
-// write replaces the owner's file; the answer comes when it cannot be lost any more.
-func (l *Loop) write(text []byte) error {
+// untouched says that the owner's file holds what it is known to hold. Somebody who has
+// edited it meanwhile is about to be heard of.
+func (l *Loop) untouched(known []byte) error {
+	if now, err := os.ReadFile(l.opt.Path); err == nil && !bytes.Equal(now, known) {
+		return fmt.Errorf("%w: its file was edited", ErrConflict)
+	}
+	return nil // what cannot be read is told when it is written
+}
+
+// write replaces the owner's file, of which something is known; the answer comes when it
+// cannot be lost any more.
+func (l *Loop) write(text, known []byte) error {
 	if l.opt.Path == "" {
 		return errors.New("control: the configuration has no file")
+	}
+	if err := l.untouched(known); err != nil {
+		return err
 	}
 	path := l.opt.Path
 	if real, err := filepath.EvalSymlinks(path); err == nil {

@@ -33,6 +33,9 @@ func TestJudge(t *testing.T) {
 		{"clients have Internet, but the person is not back", person, 30 * time.Second, false, true, good, open, ""},
 		{"the person is back", person, 4 * time.Second, true, true, good, keep, "came back"},
 		{"back before it settled", person, 2 * time.Second, true, true, good, open, ""},
+		{"back, but only an older look says that there is Internet", person, 4 * time.Second, true, true, facts{settled: true, online: true}, open, ""},
+		{"and none other says so in time", person, trialLimit, true, true, facts{settled: true, online: true}, undo, "nothing proved"},
+		{"a part never gets there for a person", person, trialLimit, true, false, facts{}, undo, "not carried out in time"},
 		{"back while a part still works on it", person, 4 * time.Second, true, true, facts{online: true, proved: true}, open, ""},
 		{"back, but the uplink is lost", person, 4 * time.Second, true, true, facts{settled: true}, open, ""},
 		{"lost it stays", person, trialLimit, true, true, facts{settled: true}, undo, "lost the Internet"},
@@ -43,7 +46,7 @@ func TestJudge(t *testing.T) {
 		{"a script's, just begun", script, 0, false, true, good, open, ""},
 		{"proved", script, 4 * time.Second, false, true, good, keep, "have Internet with it"},
 		{"proved by an older look only", script, 4 * time.Second, false, true, facts{settled: true, online: true}, open, ""},
-		{"which is good enough in the end", script, trialLimit, false, true, facts{settled: true, online: true}, keep, "nothing speaks against it"},
+		{"which is not enough in the end", script, trialLimit, false, true, facts{settled: true, online: true}, undo, "nothing proved"},
 		{"a script cost the uplink", script, trialLimit, false, true, facts{settled: true}, undo, "lost the Internet"},
 		{"offline before and after", script, trialLimit, false, false, facts{settled: true}, keep, "nothing speaks against it"},
 		{"a part never gets there", script, trialLimit, false, false, facts{}, undo, "not carried out in time"},
@@ -226,8 +229,8 @@ func TestConcurrentEditors(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := r.Snapshot()
-		if s.Trial == nil || s.Trial.ID == first || r.onDisk().DHCP.Domain != "other" || r.onDisk().DHCP.Limit == 99 {
-			t.Errorf("the first is not kept: %+v", s.Trial)
+		if s.Trial == nil || s.Trial.ID == first || s.Config.DHCP.Limit != 99 || r.onDisk().DHCP.Domain != "lan" {
+			t.Errorf("the first is kept without proof: %+v", s.Trial)
 		}
 		for _, i := range []func(chan<- error) Intent{
 			func(a chan<- error) Intent { return Confirm{first, a} },
@@ -236,6 +239,77 @@ func TestConcurrentEditors(t *testing.T) {
 			if err := r.ask(i); !errors.Is(err, ErrNoTrial) {
 				t.Errorf("an older trial is taken for this one: %v", err)
 			}
+		}
+		if s := r.pass(trialLimit + time.Second); s.Trial != nil || s.Outcome.Kept || s.Config.DHCP.Domain != "lan" {
+			t.Errorf("not both are undone: %+v", s.Outcome)
+		}
+	})
+}
+
+// TestGoingBack: who sets back what he has just changed has nothing on trial any more.
+func TestGoingBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.settle()
+		for _, text := range []string{renamed, ""} {
+			if err := r.trying(text, "", sitting()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s := r.settle(); s.Trial != nil || s.Outcome.Kept || s.Config.DHCP.Domain != "lan" || r.onDisk().DHCP.Domain != "lan" {
+			t.Errorf("trial %+v, outcome %+v", s.Trial, s.Outcome)
+		}
+		if _, err := os.Stat(r.trialPath()); err == nil {
+			t.Error("the note is left")
+		}
+	})
+}
+
+// TestOldProof: that clients had Internet before the change keeps nothing, whoever made
+// it and however long it takes.
+func TestOldProof(t *testing.T) {
+	for _, by := range []Author{sitting(), {Name: "socket"}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.start(t, "")
+			r.pass(time.Minute)
+			w.change(plan.Probe, func() { w.blind = true })
+			if err := r.trying(renamed, "", by); err != nil {
+				t.Fatal(err)
+			}
+			r.pass(2 * TrialSettle)
+			if err := r.Send(Seen{"s1"}); err != nil {
+				t.Fatal(err)
+			}
+			if s := r.pass(trialLimit); s.Trial != nil || s.Outcome == nil || s.Outcome.Kept || s.Config.DHCP.Domain != "lan" {
+				t.Errorf("%s: trial %+v, outcome %+v", by.Name, s.Trial, s.Outcome)
+			}
+		})
+	}
+}
+
+// TestEditedFile: what somebody has written into the file meanwhile is not written over,
+// not even by a text that says the same.
+func TestEditedFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		s := r.settle()
+		mine := append([]byte("# mine\n"), s.Text...)
+		if err := os.WriteFile(r.opt.Path, mine, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		same := append([]byte("# another's\n"), s.Text...)
+		err := r.ask(func(a chan<- error) Intent { return Try{Text: same, Config: s.Config, By: sitting(), Answer: a} })
+		if !errors.Is(err, ErrConflict) {
+			t.Errorf("a text that says the same: %v", err)
+		}
+		if err := r.trying(renamed, "", sitting()); !errors.Is(err, ErrConflict) || r.settle().Trial != nil {
+			t.Errorf("a change: %v", err)
+		}
+		if got, _ := os.ReadFile(r.opt.Path); string(got) != string(mine) {
+			t.Errorf("the file is %q", got)
 		}
 	})
 }

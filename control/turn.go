@@ -253,11 +253,17 @@ func (s *state) online(p probe.Status) bool {
 	if !s.inputs.Config.Sharing.Enabled || s.inputs.Closed || !s.inputs.Policy.Sharing.Allowed() {
 		return false
 	}
-	client, key := p.Client, p.InForce.Client.Key
-	if key != "" && (client.Key != key || client.Verdict != probe.Unproven) {
-		return client.Key == key && client.Verdict == probe.Online
+	last, key := decisive(p)
+	return last.Verdict == probe.Online && last.Key == key
+}
+
+// decisive is the result that tells whether clients have Internet, and the key that it
+// must have: the synthetic client's, or the gateway's where there can be no such client.
+func decisive(p probe.Status) (last probe.Result, key string) {
+	if key := p.InForce.Client.Key; key != "" && (p.Client.Key != key || p.Client.Verdict != probe.Unproven) {
+		return p.Client, key
 	}
-	return p.Gateway.Verdict == probe.Online && p.Gateway.Key == p.InForce.Gateway.Key
+	return p.Gateway, p.InForce.Gateway.Key
 }
 
 // settled says that the uplink's network is known and good, as far as anything is

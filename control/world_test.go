@@ -115,7 +115,8 @@ type world struct {
 	verdict      probe.Verdict // of both vantage points
 	client       probe.Verdict // of the client's, when it differs
 	rx, tx       uint64
-	probed       map[string]time.Time // when each key was probed
+	probed       map[string]time.Time // when each key was probed, and anew
+	blind        bool                 // nothing is probed anew
 
 	log    *slog.Logger
 	lines  *lockedBuffer
@@ -245,10 +246,11 @@ func (w *world) dial(b modem.Bearer) modem.BearerStatus {
 func (w *world) probeStatus(s probe.Spec) probe.Status {
 	st := probe.Status{InForce: s}
 	look := func(key string, v probe.Verdict) probe.Result {
-		if w.probed[key].IsZero() {
-			w.probed[key] = time.Now()
+		this := fmt.Sprint(key, s.Anew)
+		if w.probed[this].IsZero() && !w.blind {
+			w.probed[this] = time.Now()
 		}
-		r := probe.Result{Key: key, Verdict: v, At: w.probed[key]}
+		r := probe.Result{Key: key, Verdict: v, At: w.probed[this]}
 		if v != probe.Online && v != probe.Unproven {
 			r.Failed = 5
 		}

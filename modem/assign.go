@@ -168,7 +168,7 @@ func (s *State) sim() SIM {
 		ICCID: k.card, IMSI: k.sim.imsi,
 		MCC: k.identity.mcc, MNC: k.identity.mnc, HomeName: k.identity.home,
 		SPN: k.identity.spn, GID1: k.identity.gid1,
-		TriesLeft: -1, PINRefused: k.pin.refused,
+		TriesLeft: -1, PINRefused: k.pin.refused, PINTaken: k.pin.taken,
 	}
 	switch k.sim.state {
 	case simReady:

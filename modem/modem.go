@@ -135,6 +135,8 @@ type SIM struct {
 	// PINRefused says that the PIN in the Spec was refused before for this SIM,
 	// or may not be entered with the tries left, so that it will not be entered.
 	PINRefused bool
+	// PINTaken says that the PIN in the Spec opened this SIM in this process.
+	PINTaken bool
 }
 
 // Registration is the network side.

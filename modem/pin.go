@@ -21,6 +21,7 @@ type pinMemory struct {
 	sent    bool       // the wished PIN was sent to this SIM already
 	unsafe  bool       // the record cannot be written
 	refused bool       // the rules forbid to send the wished PIN
+	taken   bool       // it opened this SIM
 }
 
 // count is the number of tries that the rules see: an unknown number is one.
@@ -121,6 +122,7 @@ func (t *turn) pinDone(o op) {
 	case opEnterPIN:
 		t.send(Command{op: opRecordPIN, key: k.pinFlight, outcome: pinNever})
 		t.typed = ""
+		k.pin.taken = k.pin.sent // else another one is wished since
 		k.sim.state, k.pinRead = simUnknown, false
 	}
 }

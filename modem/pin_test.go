@@ -61,12 +61,15 @@ func TestPINIsSentByTheRules(t *testing.T) {
 			if c.want {
 				w.times(opEnterPIN, 1)
 				w.bearer(Shared, BearerUp)
+				if !w.state.snapshot().SIM.PINTaken {
+					t.Error("not told that it opened the SIM")
+				}
 				return
 			}
 			w.phase(PhasePIN)
 			w.pass(time.Hour)
 			w.never(opEnterPIN)
-			if s := w.state.snapshot().SIM; !s.PINRefused || s.TriesLeft != c.tries || s.State != SIMPIN {
+			if s := w.state.snapshot().SIM; !s.PINRefused || s.PINTaken || s.TriesLeft != c.tries || s.State != SIMPIN {
 				t.Fatalf("SIM %+v", s)
 			}
 		})

@@ -51,7 +51,7 @@ type Inputs struct {
 	// forwarded.
 	Closed bool
 	// Proof counts up when it is to be proved anew that clients have Internet, as after
-	// a change that nobody watches.
+	// a change.
 	Proof   uint32
 	Repairs Repairs // what a diagnosis asks for
 	Doubt   uint32  // counts: what was proved is to be proved again
@@ -403,6 +403,7 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 	s := probe.Spec{
 		Interval: cfg.Probe.Interval,
 		Again:    in.Doubt,
+		Anew:     in.Proof,
 		Gateway:  probe.Gateway{Key: key, Interface: up.Interface, Mark: up.Mark, Servers: servers},
 	}
 	for _, a := range up.Fallback { // public resolvers take TCP as well (RFC 7766)
@@ -413,9 +414,6 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 	}
 	if cfg.Probe.Client && d.NAT.Sharing && hasProbe(d.DHCP) && cfg.DNS.Enabled {
 		s.Client = probe.Client{Key: key + " " + d.LAN().Address.String(), Bridge: cfg.LAN.Bridge}
-		if in.Proof > 0 {
-			s.Client.Key += fmt.Sprintf(" #%d", in.Proof)
-		}
 	}
 	return s
 }

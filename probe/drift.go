@@ -24,6 +24,7 @@ func Drift(s Spec, st Status) []string {
 	compare("client's key", s.Client.Key == c.Key, s.Client.Key, c.Key)
 	compare("client's bridge", s.Client.Bridge == c.Bridge, s.Client.Bridge, c.Bridge)
 	compare("doubts", s.Again == have.Again, s.Again, have.Again)
+	compare("changes", s.Anew == have.Anew, s.Anew, have.Anew)
 	compare("interval", s.Interval == have.Interval, s.Interval, have.Interval)
 	return lines
 }

@@ -15,6 +15,7 @@ func wholeSpec() Spec {
 		Client:   Client{Key: "c", Bridge: "br0"},
 		Interval: time.Minute,
 		Again:    1,
+		Anew:     1,
 	}
 }
 

@@ -83,7 +83,7 @@ func (d *Driver) Apply(s Spec) error {
 func (p *point) apply(before, after Spec) {
 	_, have := p.wish(before)
 	_, want := p.wish(after)
-	same := len(Drift(want, Status{InForce: have})) == 0
+	same := len(Drift(want, Status{InForce: have})) == 0 && before.Anew == after.Anew
 	if !same && p.stop != nil {
 		p.stop()
 	}

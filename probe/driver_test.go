@@ -229,6 +229,7 @@ func TestChangedWishIsProbedAtOnce(t *testing.T) {
 		"the interval":          {func(s *Spec) { s.Interval = time.Minute }, nil},
 		"a shorter interval":    {func(s *Spec) { s.Interval = 0 }, []string{"gateway 10s", "client 10s"}},
 		"nothing":               {func(*Spec) {}, nil},
+		"something around":      {func(s *Spec) { s.Anew++ }, []string{"gateway 5s", "client 5s"}},
 		"the client goes":       {func(s *Spec) { s.Client = Client{} }, nil},
 		"both keys are swapped": {func(s *Spec) { s.Gateway.Key, s.Client.Key = s.Client.Key, s.Gateway.Key }, []string{"gateway 5s", "client 5s"}},
 	} {
@@ -270,6 +271,24 @@ func TestOvertakenLookIsGivenUp(t *testing.T) {
 		d.until(11)
 		if r := d.Observe().Gateway; r.Key != "b" || r.Verdict != Online || r.Bytes != 200 || d.changes.Load() != 1 {
 			t.Errorf("%+v, %d changes", r, d.changes.Load())
+		}
+		d.expect(t, "gateway 0s", "gateway 2s")
+	})
+}
+
+// TestLookBeforeAChange: a look that began before a change around proves nothing of what
+// is there after it.
+func TestLookBeforeAChange(t *testing.T) {
+	drive(t, func(t *testing.T, d *driven) {
+		d.see("gateway", finding{verdict: Online}, 8*time.Second)
+		s := gatewaySpec(time.Hour)
+		d.Apply(s)
+		d.until(2)
+		s.Anew++
+		d.Apply(s)
+		d.until(11)
+		if r := d.Observe().Gateway; r.Verdict != Online || r.At.Add(-r.Took) != d.begun.Add(2*time.Second) {
+			t.Errorf("%+v", r)
 		}
 		d.expect(t, "gateway 0s", "gateway 2s")
 	})

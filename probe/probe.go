@@ -49,6 +49,9 @@ type Spec struct {
 	Interval time.Duration // between probes that succeed, at least 10 s; failures come back sooner
 	// Again counts doubts: when it has grown, what is wished is probed again at once.
 	Again uint32
+	// Anew counts changes of what is around: when it has grown, what is wished is probed
+	// again at once, and a look that began before does not count.
+	Anew uint32
 }
 
 // Verdict is the outcome of one probe.
