@@ -69,7 +69,7 @@ type Options struct {
 	Path   string // the owner's file; "" when changes cannot be kept
 	Text   []byte // that Config was read from; nil when it has no file
 	Log    *slog.Logger
-	// Leave keeps bearer, table, leases and addresses in the kernel when the loop
+	// Leave keeps bearer, table, leases, addresses and networks when the loop
 	// ends, for the next process to adopt.
 	Leave func() bool
 }

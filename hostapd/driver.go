@@ -19,11 +19,17 @@ import (
 // events come in bursts, and hostapd causes some.
 const linkPause = 200 * time.Millisecond
 
+// strayLimit is how long what a former process left may wait to be wished for.
+const strayLimit = 10 * time.Second
+
 // Options are what does not change while the process runs.
 type Options struct {
 	RunDir  string       // files and sockets are in its folder "hostapd"
 	Program string       // "" is hostapd, found by PATH
 	Log     *slog.Logger // nil discards
+	// Leave, asked when Run ends, keeps what is on the air for the next process; nil
+	// never.
+	Leave func() bool
 }
 
 // Driver puts networks on the air.
@@ -105,6 +111,7 @@ type runner struct {
 	ctx     context.Context
 	changed func()
 	radios  map[string]*tended
+	strays  []string // radios that a former process left on the air
 	work    sync.WaitGroup
 }
 
@@ -116,8 +123,9 @@ type tended struct {
 	done chan struct{}
 }
 
-// Run has the wish on the air until ctx ends; then no hostapd of ours is left. changed
-// is called when Observe would differ in more than counters; it must not block.
+// Run has the wish on the air until ctx ends; then no hostapd of ours is left, unless
+// Options.Leave says so. It keeps what a former process left if it can become what is
+// wished without dropping stations. changed is called when Observe would differ in more than counters; it must not block.
 func (d *Driver) Run(ctx context.Context, changed func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	r := &runner{Driver: d, ctx: ctx, changed: changed, radios: map[string]*tended{}}
@@ -127,6 +135,7 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 		return fmt.Errorf("hostapd: make folder: %w", err)
 	}
 	r.recall()
+	r.strays = leftovers(d.dir())
 	links := make(chan struct{}, 1)
 	r.work.Go(func() {
 		if err := d.hw.watch(ctx, func() { poke(links) }); err != nil {
@@ -136,6 +145,9 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 	r.loop(links)
 	for _, x := range r.radios {
 		<-x.done
+	}
+	if !r.leaving() {
+		r.clear()
 	}
 	d.mu.Lock()
 	clear(d.air)
@@ -148,6 +160,8 @@ func (r *runner) loop(links <-chan struct{}) {
 	bans, quiet := time.NewTimer(0), time.NewTimer(0)
 	defer bans.Stop()
 	defer quiet.Stop()
+	strays := time.NewTimer(strayLimit)
+	defer strays.Stop()
 	waiting := true // for the burst of events to pass
 	for {
 		select {
@@ -159,6 +173,8 @@ func (r *runner) loop(links <-chan struct{}) {
 			if next := r.reconcile(time.Now()); !next.IsZero() {
 				bans.Reset(time.Until(next))
 			}
+		case <-strays.C:
+			r.clear()
 		case <-links:
 			if !waiting {
 				waiting = true
@@ -281,13 +297,30 @@ func (r *runner) pursue(n wish) {
 func (r *runner) begin(name string) *tended {
 	ctx, cancel := context.WithCancel(r.ctx)
 	x := &tended{stop: cancel, done: make(chan struct{})}
-	x.radio = newRadio(r.Driver, name, func(st RadioStatus, list []Station) { r.publish(name, st, list) })
+	x.radio = newRadio(r.Driver, name, r.leaving, func(st RadioStatus, list []Station) { r.publish(name, st, list) })
 	r.radios[name] = x
 	r.work.Go(func() {
 		defer close(x.done)
 		x.run(ctx)
 	})
 	return x
+}
+
+// leaving says that Run ends and what is on the air stays there.
+func (r *runner) leaving() bool {
+	return r.ctx.Err() != nil && r.opt.Leave != nil && r.opt.Leave()
+}
+
+// clear ends what a former process left and nobody wished for.
+func (r *runner) clear() {
+	for _, name := range r.strays {
+		if r.radios[name] == nil {
+			r.opt.Log.Info("hostapd: ended what a former process had left", "radio", name)
+			evict(context.WithoutCancel(r.ctx), r.dir(), name)
+			removeFiles(r.dir(), name)
+		}
+	}
+	r.strays = nil
 }
 
 // end takes a radio off the air and forgets it.

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -198,38 +196,6 @@ func TestAwkwardConversation(t *testing.T) {
 	if _, err := n.ask("SILENCE", 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("silence: %v", err)
 	}
-}
-
-func TestChildEndsWithItsParent(t *testing.T) {
-	t.Parallel()
-	if os.Getenv("HOSTAPD_TEST_PARENT") != "" {
-		p, err := startProcess("sleep", "1000")
-		if err != nil {
-			t.Fatal(err)
-		}
-		os.Stdout.WriteString("child " + strconv.Itoa(p.cmd.Process.Pid) + "\n")
-		<-p.done
-		return
-	}
-	parent := exec.Command(os.Args[0], "-test.run=^TestChildEndsWithItsParent$")
-	parent.Env = append(os.Environ(), "HOSTAPD_TEST_PARENT=1")
-	out := &lockedBuffer{}
-	parent.Stdout = out
-	if err := parent.Start(); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "the child", func() bool { return strings.Contains(out.String(), "\n") })
-	word, _, _ := strings.Cut(strings.TrimPrefix(out.String(), "child "), "\n")
-	child, err := strconv.Atoi(word)
-	if err != nil || syscall.Kill(child, 0) != nil {
-		t.Fatalf("%q", out.String())
-	}
-	parent.Process.Kill()
-	await(t, "the end of the child", func() bool {
-		stat, err := os.ReadFile("/proc/" + word + "/stat")
-		return err != nil || strings.Contains(string(stat), ") Z ")
-	})
-	parent.Wait()
 }
 
 func TestStubbornChildIsKilled(t *testing.T) {

@@ -95,7 +95,7 @@ func fakeSession(t *testing.T) (s *session, home1, guests *fake) {
 	d.hw.index = func(string) int { return 1 }
 	n, g := home(), home()
 	n.Security, g.Security, g.SSID, g.Guest = wpa.WPA2, wpa.WPA2, "Guests", true
-	w := newRadio(d, "wlan0", func(RadioStatus, []Station) {})
+	w := newRadio(d, "wlan0", func() bool { return false }, func(RadioStatus, []Station) {})
 	w.wish = wish{country: "DE", radio: Radio{Interface: "wlan0", Channel: 36, Networks: []Network{n, g}}}
 	set, err := w.setting(caps)
 	if err != nil {
@@ -112,7 +112,7 @@ func fakeSession(t *testing.T) (s *session, home1, guests *fake) {
 			c.close()
 		}
 	})
-	if !s.answers() || s.attach() != nil || s.poll() != nil {
+	if !s.answers(pingLimit) || s.attach() != nil || s.poll() != nil {
 		t.Fatal("the session does not begin")
 	}
 	home1.told()

@@ -9,7 +9,8 @@
 // restart, parse.go reads what hostapd answers, cause.go what it complains of,
 // country.go knows the country of a mobile network.
 // The edge: capabilities.go asks the kernel what the radios can do, process.go holds
-// the child, ctrl.go its sockets, radio.go looks after one radio, driver.go after all.
+// the child, adopt.go takes over that of a former process, ctrl.go its sockets,
+// radio.go looks after one radio, driver.go after all.
 package hostapd
 
 import (

@@ -3,12 +3,14 @@ package hostapd
 import (
 	"bytes"
 	"os/exec"
-	"runtime"
+	"os/signal"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Bounds of what is kept of a child's output.
@@ -54,49 +56,50 @@ func (t *tail) forget() {
 	t.lines = nil
 }
 
-// process is a child in the foreground.
+// process is a hostapd: one that this process started, or one that a former process
+// of ours left on the air.
 type process struct {
-	cmd  *exec.Cmd
-	out  tail
-	done chan struct{} // closed when it has ended
-	end  string        // how it ended, once done
+	pid    int
+	signal func(unix.Signal) error
+	out    tail
+	done   chan struct{} // closed when it has ended
+	end    string        // how it ended, once done
 }
 
-// startProcess starts a child that is asked to end when this process does. The kernel
-// ties that to the thread that started it, so one thread does nothing else until the
-// child has ended.
+// startProcess starts a hostapd that outlives this process should that be killed:
+// clients of the network go on, and the next process adopts it.
 func startProcess(program string, args ...string) (*process, error) {
-	p := &process{cmd: exec.Command(program, args...), done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
-	p.cmd.WaitDelay = time.Second // for the pipe, should a grandchild hold it
-	started := make(chan error, 1)
+	// It inherits this, and must survive that nobody hears any longer what it says.
+	signal.Ignore(unix.SIGPIPE)
+	p := &process{done: make(chan struct{})}
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = &p.out, &p.out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is for us
+	cmd.WaitDelay = time.Second                           // for the pipe, should a grandchild hold it
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p.pid = cmd.Process.Pid
+	p.signal = func(s unix.Signal) error { return cmd.Process.Signal(s) }
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
-		err := p.cmd.Start()
-		started <- err
-		if err != nil {
-			return
-		}
-		if err = p.cmd.Wait(); err != nil {
+		p.end = "exit status 0"
+		if err := cmd.Wait(); err != nil {
 			p.end = err.Error()
-		} else {
-			p.end = "exit status 0"
 		}
 		close(p.done)
 	}()
-	return p, <-started
+	return p, nil
 }
 
-// stop asks the child to end, and makes it after the grace.
+// stop asks the process to end, and makes it after the grace.
 func (p *process) stop(grace time.Duration) {
-	p.cmd.Process.Signal(syscall.SIGTERM)
+	p.signal(unix.SIGTERM)
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
 	select {
 	case <-p.done:
 	case <-limit.C:
-		p.cmd.Process.Kill()
+		p.signal(unix.SIGKILL)
 		<-p.done
 	}
 }

@@ -50,6 +50,7 @@ type radio struct {
 	links  chan struct{}         // one slot: an interface came, went or changed
 	kicks  chan net.HardwareAddr // stations to throw out once
 	report func(RadioStatus, []Station)
+	leave  func() bool // what is on the air stays there at the end
 
 	// The rest belongs to the goroutine.
 	wish     wish
@@ -62,15 +63,15 @@ type radio struct {
 	stations []Station
 }
 
-func newRadio(d *Driver, name string, report func(RadioStatus, []Station)) *radio {
+func newRadio(d *Driver, name string, leave func() bool, report func(RadioStatus, []Station)) *radio {
 	return &radio{
-		d: d, name: name, report: report, log: d.opt.Log.With("radio", name),
+		d: d, name: name, leave: leave, report: report, log: d.opt.Log.With("radio", name),
 		wishes: make(chan wish, 1), links: make(chan struct{}, 1), kicks: make(chan net.HardwareAddr, maxActs),
 		status: RadioStatus{Interface: name},
 	}
 }
 
-// run pursues wishes until ctx ends; then nothing is on the air.
+// run pursues wishes until ctx ends; then nothing is on the air, unless it is left.
 func (w *radio) run(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -96,8 +97,11 @@ func (w *radio) once(ctx context.Context) error {
 	w.enter(StateStarting, "")
 	s, err := w.launch(ctx, set)
 	if err == nil {
-		err = s.watch(ctx)
-		s.close()
+		if err = s.watch(ctx); w.leave() {
+			s.leave()
+		} else {
+			s.close()
+		}
 	}
 	w.stations = nil
 	var c cause
@@ -274,25 +278,31 @@ func (w *radio) enter(s State, fault string) {
 	w.report(w.status, w.stations)
 }
 
-// launch writes the files and starts hostapd, and returns when it answers.
+// launch has a hostapd that answers: one of before, or a new one.
 func (w *radio) launch(ctx context.Context, set Setting) (*session, error) {
 	index := w.d.hw.index(w.name)
 	if index == 0 {
 		return nil, errAbsent
 	}
+	w.status.Restarts = w.starts
+	w.starts++
+	if s := w.adopt(set, index); s != nil {
+		return s, nil
+	}
 	if err := writeFiles(set); err != nil {
 		return nil, err
 	}
-	evict(ctx, set)
+	evict(ctx, set.Dir, w.name)
 	p, err := startProcess(w.d.opt.Program, set.configPath())
 	if err != nil {
 		return nil, fmt.Errorf("start hostapd: %w", err)
 	}
-	w.status.Restarts = w.starts
-	w.starts++
+	if err := p.note(pidPath(set.Dir, w.name)); err != nil {
+		w.log.Warn("hostapd: the next process will not know it", "error", err)
+	}
 	s := newSession(w, set, p, index)
 	limit := time.Now().Add(startLimit)
-	for !s.answers() {
+	for !s.answers(pingLimit) {
 		switch {
 		case s.ended():
 			s.close()
@@ -325,22 +335,9 @@ func writeFiles(set Setting) error {
 func removeFiles(dir, radio string) {
 	os.Remove(filepath.Join(dir, radio+".conf"))
 	os.Remove(filepath.Join(dir, radio+".deny"))
+	os.Remove(pidPath(dir, radio))
 	for i := range maxNetworks {
 		os.Remove(filepath.Join(dir, bssName(radio, i)+".psk"))
-	}
-}
-
-// evict ends a hostapd that a former process of ours left on the radio.
-func evict(ctx context.Context, set Setting) {
-	c := newCtrl(set.ctrlDir(), set.bss(0))
-	defer c.close()
-	if c.tell("TERMINATE") != nil {
-		return
-	}
-	for limit := time.Now().Add(stopGrace); time.Now().Before(limit); {
-		if _, err := c.within(pingLimit, "PING"); err != nil || !pause(ctx, 20*time.Millisecond) {
-			return
-		}
 	}
 }
 

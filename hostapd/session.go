@@ -53,8 +53,13 @@ func newSession(w *radio, set Setting, p *process, index int) *session {
 
 // close ends hostapd and waits for it.
 func (s *session) close() {
-	s.timer.Stop()
 	s.proc.stop(stopGrace)
+	s.leave()
+}
+
+// leave lets go of hostapd, which goes on.
+func (s *session) leave() {
+	s.timer.Stop()
 	for _, c := range s.ctrls {
 		c.close()
 	}
@@ -69,10 +74,10 @@ func (s *session) ended() bool {
 	}
 }
 
-// answers says that all networks' control interfaces are there.
-func (s *session) answers() bool {
+// answers says that all networks' control interfaces are there, each within a limit.
+func (s *session) answers(limit time.Duration) bool {
 	for _, c := range s.ctrls {
-		if reply, err := c.within(pingLimit, "PING"); err != nil || reply != "PONG\n" {
+		if reply, err := c.within(limit, "PING"); err != nil || reply != "PONG\n" {
 			return false
 		}
 	}

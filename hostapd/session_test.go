@@ -14,7 +14,7 @@ import (
 func quietSession(t *testing.T) (*session, *[]RadioStatus) {
 	t.Helper()
 	var told []RadioStatus
-	w := newRadio(New(Options{RunDir: t.TempDir()}), "wlan0", func(r RadioStatus, _ []Station) { told = append(told, r) })
+	w := newRadio(New(Options{RunDir: t.TempDir()}), "wlan0", func() bool { return false }, func(r RadioStatus, _ []Station) { told = append(told, r) })
 	s := newSession(w, fitted(t, "ac", Radio{Interface: "wlan0", Channel: 52, Networks: []Network{home()}}), nil, 1)
 	t.Cleanup(func() { s.timer.Stop() })
 	return s, &told

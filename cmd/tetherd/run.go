@@ -75,7 +75,7 @@ func runCommand(args []string, out io.Writer) error {
 	tail := new(api.Tail)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, tail), &slog.HandlerOptions{Level: level}))
 
-	loop := control.New(control.Options{Parts: parts(cfg, *root, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
+	loop := control.New(control.Options{Parts: parts(cfg, *root, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
 	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
 	server := newServer(cfg, loop, tail, again, log)
 	bus := &ubus.Server{API: server, Root: *root, Log: log.With("part", "ubus")}
@@ -124,7 +124,7 @@ func serve(ctx context.Context, loop *control.Loop, server *api.Server, faces fu
 
 // parts builds the drivers. It is the only place that knows which part needs
 // another's facts.
-func parts(cfg *config.Config, root string, log *slog.Logger) control.Parts {
+func parts(cfg *config.Config, root string, leave func() bool, log *slog.Logger) control.Parts {
 	part := func(name string) *slog.Logger { return log.With("part", name) }
 	firewall := nat.New(nat.Options{Log: part("nat")})
 	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp"), Binder: firewall})
@@ -136,7 +136,7 @@ func parts(cfg *config.Config, root string, log *slog.Logger) control.Parts {
 		Modem: modem.New(modem.Options{Root: root, StateDir: cfg.Main.StateDir, RunDir: cfg.Main.RunDir, Log: part("modem")}),
 		Probe: probe.New(probe.Options{Log: part("probe")}),
 
-		Hostapd: hostapd.New(hostapd.Options{RunDir: cfg.Main.RunDir, Log: part("hostapd")}),
+		Hostapd: hostapd.New(hostapd.Options{RunDir: cfg.Main.RunDir, Leave: leave, Log: part("hostapd")}),
 		Fetch:   fetch.New(fetch.Options{Log: part("fetch")}),
 	}
 }
