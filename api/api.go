@@ -355,9 +355,6 @@ func offloadDoc(s *control.Snapshot) Offload {
 func clientsDoc(obs plan.Observed) []Client {
 	out := make([]Client, 0, len(obs.DHCP.Leases))
 	for _, l := range obs.DHCP.Leases {
-		if slices.Equal(l.MAC, probe.ClientMAC()) {
-			continue
-		}
 		c := obs.NAT.Clients[l.Addr]
 		out = append(out, Client{
 			MAC: l.MAC.String(), Address: l.Addr.String(), Name: l.Hostname,

@@ -205,7 +205,6 @@ func online(s *control.Snapshot) {
 	phone := netip.MustParseAddr("192.168.97.100")
 	s.Observed.DHCP.Leases = []dhcp.Lease{
 		{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, Addr: phone, Hostname: "phone", Since: begun(), Expires: begun().Add(12 * time.Hour)},
-		{MAC: probe.ClientMAC(), Addr: netip.MustParseAddr("192.168.97.101"), Since: begun(), Expires: begun().Add(time.Hour)},
 	}
 	s.Observed.NAT.Clients = map[netip.Addr]nat.Counters{phone: {Up: 1500, Down: 3 << 20}}
 }

@@ -25,9 +25,10 @@ type drawing struct {
 	full, public []byte
 }
 
-// draw renders a snapshot, or returns what another stream has rendered.
+// draw renders a snapshot, or returns what another stream has rendered: not during a
+// trial, whose remaining time is in it.
 func (s *Server) draw(snap *control.Snapshot) (*drawing, error) {
-	if d := s.drawn.Load(); d != nil && d.snap == snap {
+	if d := s.drawn.Load(); d != nil && d.snap == snap && snap.Trial == nil {
 		return d, nil
 	}
 	doc := s.document(snap)

@@ -120,6 +120,7 @@ func New(opt Options) *Loop {
 		done:    make(chan struct{}),
 	}
 	l.state.inputs.Config = opt.Config
+	l.state.inputs.Synthetic = probe.NewMAC()
 	l.state.memory = openStore(opt.Config.Main.StateDir, opt.Log)
 	l.state.former = openFormer(opt.Config.Main.RunDir, opt.Log)
 	l.state.inputs.Policy = l.state.former.read.Policy

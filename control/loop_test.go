@@ -288,14 +288,13 @@ func TestOnline(t *testing.T) {
 	}
 }
 
-// TestLeaseMark: the synthetic client's lease is no client's.
+// TestLeaseMark: the first lease of a client is marked, and the mark stays.
 func TestLeaseMark(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		w.leases = []dhcp.Lease{{MAC: probe.ClientMAC()}}
 		r := w.start(t, "")
 		if m := r.settle().Marks; !m.Lease.IsZero() {
-			t.Error("the synthetic client counts as a client")
+			t.Error("nobody counts as a client")
 		}
 		w.change(plan.DHCP, func() { w.leases = append(w.leases, dhcp.Lease{MAC: []byte{2, 0, 0, 0, 0, 9}}) })
 		first := r.settle().Marks.Lease

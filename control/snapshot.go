@@ -1,11 +1,9 @@
 package control
 
 import (
-	"slices"
 	"time"
 
 	"github.com/tetherd/tetherd/config"
-	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/doctor"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
@@ -126,8 +124,6 @@ func (s *state) mark(obs plan.Observed) {
 	}
 	first(&s.marks.Ruleset, obs.NAT.Loaded)
 	first(&s.marks.Bearer, obs.Modem.Bearers[modem.Shared].State == modem.BearerUp)
-	first(&s.marks.Lease, slices.ContainsFunc(obs.DHCP.Leases, func(l dhcp.Lease) bool {
-		return !slices.Equal(l.MAC, probe.ClientMAC())
-	}))
+	first(&s.marks.Lease, len(obs.DHCP.Leases) > 0)
 	first(&s.marks.Online, s.online(obs.Probe))
 }

@@ -95,11 +95,12 @@ type networkStatus struct {
 
 // Binder is told of a binding before its ACK is sent and, with a nil mac, after it
 // has ended. A renewal is told as well, and what the lease file held at the start. The
-// MAC is the one that the client's frames come with, which behind a repeater is not the
-// one in its messages. It is the edge to the firewall; a nil Binder is allowed. Calls
-// come one at a time, must be short and must not call the Driver.
+// MAC is the one that the client's frames come with; own says that the client names the
+// same one in its messages, which it does not behind a repeater, nor when it is made up.
+// It is the edge to the firewall; a nil Binder is allowed. Calls come one at a time, must
+// be short and must not call the Driver.
 type Binder interface {
-	Bind(mac net.HardwareAddr, addr netip.Addr)
+	Bind(mac net.HardwareAddr, addr netip.Addr, own bool)
 	// Welcome says whether who sends under a MAC now may speak for it. Nothing that it
 	// says counts otherwise.
 	Welcome(mac net.HardwareAddr) bool

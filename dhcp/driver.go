@@ -197,10 +197,10 @@ type oneAtATime struct {
 	binder Binder
 }
 
-func (b *oneAtATime) Bind(mac net.HardwareAddr, addr netip.Addr) {
+func (b *oneAtATime) Bind(mac net.HardwareAddr, addr netip.Addr, own bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.binder.Bind(mac, addr)
+	b.binder.Bind(mac, addr, own)
 }
 
 func (b *oneAtATime) Welcome(mac net.HardwareAddr) bool {

@@ -102,7 +102,7 @@ type bindFunc func(net.HardwareAddr, netip.Addr)
 
 func (bindFunc) Welcome(net.HardwareAddr) bool { return true }
 
-func (f bindFunc) Bind(mac net.HardwareAddr, a netip.Addr) { f(mac, a) }
+func (f bindFunc) Bind(mac net.HardwareAddr, a netip.Addr, _ bool) { f(mac, a) }
 
 // TestAbsentNetwork: one that cannot be served yet is told by its interface, and the
 // other one is served.

@@ -183,13 +183,19 @@ func writeFile(path string, list []record) error {
 }
 
 // saver decides when the lease file is written: as late as the changes allow, and
-// at most once in saveSpacing, however many clients come and go.
+// however many clients come and go at most once in saveSpacing, which doubles with each
+// write that follows the last one closely, up to saveSpacingMost: clients that somebody
+// makes up without end cost the flash 24 writes a day.
 type saver struct {
-	due  time.Time // zero: nothing to write
-	last time.Time // of the last attempt
+	due     time.Time     // zero: nothing to write
+	last    time.Time     // of the last attempt
+	spacing time.Duration // from the last attempt to the next, at least
 }
 
-const saveSpacing = 30 * time.Second
+const (
+	saveSpacing     = 30 * time.Second
+	saveSpacingMost = time.Hour
+)
 
 // want asks for a write within the given time; 0 asks for none.
 func (s *saver) want(within time.Duration, now time.Time) {
@@ -197,7 +203,7 @@ func (s *saver) want(within time.Duration, now time.Time) {
 		return
 	}
 	at := now.Add(within)
-	if earliest := s.last.Add(saveSpacing); !s.last.IsZero() && at.Before(earliest) {
+	if earliest := s.last.Add(s.spacing); !s.last.IsZero() && at.Before(earliest) {
 		at = earliest
 	}
 	if s.due.IsZero() || at.Before(s.due) {
@@ -209,6 +215,11 @@ func (s *saver) want(within time.Duration, now time.Time) {
 func (s *saver) take(now time.Time) bool {
 	if s.due.IsZero() || now.Before(s.due) {
 		return false
+	}
+	if next := 2 * s.spacing; !s.last.IsZero() && now.Sub(s.last) < next {
+		s.spacing = min(next, saveSpacingMost)
+	} else {
+		s.spacing = saveSpacing
 	}
 	s.due, s.last = time.Time{}, now
 	return true

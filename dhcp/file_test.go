@@ -181,25 +181,32 @@ func TestFailedWriteIsSaid(t *testing.T) {
 	}
 }
 
+// TestFileIsWrittenSoonButNotOften: under a flood writes come ever more seldom, down to one
+// an hour; after a quiet while a new lease is written soon again.
 func TestFileIsWrittenSoonButNotOften(t *testing.T) {
 	start := time.Unix(1000, 0)
 	var s saver
-	writes, last := 0, time.Duration(0)
-	for d := time.Duration(0); d <= 5*time.Minute; d += 100 * time.Millisecond {
+	var writes []time.Duration
+	for d := time.Duration(0); d <= 24*time.Hour; d += time.Second {
 		now := start.Add(d)
-		s.want(saveSoon, now) // a new lease every tenth of a second
+		s.want(saveSoon, now) // a new lease every second
 		if s.take(now) {
-			if writes == 0 && d != saveSoon {
-				t.Errorf("first write after %v", d)
-			}
-			if writes > 0 && d-last < saveSpacing {
-				t.Errorf("writes at %v and %v", last, d)
-			}
-			writes, last = writes+1, d
+			writes = append(writes, d)
 		}
 	}
-	if writes != 10 {
-		t.Errorf("%d writes in five minutes", writes)
+	for i, gap := range []time.Duration{saveSoon, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute} {
+		if i == 0 && writes[0] != gap || i > 0 && writes[i]-writes[i-1] != gap {
+			t.Errorf("write %d after %v", i, writes[:i+1])
+		}
+	}
+	if len(writes) < 24 || len(writes) > 33 {
+		t.Errorf("%d writes in a day", len(writes))
+	}
+	quiet := s.last.Add(3 * time.Hour)
+	s.due = time.Time{}
+	s.want(saveSoon, quiet)
+	if !s.take(quiet.Add(saveSoon)) || s.spacing != saveSpacing {
+		t.Errorf("after a quiet while the next write is due at %v, spacing %v", s.due, s.spacing)
 	}
 }
 

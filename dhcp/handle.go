@@ -10,6 +10,10 @@ import (
 const (
 	saveSoon = 5 * time.Second  // a new lease is worth a write
 	saveLate = 10 * time.Minute // what a restart can do without for a while
+
+	// saveRenewed is how much later than on file a lease must end to be worth a write:
+	// short leases, as before the uplink was proved, would else wear the flash.
+	saveRenewed = time.Hour
 )
 
 // Answer is what a message leads to. The zero value is silence.
@@ -137,9 +141,10 @@ func (t *Table) dropOffer(c client) {
 	}
 }
 
-// grant acknowledges. A renewal needs no write until half a lease time is not on
-// file: after a crash the client renews before the file's promise ends. A client that
-// comes back to the address which the file has for it needs none soon.
+// grant acknowledges. A renewal needs no write until half a lease time, and an hour, is
+// not on file: what the file promises is counted from the moment of reading, so that after
+// a crash the client renews before it ends. A client that comes back to the address which
+// the file has for it needs none soon.
 func (t *Table) grant(m *message, addr netip.Addr, now time.Time) Answer {
 	e, ended := t.take(m, addr, now)
 	a := Answer{Bind: addr, Ended: ended}
@@ -152,7 +157,7 @@ func (t *Table) grant(m *message, addr netip.Addr, now time.Time) Answer {
 	switch {
 	case fresh && e.saved.IsZero():
 		a.Save = saveSoon
-	case fresh || renamed || e.expires.Sub(e.saved) >= t.spec.LeaseTime/2:
+	case fresh || renamed || e.expires.Sub(e.saved) >= max(t.spec.LeaseTime/2, saveRenewed):
 		a.Save = saveLate
 	}
 	a.Change = fresh || renamed || len(ended) > 0

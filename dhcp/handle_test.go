@@ -67,6 +67,28 @@ func TestRenewalIsSavedOnlyAfterHalfTheLeaseTime(t *testing.T) {
 	}
 }
 
+// TestShortLeasesWriteSeldom: until the uplink is proved leases are short and renewed every
+// minute, which is not written each time.
+func TestShortLeasesWriteSeldom(t *testing.T) {
+	l := newLAN(t)
+	l.table.spec.LeaseTime = 2 * time.Minute
+	a := l.join(dev(1))
+	l.table.records(l.now)
+	wanted := 0
+	for range 59 {
+		l.wait(time.Minute)
+		if l.renew(dev(1), a).Save != 0 {
+			wanted++
+		}
+	}
+	if wanted != 0 {
+		t.Errorf("%d of 59 renewals want a write", wanted)
+	}
+	if l.wait(time.Minute); l.renew(dev(1), a).Save != saveLate {
+		t.Error("after an hour a renewal wants no write")
+	}
+}
+
 func TestExpiredLeaseEndsAndComesBack(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(dev(1))

@@ -73,7 +73,7 @@ func TestBehindARepeater(t *testing.T) {
 	d, s, told, want, now := held(t, repeater)
 	d.handle(s, dev(1).say(dhcpv4.MessageTypeRequest, has(want)), repeater, now)
 	d.handle(s, dev(1).say(dhcpv4.MessageTypeRelease, has(want), chooses("192.168.8.1")), repeater, now)
-	at := "02:00:00:00:00:4d 192.168.8.150"
+	at := "02:00:00:00:00:4d 192.168.8.150 for another"
 	if wanted := []string{at, at, "192.168.8.150"}; !slices.Equal(told.rulings, wanted) {
 		t.Errorf("told %q, wanted %q", told.rulings, wanted)
 	}

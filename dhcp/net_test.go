@@ -108,7 +108,7 @@ type bench struct {
 
 func (*bench) Welcome(net.HardwareAddr) bool { return true }
 
-func (s *bench) Bind(mac net.HardwareAddr, addr netip.Addr) {
+func (s *bench) Bind(mac net.HardwareAddr, addr netip.Addr, _ bool) {
 	s.bindings <- binding{mac.String(), addr}
 }
 

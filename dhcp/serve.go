@@ -136,7 +136,7 @@ func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) {
 		e.source = from
 	}
 	if d.opt.Binder != nil {
-		d.opt.Binder.Bind(slices.Clone(e.source.hardware()), addr)
+		d.opt.Binder.Bind(slices.Clone(e.source.hardware()), addr, e.source == e.client.mac)
 	}
 }
 

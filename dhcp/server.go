@@ -253,7 +253,7 @@ func (d *server) stop() {
 func (d *server) settle(ended []netip.Addr, now time.Time) {
 	for _, addr := range ended {
 		if d.opt.Binder != nil {
-			d.opt.Binder.Bind(nil, addr)
+			d.opt.Binder.Bind(nil, addr, false)
 		}
 		if e := d.table.byAddr[addr]; e != nil && d.table.transient(e.client.mac) {
 			continue
@@ -286,7 +286,7 @@ func (d *server) load(now time.Time) {
 	d.table.restore(list, now)
 	for _, l := range d.table.leases(now) {
 		if d.opt.Binder != nil {
-			d.opt.Binder.Bind(l.MAC, l.Addr)
+			d.opt.Binder.Bind(l.MAC, l.Addr, true)
 		}
 	}
 }

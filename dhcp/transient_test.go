@@ -17,8 +17,12 @@ type rulings []string
 
 func (*rulings) Welcome(net.HardwareAddr) bool { return true }
 
-func (r *rulings) Bind(mac net.HardwareAddr, addr netip.Addr) {
-	*r = append(*r, strings.TrimSpace(mac.String()+" "+addr.String()))
+func (r *rulings) Bind(mac net.HardwareAddr, addr netip.Addr, own bool) {
+	line := strings.TrimSpace(mac.String() + " " + addr.String())
+	if mac != nil && !own {
+		line += " for another"
+	}
+	*r = append(*r, line)
 }
 
 // withProbe reserves an address outside of the pool for device 9.

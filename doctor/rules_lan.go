@@ -14,7 +14,7 @@ import (
 func (e *exam) probeAddr() netip.Addr {
 	for _, n := range e.Observed.DHCP.InForce.Networks {
 		for _, h := range n.Hosts {
-			if slices.Equal(h.MAC, probe.ClientMAC()) {
+			if h.Transient {
 				return h.Addr
 			}
 		}

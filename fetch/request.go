@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -87,13 +88,12 @@ func bind(name string, mark uint32) func(string, string, syscall.RawConn) error 
 // machine's own settings are for other ways.
 func askOf(servers []netip.Addr, control func(string, string, syscall.RawConn) error) func(context.Context, string, string) (net.Conn, error) {
 	d := &net.Dialer{Control: control}
-	turn := 0
+	var turn atomic.Uint32 // the resolver asks for both families at once
 	return func(ctx context.Context, network, _ string) (net.Conn, error) {
 		if len(servers) == 0 {
 			return nil, errors.New("no DNS server is known")
 		}
-		server := servers[turn%len(servers)]
-		turn++
+		server := servers[int((turn.Add(1)-1)%uint32(len(servers)))]
 		return d.DialContext(ctx, network, netip.AddrPortFrom(server, 53).String())
 	}
 }

@@ -108,11 +108,12 @@ type sender struct {
 	n       int
 }
 
-// mark begins to send marks from a namespace.
-func (w *World) mark(ctx context.Context, who string, ns *netns.NS) error {
+// mark begins to send marks from a namespace, by one of its addresses or, with "", by the
+// one that it chooses.
+func (w *World) mark(ctx context.Context, who string, ns *netns.NS, from string) error {
 	s := &sender{who: who, world: w, payload: []byte(markPrefix + who + string(markEnd))}
 	err := ns.Do(func() (err error) {
-		s.plain, err = net.ListenPacket("udp4", ":0")
+		s.plain, err = net.ListenPacket("udp4", net.JoinHostPort(from, "0"))
 		return err
 	})
 	if err != nil {
@@ -168,7 +169,7 @@ func markStep(_ context.Context, w *World, args []string) (string, error) {
 	}
 	ctx, quiet := context.WithCancel(context.Background())
 	w.quiet[args[0]] = quiet
-	return "", w.mark(ctx, args[0], ns)
+	return "", w.mark(ctx, args[0], ns, "")
 }
 
 // quietStep ends what mark began.

@@ -51,6 +51,7 @@ var steps = map[string]step{
 	"roam":        {2, 2, roamStep},
 	"impersonate": {3, 3, impersonateStep},
 	"flood":       {1, 1, floodStep},
+	"crowd":       {2, 2, crowdStep},
 	"mark":        {1, 1, markStep},
 	"quiet":       {1, 1, quietStep},
 	"carries":     {2, 2, carriesStep},

@@ -2,7 +2,6 @@ package nat
 
 import (
 	"fmt"
-	"net"
 	"net/netip"
 	"time"
 
@@ -28,8 +27,9 @@ const (
 	setSlots    = "slots"
 )
 
-// maxBindings bounds the leases that are known here; leases are bounded likewise.
-const maxBindings = 4096
+// maxBindings bounds the leases that are known here: as many as two networks of clients,
+// the LAN and guests, can have.
+const maxBindings = 2 * 4096
 
 // limited says that not everybody may have Internet.
 func limited(s Spec) bool { return s.Sharing && len(s.LANs) > 0 && s.Limit > 0 }
@@ -95,16 +95,10 @@ func admit(s Spec) (r []rule) {
 }
 
 func admission(s Spec) []rule {
-	exempt := []term{marked(markExempt)}
-	if !strict(s) {
-		exempt = []term{source(s.Exempt)}
-	}
-	r := []rule{why("the synthetic client takes nobody's place", append(exempt, mark(markAdmitted), accept())...)}
-	if len(s.Exempt) != 6 && !strict(s) {
-		r = nil
-	}
+	var r []rule
 	var bound []term
-	if strict(s) {
+	if strict(s) { // without ports anybody could take the synthetic client's MAC
+		r = []rule{why("the synthetic client takes nobody's place", marked(markExempt), mark(markAdmitted), accept())}
 		bound = []term{marked(markBound)}
 	}
 	return append(r, why("who has a place, or takes a free one: only as the lease says",
@@ -194,11 +188,6 @@ func inSet(name string) term {
 func takeSlot(name string) term {
 	return term{fmt.Sprintf("update @%s { ether saddr . ip saddr }", name), append(sender(),
 		&expr.Dynset{SrcRegKey: reg, SetName: name, Operation: unix.NFT_DYNSET_OP_UPDATE})}
-}
-
-func source(mac []byte) term {
-	return term{fmt.Sprintf("ether saddr %s", net.HardwareAddr(mac)), append(ethernet()[:2],
-		load(expr.PayloadBaseLLHeader, offsetEtherSource, 6), equal(mac...))}
 }
 
 func notTo(p netip.Prefix) term {

@@ -15,11 +15,19 @@ import (
 func ofUplink(f *conntrack.Flow) netip.Addr { return f.TupleReply.IP.DestinationAddress.Unmap() }
 func ofClient(f *conntrack.Flow) netip.Addr { return f.TupleOrig.IP.SourceAddress.Unmap() }
 
-// dropConnections deletes the connections of some addresses, which an uplink no longer
-// has, so that they could only hang, or which clients without a place have. All others
-// stay.
-func dropConnections(gone []netip.Addr, of func(*conntrack.Flow) netip.Addr) (n int, err error) {
-	if len(gone) == 0 {
+// of picks the connections that have one of some addresses; nil when there are none.
+func of(which func(*conntrack.Flow) netip.Addr, addrs []netip.Addr) func(*conntrack.Flow) bool {
+	if len(addrs) == 0 {
+		return nil
+	}
+	return func(f *conntrack.Flow) bool { return slices.Contains(addrs, which(f)) }
+}
+
+// dropConnections deletes the connections that are picked: those of addresses which an
+// uplink no longer has, so that they could only hang, and of clients without a place. All
+// others stay.
+func dropConnections(picked func(*conntrack.Flow) bool) (n int, err error) {
+	if picked == nil {
 		return 0, nil
 	}
 	conn, err := conntrack.Dial(nil)
@@ -32,7 +40,7 @@ func dropConnections(gone []netip.Addr, of func(*conntrack.Flow) netip.Addr) (n 
 		return 0, fmt.Errorf("read conntrack: %w", err)
 	}
 	for _, f := range flows {
-		if !slices.Contains(gone, of(&f)) {
+		if !picked(&f) {
 			continue
 		}
 		switch err := conn.Delete(f); {

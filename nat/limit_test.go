@@ -128,7 +128,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 		if y.reaches(t, i) {
 			t.Errorf("client %d has no lease and gets through", i)
 		}
-		d.Bind(hwOf(i), home(i))
+		d.Bind(hwOf(i), home(i), true)
 	}
 	got := [4]bool{}
 	for _, i := range []int{2, 0, 1, 3, 2, 0} {
@@ -150,7 +150,7 @@ func TestFirstComeFirstServed(t *testing.T) {
 	}
 	s := limitTo(2)
 	s.Free = []Free{{ID: "a", MAC: hwOf(0)}}
-	next.Bind(hwOf(1), home(1))
+	next.Bind(hwOf(1), home(1), true)
 	apply(t, next, s)
 	if y.reaches(t, 0) || !y.reaches(t, 1) || y.reaches(t, 0) || !y.reaches(t, 2) {
 		t.Error("a place that was taken away is not free for the next")
@@ -164,7 +164,7 @@ func TestSmallerAndLargerLimit(t *testing.T) {
 	d := New(Options{})
 	apply(t, d, limitTo(2))
 	for i := range 3 {
-		d.Bind(hwOf(i), home(i))
+		d.Bind(hwOf(i), home(i), true)
 	}
 	if !y.reaches(t, 1) || !y.reaches(t, 2) || y.reaches(t, 0) {
 		t.Fatal("the first two are not served")
@@ -190,7 +190,7 @@ func TestNobodyTakesAnothersPlace(t *testing.T) {
 	d := New(Options{})
 	apply(t, d, limitTo(1))
 	live(t, d)
-	d.Bind(hwOf(0), home(0))
+	d.Bind(hwOf(0), home(0), true)
 	if !y.reaches(t, 0) {
 		t.Fatal("the first is not served")
 	}
@@ -217,7 +217,7 @@ func TestNobodyTakesAnothersPlace(t *testing.T) {
 		}
 	}
 	// A lease in its name from another MAC, while its own has not ended.
-	d.Bind(hwOf(1), home(0))
+	d.Bind(hwOf(1), home(0), true)
 	if take(hwOf(1), home(0)); y.reaches(t, 1) || !y.reaches(t, 0) {
 		t.Error("a second lease of the address takes the place")
 	}
@@ -229,8 +229,8 @@ func TestRoaming(t *testing.T) {
 	d := New(Options{})
 	apply(t, d, limitTo(1))
 	live(t, d)
-	d.Bind(hwOf(0), home(0))
-	d.Bind(hwOf(1), home(1))
+	d.Bind(hwOf(0), home(0), true)
+	d.Bind(hwOf(1), home(1), true)
 	if !y.reaches(t, 0) || y.reaches(t, 1) {
 		t.Fatal("the first is not served")
 	}
@@ -253,7 +253,7 @@ func TestAbsence(t *testing.T) {
 	apply(t, d, s)
 	live(t, d)
 	for i := range 2 {
-		d.Bind(hwOf(i), home(i))
+		d.Bind(hwOf(i), home(i), true)
 	}
 	if !y.reaches(t, 0) || y.reaches(t, 1) {
 		t.Fatal("the first is not served")
@@ -271,18 +271,18 @@ func TestBytesAreNotInherited(t *testing.T) {
 	s := sharing()
 	s.LANs[0].Bridge = "br0"
 	apply(t, d, s)
-	d.Bind(hwOf(0), home(0))
+	d.Bind(hwOf(0), home(0), true)
 	if !y.reaches(t, 0) || d.Observe().Clients[home(0)].Up == 0 {
 		t.Fatal("nothing is counted")
 	}
-	d.Bind(hwOf(0), home(0)) // renewed
-	d.Bind(nil, home(0))
-	d.Bind(hwOf(0), home(0)) // and leased again
+	d.Bind(hwOf(0), home(0), true) // renewed
+	d.Bind(nil, home(0), false)
+	d.Bind(hwOf(0), home(0), true) // and leased again
 	if d.Observe().Clients[home(0)].Up == 0 {
 		t.Error("its own bytes are forgotten")
 	}
-	d.Bind(nil, home(0))
-	d.Bind(hwOf(1), home(0))
+	d.Bind(nil, home(0), false)
+	d.Bind(hwOf(1), home(0), true)
 	if up := d.Observe().Clients[home(0)].Up; up != 0 {
 		t.Errorf("the next begins with %d bytes", up)
 	}
@@ -293,7 +293,7 @@ func TestPortsTableIsWatched(t *testing.T) {
 	y := newYard(t, 1)
 	d := New(Options{})
 	apply(t, d, limitTo(1))
-	d.Bind(hwOf(0), home(0))
+	d.Bind(hwOf(0), home(0), true)
 	for _, harm := range []string{"nft delete table bridge tetherd", "nft flush chain bridge tetherd seen", "nft add rule bridge tetherd seen accept"} {
 		eventually(t, "before "+harm+" it gets through", func() bool { return y.reaches(t, 0) })
 		nstest.Run(t, harm)

@@ -193,12 +193,23 @@ func (d *Driver) loadPorts(s Spec) error {
 	if err != nil || have == Ports(s) {
 		return err
 	}
+	var former []*nftables.Set // of another definition, which cannot be changed
+	if have != "" {
+		if former, err = d.conn.GetSets(bridgeTable()); err != nil {
+			return fmt.Errorf("read sets: %w", err)
+		}
+	}
 	t := d.conn.AddTable(bridgeTable())
 	if !strict(s) {
 		d.conn.DelTable(t)
 		return d.conn.Flush()
 	}
 	d.conn.FlushTable(t)
+	for _, f := range former {
+		if !same(f, placesSet().kernelSet(t), (*fingerprint).set) {
+			d.conn.DelSet(f)
+		}
+	}
 	if err := d.conn.AddSet(placesSet().kernelSet(t), nil); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,10 +23,13 @@ func (m mac) String() string { return net.HardwareAddr(m[:]).String() }
 
 // binding is one lease as the limit knows it.
 type binding struct {
-	mac    mac
-	port   string    // of the bridge, where its client is; "" not known yet
-	home   string    // where it was when it got the lease: it may always come back
-	parked time.Time // until then it may take no place
+	mac  mac
+	port string // of the bridge, where its client is; "" not known yet
+	home string // where it was when it got the lease: it may always come back
+	own  bool   // who has it asked in its own name
+	// waits says that another lease of the same MAC counts: whoever makes up clients has
+	// one place, and so has a repeater that hides its clients.
+	waits bool
 }
 
 // registry keeps what leases say in the kernel's sets, so that a packet can be told
@@ -44,6 +48,7 @@ type registry struct {
 	adopted  bool // what a former process left in the sets was read
 	bindings map[netip.Addr]binding
 	waiting  map[netip.Addr]string // ports that a bound MAC was seen at and may not move to yet
+	parked   map[mac]time.Time     // who may take no place until then, whatever is leased to it
 	freed    []Free                // acts that are done
 	held     map[netip.Addr]mac    // who had a place at the last look
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
@@ -55,51 +60,94 @@ type registry struct {
 const elementPatience = 2 * time.Second
 
 func newRegistry(log *slog.Logger, ports portReader) *registry {
-	return &registry{log: log, ports: ports, wake: make(chan struct{}, 1), bindings: map[netip.Addr]binding{}, waiting: map[netip.Addr]string{}, held: map[netip.Addr]mac{}, last: map[netip.Addr]mac{}}
+	return &registry{log: log, ports: ports, wake: make(chan struct{}, 1), bindings: map[netip.Addr]binding{},
+		waiting: map[netip.Addr]string{}, parked: map[mac]time.Time{}, held: map[netip.Addr]mac{}, last: map[netip.Addr]mac{}}
 }
 
 // Bind makes it known that an address is leased to a MAC, before the client is told;
 // with a nil MAC, that the lease has ended. Its place, if it has one, stays until its
-// absence: who leases again finds it.
-func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr) {
+// absence: who leases again finds it. Of several leases of a MAC one counts: the last one
+// that it got in its own name, else the first.
+func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr, own bool) {
 	r := d.registry
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	old, known := r.bindings[addr]
 	if len(hw) != len(mac{}) || !addr.Is4() {
 		r.unbind(addr, old, known)
-		r.mu.Unlock()
 		return
 	}
-	next := binding{mac: mac(hw)}
+	next, fresh := binding{mac: mac(hw)}, true
 	if known && old.mac == next.mac {
-		next = old
-	}
-	if known && old.mac != next.mac {
+		next, fresh = old, false
+	} else if known {
 		if _, has := r.slot(addr, old.mac); has && limited(r.spec) && r.ports.alive(old.port) {
 			r.log.Warn("an address with a place is claimed by another client", "addr", addr, "mac", next.mac.String())
-			r.mu.Unlock()
 			return // its lease has not ended
 		}
 		r.unbind(addr, old, true)
 	}
-	fresh := !known || old.mac != next.mac
 	if len(r.bindings) >= maxBindings && fresh {
-		r.mu.Unlock()
 		return
 	}
+	next.own = own
 	if port := r.portOf(r.spec, addr, next.mac); strict(r.spec) && port != "" && (next.port == "" || port == next.port || r.mayMove(addr, next, port)) {
 		r.move(addr, &next, port)
 		next.home = port
 	}
+	r.rank(addr, &next, fresh)
 	r.bindings[addr] = next
 	r.put(addr, next)
-	if before, ok := r.last[addr]; ok && before != next.mac {
+	r.inherit(addr, next)
+}
+
+// inherit gives a lease what its client had, and nothing of who had the address before.
+func (r *registry) inherit(addr netip.Addr, b binding) {
+	if before, ok := r.last[addr]; ok && before != b.mac {
 		r.forgetCounters(addr)
 	}
 	if len(r.last) < maxBindings {
-		r.last[addr] = next.mac
+		r.last[addr] = b.mac
 	}
-	r.mu.Unlock()
+	if !b.waits {
+		r.follow(b.mac, addr)
+	}
+}
+
+// rank says whether a lease counts among those of its MAC, or waits; r.mu is held.
+func (r *registry) rank(addr netip.Addr, b *binding, fresh bool) {
+	b.waits = false
+	for other, o := range r.bindings {
+		switch {
+		case other == addr || o.mac != b.mac || o.waits:
+		case b.own && (fresh || !o.own):
+			o.waits = true
+			r.bindings[other] = o
+			r.withdraw(other, o)
+		default:
+			b.waits = true
+		}
+	}
+}
+
+// promote lets another lease of a MAC count, now that the one that did has ended: one in
+// its own name rather than another, and then the lowest address; r.mu is held.
+func (r *registry) promote(m mac) {
+	var best netip.Addr
+	for addr, b := range r.bindings {
+		if b.mac != m {
+			continue
+		}
+		if o, any := r.bindings[best]; !any || b.own && !o.own || b.own == o.own && addr.Less(best) {
+			best = addr
+		}
+	}
+	if b, ok := r.bindings[best]; ok {
+		b.waits = false
+		r.bindings[best] = b
+		r.put(best, b)
+		r.follow(m, best)
+	}
 }
 
 // portOf is the port of a client's bridge at which its MAC was seen last.
@@ -113,13 +161,19 @@ func (r *registry) portOf(s Spec, addr netip.Addr, m mac) string {
 }
 
 // Welcome says whether who sends under a MAC now may speak for it: not when that MAC has
-// a lease at another port and is not gone from there. It is asked before a message of
-// DHCP has any effect.
+// a lease at another port and is not gone from there, and not when it is the synthetic
+// client's, seen at a port of somebody else's. It is asked before a message of DHCP has
+// any effect.
 func (d *Driver) Welcome(hw net.HardwareAddr) bool {
 	r := d.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !strict(r.spec) || len(hw) != len(mac{}) {
+	switch {
+	case len(hw) != len(mac{}):
+		return true
+	case slices.Equal(hw, r.spec.Exempt):
+		return r.synthetic(mac(hw))
+	case !strict(r.spec):
 		return true
 	}
 	for addr, b := range r.bindings {
@@ -131,6 +185,14 @@ func (d *Driver) Welcome(hw net.HardwareAddr) bool {
 		}
 	}
 	return true
+}
+
+// synthetic says that a MAC was not seen at another port than the synthetic client's.
+func (r *registry) synthetic(m mac) bool {
+	return !slices.ContainsFunc(r.spec.LANs, func(l LAN) bool {
+		port := r.ports.at(l.Bridge, m)
+		return port != "" && !strings.HasPrefix(port, r.spec.ExemptPort)
+	})
 }
 
 // mayMove says whether a binding may follow its MAC to another port: home, or from where
@@ -194,15 +256,13 @@ func (r *registry) again(now time.Time) (more bool) {
 			delete(r.waiting, addr)
 		}
 	}
-	for addr, b := range r.bindings {
-		if b.parked.IsZero() {
+	for m, until := range r.parked {
+		if now.Before(until) {
+			more = true
 			continue
 		}
-		if more = true; !now.Before(b.parked) {
-			b.parked = time.Time{}
-			r.bindings[addr] = b
-			r.put(addr, b)
-		}
+		delete(r.parked, m)
+		r.putAll(m)
 	}
 	r.mu.Unlock()
 	for m, port := range waiting {
@@ -220,13 +280,36 @@ func (r *registry) unbind(addr netip.Addr, b binding, known bool) {
 	}
 	delete(r.bindings, addr)
 	delete(r.waiting, addr)
+	r.withdraw(addr, b)
+	if !b.waits {
+		r.promote(b.mac)
+	}
+}
+
+// withdraw takes a binding out of the sets; r.mu is held.
+func (r *registry) withdraw(addr netip.Addr, b binding) {
 	r.elements(false, r.bindingOf(addr, b))
 	r.elements(false, r.placeOf(addr, b))
 }
 
-// put makes the sets hold a binding; r.mu is held.
+// counts says that the sets are to hold a binding; r.mu is held.
+func (r *registry) counts(b binding) bool {
+	_, parked := r.parked[b.mac]
+	return !b.waits && !parked
+}
+
+// putAll makes the sets hold all bindings of a MAC that count; r.mu is held.
+func (r *registry) putAll(m mac) {
+	for addr, b := range r.bindings {
+		if b.mac == m {
+			r.put(addr, b)
+		}
+	}
+}
+
+// put makes the sets hold a binding that counts; r.mu is held.
 func (r *registry) put(addr netip.Addr, b binding) {
-	if !b.parked.IsZero() {
+	if !r.counts(b) {
 		return
 	}
 	r.elements(true, r.bindingOf(addr, b))
@@ -342,11 +425,9 @@ func (r *registry) keys(t *nftables.Table, name string) (list []nftables.SetElem
 func (r *registry) settle(s Spec) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	fewer := !limited(r.spec) || s.Limit < r.spec.Limit
 	r.spec, r.stale, r.settled = s, false, true
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	r.rouse()
 	if !limited(s) {
 		r.act(s.Free, time.Now())
 		return nil
@@ -372,6 +453,9 @@ func (r *registry) settle(s Spec) error {
 		r.put(addr, b)
 	}
 	r.act(s.Free, time.Now())
+	if fewer {
+		r.endUnplaced(s)
+	}
 	if r.stale {
 		return errors.New("bindings are not all in force")
 	}
@@ -382,9 +466,14 @@ func (r *registry) settle(s Spec) error {
 func (r *registry) adopt(bound, placed []nftables.SetElement) {
 	r.adopted = true
 	for _, e := range bound {
-		if m, addr, ok := readSlotKey(e.Key); ok && r.bindings[addr].mac == (mac{}) {
-			r.bindings[addr] = binding{mac: m}
+		m, addr, ok := readSlotKey(e.Key)
+		b, known := r.bindings[addr]
+		if !ok || known && b.mac != m {
+			continue
 		}
+		b.mac, b.own = m, true
+		r.rank(addr, &b, true)
+		r.bindings[addr] = b
 	}
 	for _, e := range placed {
 		port, m, addr, ok := readPlaceKey(e.Key)
@@ -398,13 +487,13 @@ func (r *registry) adopt(bound, placed []nftables.SetElement) {
 // prune takes away what is not, or no longer, a binding.
 func (r *registry) prune(bound, placed []nftables.SetElement) {
 	for _, e := range bound {
-		if m, addr, ok := readSlotKey(e.Key); !ok || r.bindings[addr].mac != m || !r.bindings[addr].parked.IsZero() {
+		if m, addr, ok := readSlotKey(e.Key); !ok || r.bindings[addr].mac != m || !r.counts(r.bindings[addr]) {
 			r.elements(false, element{&nftables.Set{Table: table(), Name: setBindings}, e.Key})
 		}
 	}
 	for _, e := range placed {
 		port, m, addr, ok := readPlaceKey(e.Key)
-		if b := r.bindings[addr]; !ok || b.mac != m || b.port != port || !b.parked.IsZero() {
+		if b := r.bindings[addr]; !ok || b.mac != m || b.port != port || !r.counts(b) {
 			r.elements(false, element{&nftables.Set{Table: bridgeTable(), Name: setPlaces}, e.Key})
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/nftables"
+	"github.com/ti-mo/conntrack"
+	"golang.org/x/sys/unix"
 )
 
 // ParkTime is how long a client whose place was taken away may take none, so that
@@ -70,11 +72,12 @@ func (r *registry) free(m mac, now time.Time) {
 	for addr, b := range r.bindings {
 		if b.mac == m {
 			r.elements(false, r.bindingOf(addr, b))
-			b.parked = now.Add(ParkTime)
-			r.bindings[addr] = b
 		}
 	}
-	n, derr := dropConnections(gone, ofClient)
+	if len(r.parked) < maxBindings {
+		r.parked[m] = now.Add(ParkTime)
+	}
+	n, derr := dropConnections(of(ofClient, gone))
 	r.log.Info("a client's place was taken away", "mac", m.String(), "connections", n, "err", errors.Join(err, derr))
 }
 
@@ -120,7 +123,7 @@ func (r *registry) sweep() (next time.Duration, changed bool) {
 	}
 	changed = len(gone) > 0 || len(now) != len(r.held)
 	r.held = now
-	if n, err := dropConnections(gone, ofClient); err != nil {
+	if n, err := dropConnections(of(ofClient, gone)); err != nil {
 		r.log.Warn("connections of a client without a place go on", "err", err)
 	} else if len(gone) > 0 {
 		r.log.Info("a client's place is free", "addrs", gone, "dropped", n)
@@ -129,6 +132,74 @@ func (r *registry) sweep() (next time.Duration, changed bool) {
 		next += time.Second // an element is collected a little after its time
 	}
 	return next, changed
+}
+
+// follow makes the place that a MAC has under other addresses that of its present one, so
+// that it never has two, and loses none to others meanwhile; r.mu is held. What went on
+// under the others is ended with the next sweep.
+func (r *registry) follow(m mac, addr netip.Addr) {
+	if !limited(r.spec) {
+		return
+	}
+	all, err := r.slots()
+	left, has := time.Duration(0), false
+	var old []nftables.SetElement
+	for _, s := range all {
+		switch {
+		case mac(s.MAC) != m:
+		case s.Addr == addr:
+			has = true
+		default:
+			old, left = append(old, nftables.SetElement{Key: slotKey(m, s.Addr)}), max(left, s.Left)
+		}
+	}
+	if err == nil && len(old) > 0 {
+		err = r.replace(old, nftables.SetElement{Key: slotKey(m, addr), Timeout: max(left, time.Second)}, has)
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) { // it has just ended by itself
+		r.log.Warn("a client's place does not follow it", "addr", addr, "err", err)
+	}
+}
+
+// replace takes places away and makes another one in the same moment, unless it is there.
+func (r *registry) replace(old []nftables.SetElement, next nftables.SetElement, has bool) error {
+	slots := &nftables.Set{Table: table(), Name: setSlots, HasTimeout: true}
+	defer r.rouse()
+	return r.exchange(func() error {
+		if err := r.conn.SetDeleteElements(slots, old); err != nil {
+			return err
+		}
+		if !has {
+			if err := r.conn.SetAddElements(slots, []nftables.SetElement{next}); err != nil {
+				return err
+			}
+		}
+		return r.conn.Flush()
+	})
+}
+
+// endUnplaced ends the connections of clients without a place, which would otherwise
+// outlive the moment from which a limit holds.
+func (r *registry) endUnplaced(s Spec) {
+	all, err := r.slots()
+	if err != nil {
+		r.log.Warn("connections of clients without a place go on", "err", err)
+		return
+	}
+	n, err := dropConnections(func(f *conntrack.Flow) bool {
+		client := ofClient(f)
+		return f.Status.SrcNAT() && slices.ContainsFunc(subnets(s), func(p netip.Prefix) bool { return p.Contains(client) }) &&
+			!slices.ContainsFunc(all, func(s Slot) bool { return s.Addr == client })
+	})
+	r.log.Info("a limit of clients begins", "limit", s.Limit, "places", len(all), "dropped", n, "err", err)
+}
+
+// rouse has the places looked after at once.
+func (r *registry) rouse() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
 }
 
 // carry gives a set of slots that is made anew those of the former one, the most recently

@@ -14,6 +14,7 @@ import (
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision"
 	"github.com/tetherd/tetherd/provision/document"
 )
@@ -81,7 +82,7 @@ func full(t *testing.T) (Inputs, Observed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, obs := Inputs{Config: cfg, Policy: provision.Policy{DNSRetry: time.Second, DNSTries: 2}, PINTyped: true, WasOnline: true, Doubt: 1, Proof: 1, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
+	in, obs := Inputs{Config: cfg, Synthetic: synthetic, Policy: provision.Policy{DNSRetry: time.Second, DNSTries: 2}, PINTyped: true, WasOnline: true, Doubt: 1, Proof: 1, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
 	readObserved(t, "roaming\nbearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	rungs := func() []provision.Rung { return provision.Rungs(provision.Candidates(cfg.APNs, sim, nil, false)) }
@@ -179,13 +180,15 @@ func changer(v reflect.Value) func() {
 		return func() { v.Set(reflect.ValueOf(append(slices.Clone(x[:len(x)-1]), x[len(x)-1]^1))) }
 	}
 	switch v.Kind() {
+	case reflect.Array:
+		return changer(v.Index(v.Len() - 1))
 	case reflect.Bool:
 		return func() { v.SetBool(!v.Bool()) }
 	case reflect.String:
 		return func() { v.SetString(v.String() + "x") }
 	case reflect.Int, reflect.Int64:
 		return func() { v.SetInt(v.Int() + int64(time.Second)) }
-	case reflect.Uint16, reflect.Uint32:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		return func() { v.SetUint(v.Uint() + 1) }
 	}
 	return nil
@@ -272,5 +275,24 @@ func TestDriftSeesAttempt(t *testing.T) {
 	steps := Diff(after, perfect(before), false)
 	if len(steps) != 1 || steps[0].Part != Modem || len(steps[0].Why) != len([]modem.Purpose{modem.Own, modem.Shared}) {
 		t.Errorf("steps are %+v", steps)
+	}
+}
+
+// TestNobodysPlaceForTheSyntheticClient: with a limit, where the kernel cannot tell the ports
+// of a bridge, the gateway looks alone, and says why.
+func TestNobodysPlaceForTheSyntheticClient(t *testing.T) {
+	in, obs := full(t)
+	if d := Compile(in, obs); d.Probe.Client.MAC != synthetic || d.Probe.Client.Bridge == "" {
+		t.Fatalf("there is no synthetic client: %+v", d.Probe.Client)
+	}
+	obs.NAT.NoPorts = "not supported"
+	d := Compile(in, obs)
+	told := slices.ContainsFunc(d.Why, func(r Reason) bool { return r.What == "synthetic client" })
+	if d.Probe.Client != (probe.Client{}) || d.Probe.Gateway.Key == "" || !told {
+		t.Errorf("the probe is %+v, told %v", d.Probe, told)
+	}
+	in.Config.Sharing.MaxClients = 0
+	if d := Compile(in, obs); d.Probe.Client.MAC != synthetic {
+		t.Error("without a limit there is no synthetic client")
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"github.com/tetherd/tetherd/dns"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
-	"github.com/tetherd/tetherd/probe"
 )
 
 // lanChoices are the gateway addresses tried in turn when the owner names none or
@@ -161,8 +160,8 @@ func dhcpNetwork(in Inputs, n network, ups []link.Uplink, direct dns.Upstream) d
 		return s
 	}
 	s.Hosts = hosts(cfg.Hosts, n.address)
-	if cfg.Probe.Enabled && cfg.Probe.Client {
-		admitProbe(&s)
+	if cfg.Probe.Enabled && cfg.Probe.Client && in.Synthetic != [6]byte{} {
+		admitProbe(&s, in.Synthetic)
 	}
 	return s
 }
@@ -170,8 +169,8 @@ func dhcpNetwork(in Inputs, n network, ups []link.Uplink, direct dns.Upstream) d
 // admitProbe reserves an address for the synthetic client, so that it neither takes a
 // client's nor is turned away when all are leased: one outside the pool, else the
 // pool's last. A LAN without room for both has no synthetic client.
-func admitProbe(s *dhcp.Network) {
-	host := dhcp.Host{MAC: probe.ClientMAC(), Transient: true}
+func admitProbe(s *dhcp.Network, mac [6]byte) {
+	host := dhcp.Host{MAC: mac[:], Transient: true}
 	free := func(a netip.Addr) bool {
 		return a != s.Server.Addr() && !slices.ContainsFunc(s.Hosts, func(h dhcp.Host) bool { return h.Addr == a })
 	}
@@ -193,7 +192,7 @@ func byMAC(a, b dhcp.Host) int { return slices.Compare(a.MAC, b.MAC) }
 // hasProbe says that a synthetic client can have a lease.
 func hasProbe(s dhcp.Spec) bool {
 	return len(s.Networks) > 0 &&
-		slices.ContainsFunc(s.Networks[0].Hosts, func(h dhcp.Host) bool { return slices.Equal(h.MAC, probe.ClientMAC()) })
+		slices.ContainsFunc(s.Networks[0].Hosts, func(h dhcp.Host) bool { return h.Transient })
 }
 
 // ethernetMTU is what clients use untold.

@@ -56,6 +56,9 @@ type Inputs struct {
 	Repairs Repairs // what a diagnosis asks for
 	Doubt   uint32  // counts: what was proved is to be proved again
 	Off     bool    // everything of ours is to go
+	// Synthetic is the hardware address of the client that looks whether clients have
+	// Internet; the zero value means that there is none.
+	Synthetic [6]byte
 
 	WiFi    wpa.Own        // name and passphrases that the device made; zero none yet
 	Country string         // of the mobile network, see Country; "" not known yet
@@ -147,7 +150,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	limit(in, &d.NAT)
 	d.DHCP = dhcpSpec(in, nets, ups, upstream(in.Config, bearers))
 	d.DNS = dnsSpec(in, nets, bearers)
-	d.Probe = probeSpec(in, d, bearers)
+	d.Probe = probeSpec(in, obs, &d, bearers)
 	d.Fetch = fetchSpec(in, obs, bearers)
 	d.Why = append(d.Why, Conflicts(in.Config, in.Policy)...)
 	return d
@@ -310,7 +313,7 @@ func limit(in Inputs, s *nat.Spec) {
 	if in.Config.API.Port == s.Explain {
 		s.Explain++
 	}
-	s.Exempt, s.ExemptPort = probe.ClientMAC(), link.ProbePrefix
+	s.Exempt, s.ExemptPort = in.Synthetic[:], link.ProbePrefix
 	if s.Limit > 0 {
 		s.Offload = nil // every packet says that its client is not absent
 	}
@@ -388,7 +391,7 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 	return s
 }
 
-func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatus) probe.Spec {
+func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]modem.BearerStatus) probe.Spec {
 	cfg := in.Config
 	b, ok := bearers[modem.Shared]
 	if !cfg.Probe.Enabled || !ok || b.State != modem.BearerUp || b.IPv4 == nil {
@@ -412,10 +415,20 @@ func probeSpec(in Inputs, d Desired, bearers map[modem.Purpose]modem.BearerStatu
 	for _, t := range cfg.Probe.Targets {
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
 	}
-	if cfg.Probe.Client && d.NAT.Sharing && hasProbe(d.DHCP) && cfg.DNS.Enabled {
-		s.Client = probe.Client{Key: key + " " + d.LAN().Address.String(), Bridge: cfg.LAN.Bridge}
+	if cfg.Probe.Client && d.NAT.Sharing && hasProbe(d.DHCP) && cfg.DNS.Enabled && !crowds(obs, d) {
+		s.Client = probe.Client{Key: key + " " + d.LAN().Address.String(), Bridge: cfg.LAN.Bridge, MAC: in.Synthetic}
 	}
 	return s
+}
+
+// crowds says that a synthetic client would take one of the places of clients, because
+// the kernel cannot tell by which port it comes; the gateway looks alone then.
+func crowds(obs Observed, d *Desired) bool {
+	if d.NAT.Limit == 0 || obs.NAT.NoPorts == "" {
+		return false
+	}
+	d.Why = append(d.Why, Reason{What: "synthetic client", Value: "none", Why: "it would take the place of a client, for the kernel cannot tell the ports of a bridge"})
+	return true
 }
 
 // ProbeKey names what a probe proves: this bearer, with this address, since this

@@ -14,6 +14,9 @@ import (
 	"github.com/tetherd/tetherd/nat"
 )
 
+// synthetic is the hardware address of the client that looks whether clients have Internet.
+var synthetic = [6]byte{2, 't', 'e', 't', 'h', 'p'}
+
 // TestOffWishesNothing: the off wish is the zero value of every part's Spec.
 func TestOffWishesNothing(t *testing.T) {
 	d := Compile(Inputs{Config: config.Default(), Off: true}, Observed{})
@@ -31,7 +34,7 @@ func TestLANIsAlwaysUp(t *testing.T) {
 		modem.PhaseAttach, modem.PhaseReady, modem.PhaseUnanswered,
 	}
 	for _, phase := range phases {
-		d := Compile(Inputs{Config: config.Default()}, Observed{Modem: modem.Status{Phase: phase}})
+		d := Compile(Inputs{Config: config.Default(), Synthetic: synthetic}, Observed{Modem: modem.Status{Phase: phase}})
 		if !d.LAN().Address.IsValid() || len(d.DHCP.Networks) == 0 || len(d.DNS.Listen) == 0 || !d.NAT.Enabled {
 			t.Errorf("phase %q: %+v", phase, d)
 		}
@@ -42,7 +45,7 @@ func TestLANIsAlwaysUp(t *testing.T) {
 // the bearer drops, or clients would lose their address with each redial.
 func TestLANStaysAfterTheUplinkGoes(t *testing.T) {
 	var obs Observed
-	in := Inputs{Config: config.Default()}
+	in := Inputs{Config: config.Default(), Synthetic: synthetic}
 	readObserved(t, "bearer wwan0 192.168.97.77/24 via 192.168.97.1", &in, &obs)
 	in.Avoid = Avoid(nil, obs.Modem.Bearers, obs.Link, config.Default())
 	moved := Compile(in, obs).LAN().Address
@@ -101,7 +104,7 @@ func TestPoolStaysInside(t *testing.T) {
 
 // TestDiffOrder: rules before the link on the way up, after it on the way down.
 func TestDiffOrder(t *testing.T) {
-	d := Compile(Inputs{Config: config.Default()}, Observed{})
+	d := Compile(Inputs{Config: config.Default(), Synthetic: synthetic}, Observed{})
 	up := parts(Diff(d, Observed{}, false))
 	if nat, link := strings.Index(up, "nat"), strings.Index(up, "link"); nat < 0 || link < nat {
 		t.Errorf("on the way up: %s", up)

@@ -162,7 +162,7 @@ func soundUplinks(d Desired) error {
 func compileAll(t *testing.T, cfg *config.Config) {
 	t.Helper()
 	for _, lines := range observations(t) {
-		in, obs := Inputs{Config: cfg}, Observed{}
+		in, obs := Inputs{Config: cfg, Synthetic: synthetic}, Observed{}
 		readObserved(t, lines, &in, &obs)
 		in.Avoid = Avoid(nil, Bearers(in, obs), obs.Link, cfg)
 		d := Compile(in, obs)

@@ -60,7 +60,7 @@ func playStory(t *testing.T, path string) {
 
 func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Observed) {
 	t.Helper()
-	var in Inputs
+	in := Inputs{Synthetic: synthetic}
 	var obs Observed
 	cfg, err := config.Parse(path, archive.Files[0].Data)
 	if err != nil {

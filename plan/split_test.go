@@ -27,7 +27,7 @@ func split(t *testing.T, text string, p provision.Policy, sessions uint32) (Inpu
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, obs := Inputs{Config: cfg, Policy: p}, Observed{Now: time.Unix(1000, 0)}
+	in, obs := Inputs{Config: cfg, Policy: p, Synthetic: synthetic}, Observed{Now: time.Unix(1000, 0)}
 	obs.Modem.SIM = modem.SIM{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
 	obs.Modem.Registration = modem.Registration{State: "home", PLMN: "26201"}
 	sim := provision.IdentityOf(obs.Modem.SIM)

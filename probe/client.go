@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -33,9 +34,15 @@ const cannotProve = "proves neither radio nor hardware offload"
 // errNoClient tells nothing about the LAN.
 var errNoClient = errors.New("no synthetic LAN client can be made here")
 
-// ClientMAC is the synthetic client's address, locally administered (IEEE 802
-// section 8): whoever counts clients leaves it out.
-func ClientMAC() net.HardwareAddr { return net.HardwareAddr{0x02, 't', 'e', 't', 'h', 'p'} }
+// NewMAC makes a hardware address for the synthetic client, locally administered (IEEE 802
+// section 8). Each process has another one, for nobody who sets it in advance is to be
+// taken for that client.
+func NewMAC() (mac [6]byte) {
+	const local, group = 2, 1
+	_, _ = rand.Read(mac[:]) // never fails (crypto/rand)
+	mac[0] = mac[0]&^group | local
+	return mac
+}
 
 // lookFromClient looks from a synthetic client on the LAN bridge.
 func lookFromClient(ctx context.Context, c Client, targets []Target, l limits) finding {
@@ -46,7 +53,7 @@ func lookFromClient(ctx context.Context, c Client, targets []Target, l limits) f
 		return noLease("a client cannot join bridge %s: %v", c.Bridge, plain(err))
 	}
 	var f finding
-	onLostThread(func() { f, err = live(ctx, lan, targets, l) })
+	onLostThread(func() { f, err = live(ctx, lan, c.MAC, targets, l) })
 	switch {
 	case errors.Is(err, errNoClient):
 		return lookInstead(ctx, lan, targets, l, err)
@@ -63,7 +70,7 @@ func noLease(format string, args ...any) finding {
 
 // live is a client's life, from its first network namespace to the last packet. It
 // leaves the calling thread in that namespace.
-func live(ctx context.Context, lan *net.Interface, targets []Target, l limits) (finding, error) {
+func live(ctx context.Context, lan *net.Interface, mac [6]byte, targets []Target, l limits) (finding, error) {
 	host, err := rtnetlink.Dial(nil) // a socket stays where it was opened
 	if err != nil {
 		return finding{}, fmt.Errorf("%w: netlink: %w", errNoClient, err)
@@ -78,17 +85,17 @@ func live(ctx context.Context, lan *net.Interface, targets []Target, l limits) (
 	}
 	defer inside.Close()
 	defer unplug(host)
-	if err := plug(host, lan); err != nil {
+	if err := plug(host, lan, mac); err != nil {
 		return finding{}, err
 	}
 	return visit(ctx, inside, targets, l)
 }
 
 // plug joins the calling thread's namespace to the bridge by a veth pair.
-func plug(host *rtnetlink.Conn, lan *net.Interface) error {
+func plug(host *rtnetlink.Conn, lan *net.Interface, mac [6]byte) error {
 	unplug(host) // nothing should be there; if there is, it is ours
 	peer := &rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{
-		Name: clientEnd, Address: ClientMAC(), NetNS: rtnetlink.NetNSForPID(uint32(unix.Gettid())),
+		Name: clientEnd, Address: mac[:], NetNS: rtnetlink.NetNSForPID(uint32(unix.Gettid())),
 	}}
 	err := host.Link.New(&rtnetlink.LinkMessage{Attributes: &rtnetlink.LinkAttributes{
 		Name: bridgeEnd, Info: &rtnetlink.LinkInfo{Kind: "veth", Data: &driver.Veth{PeerInfo: peer}},

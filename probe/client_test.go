@@ -23,8 +23,23 @@ func fromGateway(ctx context.Context, l limits, targets ...Target) finding {
 	return lookFromGateway(ctx, Gateway{Interface: "lo", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets, l, false)
 }
 
+// synthetic is the hardware address of the clients here.
+var synthetic = NewMAC()
+
+// TestNewMAC: an address of one machine, chosen locally, and no process has that of another.
+func TestNewMAC(t *testing.T) {
+	seen := map[[6]byte]bool{}
+	for range 200 {
+		mac := NewMAC()
+		if mac[0]&3 != 2 || seen[mac] {
+			t.Fatalf("%v is no such address, or not a new one", net.HardwareAddr(mac[:]))
+		}
+		seen[mac] = true
+	}
+}
+
 func fromClient(ctx context.Context, l limits, targets ...Target) finding {
-	return lookFromClient(ctx, Client{Bridge: "br0"}, targets, l)
+	return lookFromClient(ctx, Client{Bridge: "br0", MAC: synthetic}, targets, l)
 }
 
 // TestVerdicts breaks one thing after the other: each vantage point names it. What
@@ -114,7 +129,7 @@ func TestGatewayBindsAndMarks(t *testing.T) {
 // one that is no bridge.
 func TestClientWithoutBridge(t *testing.T) {
 	for _, name := range []string{"br9", "lo"} {
-		f := lookFromClient(t.Context(), Client{Bridge: name}, targets(), usualLimits())
+		f := lookFromClient(t.Context(), Client{Bridge: name, MAC: synthetic}, targets(), usualLimits())
 		if f.verdict != NoLease || !strings.Contains(f.detail, "bridge "+name) || f.cannot == "" {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -157,7 +172,7 @@ func TestClientGivesTheLeaseBack(t *testing.T) {
 		if err != nil || m.MessageType() != dhcpv4.MessageTypeRelease {
 			continue
 		}
-		if m.ClientHWAddr.String() != ClientMAC().String() || m.ClientIPAddr.String() != "10.55.0.77" {
+		if m.ClientHWAddr.String() != net.HardwareAddr(synthetic[:]).String() || m.ClientIPAddr.String() != "10.55.0.77" {
 			t.Errorf("%v", m.Summary())
 		}
 		return
@@ -264,7 +279,7 @@ func TestDriverOnALAN(t *testing.T) {
 	s := Spec{
 		Targets: targets(), Interval: time.Hour,
 		Gateway: Gateway{Key: "a", Interface: "lo", Servers: []netip.Addr{netip.MustParseAddr(gateway)}},
-		Client:  Client{Key: "c", Bridge: "br0"},
+		Client:  Client{Key: "c", Bridge: "br0", MAC: synthetic},
 	}
 	if len(Drift(s, d.Observe())) == 0 {
 		t.Error("no drift before Apply")

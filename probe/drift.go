@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"net"
 	"slices"
 )
 
@@ -23,6 +24,7 @@ func Drift(s Spec, st Status) []string {
 	compare("gateway's literal addresses", slices.Equal(s.Gateway.Literals, g.Literals), s.Gateway.Literals, g.Literals)
 	compare("client's key", s.Client.Key == c.Key, s.Client.Key, c.Key)
 	compare("client's bridge", s.Client.Bridge == c.Bridge, s.Client.Bridge, c.Bridge)
+	compare("client's address", s.Client.MAC == c.MAC, net.HardwareAddr(s.Client.MAC[:]), net.HardwareAddr(c.MAC[:]))
 	compare("doubts", s.Again == have.Again, s.Again, have.Again)
 	compare("changes", s.Anew == have.Anew, s.Anew, have.Anew)
 	compare("interval", s.Interval == have.Interval, s.Interval, have.Interval)

@@ -12,7 +12,7 @@ func wholeSpec() Spec {
 	return Spec{
 		Targets:  []Target{{URL: "http://a.example/", Status: 200, Body: "x"}},
 		Gateway:  Gateway{Key: "g", Interface: "wwan0", Mark: 7, Servers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Literals: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")}},
-		Client:   Client{Key: "c", Bridge: "br0"},
+		Client:   Client{Key: "c", Bridge: "br0", MAC: [6]byte{2, 1}},
 		Interval: time.Minute,
 		Again:    1,
 		Anew:     1,
@@ -65,6 +65,8 @@ func alter(t *testing.T, v reflect.Value) {
 		v.SetUint(v.Uint() + 1)
 	case reflect.Int64:
 		v.SetInt(v.Int() + 1)
+	case reflect.Array:
+		v.Index(0).SetUint(v.Index(0).Uint() ^ 4)
 	case reflect.Slice:
 		v.Set(reflect.Append(v, v.Index(0)))
 	default:

@@ -39,6 +39,8 @@ type Gateway struct {
 type Client struct {
 	Key    string // a changed key probes at once
 	Bridge string // LAN bridge to join
+	// MAC is its hardware address, see NewMAC: whoever counts clients leaves it out.
+	MAC [6]byte
 }
 
 // Spec is the complete wish. The zero value means that nothing is probed.
