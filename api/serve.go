@@ -37,6 +37,7 @@ type Server struct {
 
 	lanFault atomic.Pointer[string] // why the LAN has no status; nil when it has
 	sessions sessions
+	told     told
 	guard    guard
 	drawn    atomic.Pointer[drawing]
 	streams  crowd

@@ -1,13 +1,15 @@
 package control
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/doctor"
+	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/nat"
 )
 
@@ -38,26 +40,69 @@ func (s *Snapshot) HasPlace(addr netip.Addr) bool {
 // Refused says in one clause why the client with an address has no Internet, as far as
 // that is decided here; "" when it may have.
 func (s *Snapshot) Refused(addr netip.Addr) string {
+	key, args := s.denial(addr)
+	return doctor.Phrase("en", key, args)
+}
+
+// denial is the sentence among the doctor's texts that says why a client is refused, and
+// its words; "" when it is not.
+func (s *Snapshot) denial(addr netip.Addr) (key string, args []doctor.Value) {
 	n := s.Desired.NAT
 	leased := slices.ContainsFunc(s.Observed.DHCP.Leases, func(l dhcp.Lease) bool { return l.Addr == addr })
 	switch {
+	case s.Desired.Refusal != "" && s.Config != nil && !s.Config.Sharing.Enabled:
+		return "refused.off", nil
 	case s.Desired.Refusal != "":
-		return s.Desired.Refusal
+		return "refused.plan", []doctor.Value{{Name: "reason", Value: s.Desired.Refusal}}
 	case n.Limit == 0 || s.HasPlace(addr):
-		return ""
+		return "", nil
 	case !leased:
-		return "it uses an address that this gateway did not give to it; let it get one by DHCP"
+		return "refused.address", nil
 	case len(s.Observed.NAT.Slots) < n.Limit:
-		return ""
+		return "", nil
 	}
-	return fmt.Sprintf("%d of %d devices have Internet already; a place is free when one of them was away for %s, or its owner frees it",
-		len(s.Observed.NAT.Slots), n.Limit, span(n.Absence))
+	key, absence := "refused.limit", n.Absence/time.Minute
+	if n.Absence%time.Minute != 0 {
+		key, absence = "refused.limit.seconds", n.Absence/time.Second
+	}
+	return key, []doctor.Value{
+		{Name: "used", Value: strconv.Itoa(len(s.Observed.NAT.Slots))}, {Name: "limit", Value: strconv.Itoa(n.Limit)},
+		{Name: "absence", Value: strconv.Itoa(int(absence))},
+	}
 }
 
-// span writes a time for people.
-func span(d time.Duration) string {
-	if d%time.Minute == 0 && d >= time.Minute {
-		return fmt.Sprintf("%d min", d/time.Minute)
+// Want is what one client lacks, and why.
+type Want struct {
+	Key     string          // names the reason: of a refusal, or the code of the doctor's verdict
+	Args    []doctor.Value  // words of a refusal's sentence
+	Verdict *doctor.Finding // nil when the client itself is refused
+}
+
+// Lacks says why a client has no Internet: because it is refused, or for a fault that the
+// doctor has named. False when it has, when nobody knows why not, or when the address is
+// no client's.
+func (s *Snapshot) Lacks(addr netip.Addr) (Want, bool) {
+	if !s.isClient(addr) {
+		return Want{}, false
 	}
-	return fmt.Sprintf("%d s", d/time.Second)
+	if key, args := s.denial(addr); key != "" {
+		return Want{Key: key, Args: args}, true
+	}
+	if v := s.Doctor.Verdict; v != nil && v.Severity == doctor.Fault && !s.Online {
+		return Want{Key: string(v.Code), Verdict: v}, true
+	}
+	return Want{}, false
+}
+
+// isClient says that an address belongs to a network of clients, and not to our own
+// synthetic client, which must see what there is.
+func (s *Snapshot) isClient(addr netip.Addr) bool {
+	for _, n := range s.Desired.DHCP.Networks {
+		for _, h := range n.Hosts {
+			if h.Addr == addr && h.Transient {
+				return false
+			}
+		}
+	}
+	return slices.ContainsFunc(s.Desired.Link.LANs, func(l link.LAN) bool { return l.Address.IsValid() && l.Address.Masked().Contains(addr) })
 }

@@ -31,6 +31,9 @@ type Spec struct {
 	Retry      time.Duration
 	Tries      int
 	CacheBytes int // bound of the cache, its index included; 0 keeps nothing
+	// Page is the address that connectivity-check names have for clients that are to be
+	// told by a page why they have no Internet (see Untold); invalid: nobody is.
+	Page netip.Addr
 }
 
 // patience is how long a try is waited for before the next server is asked in parallel.
@@ -99,4 +102,10 @@ type Leases interface {
 	LookupName(name string) (netip.Addr, bool)
 	// LookupAddr returns the hostname of a client's address.
 	LookupAddr(addr netip.Addr) (string, bool)
+}
+
+// Untold says which clients have no Internet and are to be told so by a page.
+type Untold interface {
+	// Untold is asked for questions for connectivity-check names alone. It must not block.
+	Untold(client netip.Addr) bool
 }

@@ -17,6 +17,7 @@ import (
 // Options are what a Driver needs from outside.
 type Options struct {
 	Leases Leases // nil: no names of clients
+	Untold Untold // nil: no client is told anything
 	Log    *slog.Logger
 }
 
@@ -62,7 +63,7 @@ func New(o Options) *Driver {
 		running: context.Background(), conns: map[net.Conn]netip.Addr{},
 	}
 	d.poll, d.err = newPoller()
-	d.engine = engine{counts: &d.counts, news: d.news, edge: edge{open: d.open, close: d.close, send: d.send}}
+	d.engine = engine{untold: o.Untold, counts: &d.counts, news: d.news, edge: edge{open: d.open, close: d.close, send: d.send}}
 	d.engine.use(Spec{}, d.leases, time.Now())
 	return d
 }

@@ -16,7 +16,9 @@ import (
 type engine struct {
 	edge   edge
 	counts *counts
-	local  local // for askers of no view
+	local  local           // for askers of no view
+	checks map[string]bool // connectivity-check names in wire form
+	untold Untold
 	views  []view
 	cache  *cache
 	spec   Spec // in use
@@ -77,6 +79,7 @@ func (e *engine) use(spec Spec, leases Leases, now time.Time) {
 	e.spec, e.up, e.start, e.due = spec, spec.Upstream, now, time.Time{}
 	e.local = newLocal(spec, leases)
 	e.views = newViews(spec)
+	e.checks = checkNames()
 	e.cache = newCache(spec.CacheBytes)
 	e.servers = newServers(spec.Upstream)
 	e.pending = map[string]*pending{}
@@ -97,6 +100,9 @@ func (e *engine) serve(dst []byte, now time.Time, packet []byte, q *query, p *pa
 	}
 	if fault != 0 {
 		return q.fail(dst, fault, 0, ""), false
+	}
+	if e.leads(q, p.client) {
+		return q.reply(dst, e.local.lead(q, e.spec.Page), 0, p.limit(q)), false
 	}
 	if wire, age := e.cache.get(q.key(), e.seconds(now)); wire != nil {
 		e.counts.hits.Add(1)

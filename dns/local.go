@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -50,7 +51,8 @@ func newLocal(spec Spec, leases Leases) local {
 		l.names[label] = append(l.names[label], name.Addr)
 		l.byAddr[name.Addr] = label
 	}
-	for _, domain := range spec.RebindOK {
+	// No filter of ours may hide a portal: its answers to a check may be private.
+	for _, domain := range slices.Concat(spec.RebindOK, CheckHosts()) {
 		if wire := wireName(domain); wire != "" {
 			l.rebindOK = append(l.rebindOK, wire)
 		}

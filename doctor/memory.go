@@ -46,12 +46,15 @@ type Sample struct {
 	Moved    time.Time `json:"moved"`              // when traffic was last seen
 	Silenced bool      `json:"silenced,omitempty"` // no DNS server answered
 	Rivals   int       `json:"rivals,omitempty"`   // chains of others that drop
+	Tries    uint64    `json:"tries,omitempty"`    // of clients to connect
+	Met      uint64    `json:"met,omitempty"`      // that were answered
 }
 
 // Stall says what traffic lacked between the last two samples.
 type Stall struct {
 	Uplink  bool `json:"uplink,omitempty"`  // much was sent, nothing came back
 	Clients bool `json:"clients,omitempty"` // clients sent much, nothing came back to them
+	Barred  bool `json:"barred,omitempty"`  // most of what clients try to connect to does not answer
 }
 
 // Passive evidence is taken so often, while clients are active and while they rest.
@@ -69,6 +72,12 @@ const (
 	muchClient = 150
 )
 
+// manyTries to connect without an answer are more than a site that is down accounts for.
+const manyTries = 3
+
+// unmet is how many tries were not answered; a late answer makes it less again.
+func (s Sample) unmet() int64 { return int64(s.Tries - s.Met) }
+
 // sample takes the passive evidence.
 func (e *exam) sample() {
 	now := e.take()
@@ -78,7 +87,7 @@ func (e *exam) sample() {
 		now.Moved = now.At
 	}
 	switch {
-	case was.Key != now.Key || now.Tx < was.Tx || now.Up < was.Up || now.Rx < was.Rx || now.Down < was.Down:
+	case was.Key != now.Key || now.Tx < was.Tx || now.Up < was.Up || now.Rx < was.Rx || now.Down < was.Down || now.Tries < was.Tries || now.Met < was.Met:
 		e.m.Stall = Stall{}
 	case now.At.Sub(was.At) < sampleBusy:
 		e.m.Sample.Moved = now.Moved
@@ -89,6 +98,7 @@ func (e *exam) sample() {
 		e.m.Stall = Stall{
 			Uplink:  now.Tx >= was.Tx+muchSent && now.Rx == was.Rx,
 			Clients: now.Up >= was.Up+muchClient && now.Down == was.Down,
+			Barred:  now.unmet() >= was.unmet()+max(manyTries, int64(now.Met-was.Met)),
 		}
 		e.trouble(now, was)
 	}
@@ -109,7 +119,8 @@ func (e *exam) plan(s Sample) {
 
 // take counts now.
 func (e *exam) take() Sample {
-	s := Sample{At: e.Observed.Now, Key: e.Wish.Gateway, Failed: e.Observed.DNS.Counts.Failed, Asked: e.Observed.DNS.Counts.Queries, Silenced: e.silenced(), Rivals: len(e.Observed.NAT.Rivals)}
+	s := Sample{At: e.Observed.Now, Key: e.Wish.Gateway, Failed: e.Observed.DNS.Counts.Failed, Asked: e.Observed.DNS.Counts.Queries, Silenced: e.silenced(), Rivals: len(e.Observed.NAT.Rivals),
+		Tries: e.Observed.NAT.Asked, Met: e.Observed.NAT.Answered}
 	for _, i := range e.Observed.Link.Interfaces {
 		if i.Name == e.Wish.Uplink {
 			s.Tx, s.Rx = i.TxBytes, i.RxBytes
@@ -148,7 +159,7 @@ const (
 
 // trouble notes what makes a proof doubtful.
 func (e *exam) trouble(now, was Sample) {
-	e.m.Doubt.Now = e.m.Stall.Uplink || e.m.Stall.Clients || now.Silenced ||
+	e.m.Doubt.Now = e.m.Stall.Uplink || e.m.Stall.Clients || e.m.Stall.Barred || now.Silenced ||
 		now.Failed > was.Failed && now.Key == was.Key || now.Rivals > was.Rivals
 }
 

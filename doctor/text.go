@@ -73,6 +73,16 @@ func join(a, b string) string {
 	return a + " " + b
 }
 
+// Phrase is one of the texts that are not of a finding, such as those of the page for
+// clients, with words put into their places; "" when there is none of that key. An
+// unknown language is English.
+func Phrase(lang, key string, args []Value) string {
+	if !slices.Contains(Languages(), lang) {
+		lang = Languages()[0]
+	}
+	return phrase(lang, key, args)
+}
+
 // phrase finds a key in a language's file, or the other key, and fills in the words.
 func phrase(lang, key string, args []Value, other ...string) string {
 	text, err := texts.ReadFile("text/" + lang + ".txt")

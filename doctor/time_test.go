@@ -351,3 +351,40 @@ func TestAGuessIsNoFault(t *testing.T) {
 		t.Error("nothing is left to try, and nobody is asked")
 	}
 }
+
+// TestUnansweredTriesRaiseDoubt: when most of what clients try to connect to does not
+// answer, what was proved is looked at again; a site that is down, slow answers and
+// repeated tries among answered ones are no reason.
+func TestUnansweredTriesRaiseDoubt(t *testing.T) {
+	for name, c := range map[string]struct {
+		asked, answered uint64
+		doubt           bool
+	}{
+		"everything is answered": {40, 40, false},
+		"one site is down":       {12, 10, false},
+		"one in eight is lost":   {40, 35, false},
+		"secured pages are dead": {9, 4, true},
+		"nothing answers":        {3, 0, true},
+	} {
+		p := well(t)
+		p.traffic(1000, 1000, 1000, 1000)
+		p.pass(sampleBusy)
+		p.traffic(1000, 1000, 1000, 1000)
+		p.Observed.NAT.Asked, p.Observed.NAT.Answered = c.asked, c.answered
+		p.pass(2 * sampleBusy)
+		if got := p.report.Memory.Doubt.Count > 0; got != c.doubt {
+			t.Errorf("%s: doubt %v", name, got)
+		}
+		p.expect("")
+	}
+	p := well(t)
+	p.traffic(1000, 1000, 1000, 1000)
+	p.Observed.NAT.Asked = 2 // their answers come late, in the next sample
+	p.pass(sampleBusy)
+	p.traffic(1000, 1000, 1000, 1000)
+	p.Observed.NAT.Asked, p.Observed.NAT.Answered = 4, 4
+	p.pass(sampleBusy)
+	if p.report.Memory.Doubt.Count > 0 {
+		t.Error("late answers raise a doubt")
+	}
+}

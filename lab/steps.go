@@ -78,6 +78,7 @@ var steps = map[string]step{
 	"detect":      {0, 1, detectStep},
 	"recover":     {1, 1, recoverStep},
 	"calm":        {1, 1, calmStep},
+	"check":       {3, 5, checkStep},
 }
 
 // check finds what could only fail when the step is played.
@@ -105,6 +106,8 @@ func (s *Scenario) check(st Step) (err error) {
 		if s.Fault == nil {
 			err = errors.New("there is no section 'fault'")
 		}
+	case "check":
+		_, err = checkOf(args[1])
 	case "address":
 		_, err = netip.ParsePrefix(args[0])
 	case "config":

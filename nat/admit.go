@@ -67,7 +67,7 @@ const (
 )
 
 func limitChains(s Spec) []chain {
-	if len(s.LANs) == 0 || s.Explain == 0 && !limited(s) || s.Sharing && !limited(s) {
+	if len(s.LANs) == 0 || s.Explain == 0 && !limited(s) {
 		return nil
 	}
 	before := priorityAdmit
@@ -85,6 +85,9 @@ func admit(s Spec) (r []rule) {
 	for _, l := range s.LANs {
 		for _, p := range subnets(s) {
 			r = append(r, why("among clients, or for the gateway", iif(l.Bridge), daddr(p), accept()))
+		}
+		if s.Explain != 0 && s.Page.Is4() {
+			r = append(r, why("the page that says why there is no Internet", iif(l.Bridge), daddr(netip.PrefixFrom(s.Page, 32)), accept()))
 		}
 		r = append(r, why("for everybody near by", iif(l.Bridge), daddr(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 3)), accept()))
 		for _, p := range l.subnets() {
@@ -105,13 +108,20 @@ func admission(s Spec) []rule {
 		append(bound, inSet(setBindings), takeSlot(setSlots), mark(markAdmitted), accept())...))
 }
 
-// explain leads a refused client's request for a page to the gateway.
+// explain leads clients' requests for the page that says why there is no Internet to
+// the gateway, and a refused client's for any.
 func explain(s Spec) (r []rule) {
 	if s.Explain == 0 {
 		return nil
 	}
 	for _, l := range s.LANs {
 		for _, p := range l.subnets() {
+			if s.Page.Is4() {
+				r = append(r, why("the page that says why there is no Internet", iif(l.Bridge), saddr(p), daddr(netip.PrefixFrom(s.Page, 32)), tcp(explained), redirect(s.Explain)))
+			}
+			if s.Sharing && !limited(s) {
+				continue
+			}
 			which := []term{iif(l.Bridge), saddr(p)}
 			for _, near := range subnets(s) {
 				which = append(which, notTo(near))

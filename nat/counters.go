@@ -12,6 +12,14 @@ import (
 // count reads the counters of clients and uplinks; d.mu is held.
 func (d *Driver) count(st *Status, counters []*nftables.CounterObj) error {
 	st.Uplinks = uplinkCounters(counters)
+	for _, o := range counters {
+		switch o.Name {
+		case counterAsked:
+			st.Asked = o.Packets
+		case counterAnswered:
+			st.Answered = o.Packets
+		}
+	}
 	st.Clients = map[netip.Addr]Counters{}
 	for _, name := range []string{setUp, setDown} {
 		elements, err := d.conn.GetSetElements(&nftables.Set{Table: table(), Name: name})

@@ -46,11 +46,18 @@ func newWorld(t *testing.T) world {
 // echo serves TCP in a namespace, and tells who connects.
 func echo(t *testing.T, s *nstest.Space, addr string) <-chan net.Conn {
 	t.Helper()
-	var ln net.Listener
-	var err error
-	s.Do(t, func() { ln, err = net.Listen("tcp4", addr) })
+	var who <-chan net.Conn
+	s.Do(t, func() { who = echoHere(t, addr) })
+	return who
+}
+
+// echoHere does it where the caller is.
+func echoHere(t *testing.T, addr string) <-chan net.Conn {
+	t.Helper()
+	ln, err := net.Listen("tcp4", addr)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return nil
 	}
 	t.Cleanup(func() { ln.Close() })
 	who := make(chan net.Conn, 10)

@@ -58,8 +58,11 @@ type Spec struct {
 	// A client is a port of the bridge, a MAC and the address leased to it (see
 	// Driver.Bind). 0 lets everybody, also who has no lease.
 	Limit   int
-	Absence time.Duration    // a client that sends nothing for so long gives up its place; whole seconds
-	Explain uint16           // TCP port of the gateway that refused requests for pages are led to; 0 none
+	Absence time.Duration // a client that sends nothing for so long gives up its place; whole seconds
+	// Explain is the TCP port of the gateway that says why there is no Internet; 0 none.
+	// Clients' requests for pages at Page are led to it, and those of refused clients.
+	Explain uint16
+	Page    netip.Addr       // an IPv4 address that nobody has; invalid none
 	Exempt  net.HardwareAddr // MAC of the synthetic client, which takes no place; none when empty
 	// ExemptPort begins the names of the bridge's ports that the synthetic client uses.
 	ExemptPort string
@@ -114,6 +117,9 @@ type Status struct {
 	// Rivals are chains of others that drop forwarded packets: what we accept they may
 	// still drop. At most 16.
 	Rivals []Rival
+	// Asked counts clients' tries to connect by TCP, repeated ones included, Answered those
+	// that somebody accepted, since the table was first loaded.
+	Asked, Answered uint64
 	// Dropped counts the connections that were ended because their address had gone,
 	// since the process started.
 	Dropped uint64

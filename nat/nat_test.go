@@ -50,9 +50,9 @@ func stories() map[string]Spec {
 	loose, fewer := limit(), limit()
 	loose.NoPorts, fewer.Limit = true, 3
 	told := off
-	told.Explain = 9797
+	told.Explain, told.Page = 9797, adr("192.0.2.97")
 	return map[string]Spec{
-		"limit": limit(), "limit without ports": loose, "another limit": fewer, "not sharing, and why": told,
+		"limit": limit(), "limit without ports": loose, "another limit": fewer, "not sharing, and why": told, "sharing, with a page": explaining(),
 		"closed": closed(), "sharing": sharing(), "not sharing": off,
 		"two uplinks": two, "both families": six, "no LAN": many, "two LANs": guests, "all": {Enabled: true},
 	}
@@ -154,7 +154,13 @@ func TestWhatSharingAdds(t *testing.T) {
 			added = append(added, strings.TrimSpace(l))
 		}
 	}
-	want := strings.Split(`counter in-wan0 {
+	want := strings.Split(`counter answered {
+}
+
+counter asked {
+}
+
+counter in-wan0 {
 }
 
 counter out-wan0 {
@@ -166,9 +172,11 @@ iifname "lan0" tcp dport 8080 accept comment "status page"
 iifname "wan0" drop comment "an uplink serves the LAN and the gateway alone"
 oifname "wan0" drop comment "an uplink serves the LAN and the gateway alone"
 iifname "lan0" ip saddr 192.168.8.0/24 goto share_out comment "source is the LAN's"
+oifname "wan0" tcp flags & (syn | ack) == syn counter name "asked" comment "tries to connect"
 oifname "wan0" update @client_up { ip saddr counter } comment "bytes that each client sends"
 oifname "wan0" accept comment "sharing"
 iifname "wan0" ct state established,related goto share_in comment "answers to clients, and errors about their packets"
+tcp flags & (syn | ack) == (syn | ack) counter name "answered" comment "tries to connect that are answered"
 ip daddr 192.168.8.0/24 update @client_down { ip daddr counter } comment "bytes that each client receives"
 oifname "wan0" ip saddr 192.168.8.0/24 masquerade comment "clients leave with the uplink's address"
 oifname "wan0" counter name "out-wan0" comment "bytes that the uplink takes"`, "\n")

@@ -159,6 +159,13 @@ const (
 	counterOut = "out-"
 )
 
+// The counters of clients' tries to connect, each repeated one included, and of those
+// that were answered.
+const (
+	counterAsked    = "asked"
+	counterAnswered = "answered"
+)
+
 // noteAddresses follows, in the comment of the rule that counts what an uplink brings,
 // the counter's name, and is followed by the addresses that are in force: a later
 // process finds there which ones have gone.
@@ -171,6 +178,9 @@ func counting(s Spec) (in, out []rule, counters []string) {
 		out = append(append(out, uncounted(s, oif(u.Interface), translated())...),
 			why("bytes that the uplink takes", oif(u.Interface), count(counterName(counterOut, u.Interface))))
 		counters = append(counters, counterName(counterIn, u.Interface), counterName(counterOut, u.Interface))
+	}
+	if len(shared(s)) > 0 {
+		counters = append(counters, counterAsked, counterAnswered)
 	}
 	slices.Sort(counters)
 	return in, out, counters
@@ -235,7 +245,7 @@ func fromLAN(s Spec) []rule {
 			r = append(r, why("opened by the owner", iif(l.Bridge), tcp(port), accept()))
 		}
 	}
-	if s.Explain != 0 && (limited(s) || !s.Sharing) {
+	if s.Explain != 0 {
 		r = append(r, why("why a client has no Internet", tcp(s.Explain), accept()))
 	}
 	return append(r, why("nothing else on the gateway is for clients; they are told at once", refuse()))
@@ -304,7 +314,8 @@ func outward(s Spec) []rule {
 		why("segments must fit the uplink", clamp()),
 	}...)
 	for _, u := range shared(s) {
-		r = append(append(r, take(s, oif(u))...),
+		r = append(append(r, why("tries to connect", oif(u), asks(), count(counterAsked))), take(s, oif(u))...)
+		r = append(r,
 			why("bytes that each client sends", oif(u), tally(setUp, "ip saddr", offsetSource)),
 			why("sharing", oif(u), accept()))
 	}
@@ -325,6 +336,9 @@ func inward(s Spec) []rule {
 		if u.MTU > 0 {
 			r = append(r, why("segments must fit the uplink, also where main has no route by it", iif(u.Interface), clampTo(u.MTU)))
 		}
+	}
+	if len(shared(s)) > 0 {
+		r = append(r, why("tries to connect that are answered", answers(), count(counterAnswered)))
 	}
 	r = append(r, take(s)...)
 	for _, p := range subnets(s) {

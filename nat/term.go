@@ -134,17 +134,29 @@ func clampTo(mtu int) term {
 	return setMSS(fmt.Sprint(mss), &expr.Immediate{Register: reg, Data: binaryutil.BigEndian.PutUint16(mss)})
 }
 
-func setMSS(text string, size ...expr.Any) term {
-	const (
-		offsetFlags = 13 // RFC 9293, section 3.1
-		syn, rst    = 2, 4
-		kindMSS     = 2 // option: kind, length, two bytes of size
-	)
-	e := append(protocol(unix.IPPROTO_TCP),
+// Flags of a TCP segment (RFC 9293, section 3.1).
+const (
+	flagSYN, flagRST, flagACK = 2, 4, 16
+	offsetFlags               = 13
+)
+
+// flags matches TCP segments of which those of some flags that are set are these.
+func flags(of, are byte) []expr.Any {
+	return append(protocol(unix.IPPROTO_TCP),
 		load(expr.PayloadBaseTransportHeader, offsetFlags, 1),
-		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{syn | rst}, Xor: []byte{0}},
-		equal(syn))
-	e = append(e, size...)
+		&expr.Bitwise{SourceRegister: reg, DestRegister: reg, Len: 1, Mask: []byte{of}, Xor: []byte{0}},
+		equal(are))
+}
+
+// asks is a segment that asks for a connection, answers the one that accepts it.
+func asks() term { return term{"tcp flags & (syn | ack) == syn", flags(flagSYN|flagACK, flagSYN)} }
+func answers() term {
+	return term{"tcp flags & (syn | ack) == (syn | ack)", flags(flagSYN|flagACK, flagSYN|flagACK)}
+}
+
+func setMSS(text string, size ...expr.Any) term {
+	const kindMSS = 2 // option: kind, length, two bytes of size
+	e := append(flags(flagSYN|flagRST, flagSYN), size...)
 	e = append(e, &expr.Exthdr{SourceRegister: reg, Type: kindMSS, Offset: 2, Len: 2, Op: expr.ExthdrOpTcpopt})
 	return term{"tcp flags & (syn | rst) == syn tcp option maxseg size set " + text, e}
 }

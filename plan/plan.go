@@ -306,10 +306,15 @@ func offload(cfg *config.Config, nets []network, ups []link.Uplink, st link.Stat
 // nobody is known to use on routers.
 const explainPort = 9797
 
+// pageAt is where clients find the page that says why they have no Internet: an address
+// for documentation (RFC 5737), which nobody has and which is not private, for telephones
+// take a private one for a broken network.
+func pageAt() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 97}) }
+
 // limit says how many clients may have Internet, and who is told why not.
 func limit(in Inputs, s *nat.Spec) {
 	s.Limit, s.Absence = in.Policy.Limit(in.Config.Sharing)
-	s.Explain, s.Free = explainPort, in.Frees
+	s.Explain, s.Page, s.Free = explainPort, pageAt(), in.Frees
 	if in.Config.API.Port == s.Explain {
 		s.Explain++
 	}
@@ -334,6 +339,7 @@ func dnsSpec(in Inputs, nets []network, bearers map[modem.Purpose]modem.BearerSt
 		Rebind:     cfg.DNS.Rebind,
 		RebindOK:   cfg.DNS.RebindOK,
 		CacheBytes: cfg.DNS.CacheBytes,
+		Page:       pageAt(),
 		Retry:      in.Policy.DNSRetry,
 		Tries:      in.Policy.DNSTries,
 	}

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -75,9 +76,11 @@ func runCommand(args []string, out io.Writer) error {
 	tail := new(api.Tail)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, tail), &slog.HandlerOptions{Level: level}))
 
-	loop := control.New(control.Options{Parts: parts(cfg, *root, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
+	told := new(untold)
+	loop := control.New(control.Options{Parts: parts(cfg, *root, told, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
 	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
 	server := newServer(cfg, loop, tail, again, log)
+	told.server.Store(server)
 	bus := &ubus.Server{API: server, Root: *root, Log: log.With("part", "ubus")}
 	local, err := api.ListenLocal(cfg.API.Socket)
 	if err != nil {
@@ -88,7 +91,7 @@ func runCommand(args []string, out io.Writer) error {
 	err = serve(ctx, loop, server, func(ctx context.Context, group *errgroup.Group) {
 		group.Go(func() error { return api.Serve(ctx, local, server.Local()) })
 		group.Go(func() error { return server.ServeLAN(ctx) })
-		group.Go(func() error { return server.ServeRefused(ctx) })
+		group.Go(func() error { return server.ServePage(ctx) })
 		group.Go(func() error { return bus.Run(ctx) })
 		group.Go(func() error { return watchConfig(ctx, *path, loop, level, log) })
 	})
@@ -124,7 +127,7 @@ func serve(ctx context.Context, loop *control.Loop, server *api.Server, faces fu
 
 // parts builds the drivers. It is the only place that knows which part needs
 // another's facts.
-func parts(cfg *config.Config, root string, leave func() bool, log *slog.Logger) control.Parts {
+func parts(cfg *config.Config, root string, told dns.Untold, leave func() bool, log *slog.Logger) control.Parts {
 	part := func(name string) *slog.Logger { return log.With("part", name) }
 	firewall := nat.New(nat.Options{Log: part("nat")})
 	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp"), Binder: firewall})
@@ -132,13 +135,23 @@ func parts(cfg *config.Config, root string, leave func() bool, log *slog.Logger)
 		NAT:   firewall,
 		Link:  link.New(link.Options{Log: part("link")}),
 		DHCP:  leases,
-		DNS:   dns.New(dns.Options{Leases: leases.Names(), Log: part("dns")}),
+		DNS:   dns.New(dns.Options{Leases: leases.Names(), Untold: told, Log: part("dns")}),
 		Modem: modem.New(modem.Options{Root: root, StateDir: cfg.Main.StateDir, RunDir: cfg.Main.RunDir, Log: part("modem")}),
 		Probe: probe.New(probe.Options{Log: part("probe")}),
 
 		Hostapd: hostapd.New(hostapd.Options{RunDir: cfg.Main.RunDir, Leave: leave, Log: part("hostapd")}),
 		Fetch:   fetch.New(fetch.Options{Log: part("fetch")}),
 	}
+}
+
+// untold asks the server, which is made after the parts, who is to be told why it has no
+// Internet.
+type untold struct{ server atomic.Pointer[api.Server] }
+
+// Untold implements dns.Untold.
+func (u *untold) Untold(client netip.Addr) bool {
+	s := u.server.Load()
+	return s != nil && s.Untold(client)
 }
 
 // endOnSignal gives a context that ends on SIGTERM and SIGINT, and on SIGUSR2

@@ -101,7 +101,7 @@ func planFor(cfg *config.Config, root string) (api.Plan, error) {
 	case !down && !denied:
 		return p, exit{exitDown, hung(cfg.API.Socket, err)}
 	}
-	p = api.RenderPlan(control.Preview(parts(cfg, root, nil, slog.New(slog.DiscardHandler)), cfg, time.Now()))
+	p = api.RenderPlan(control.Preview(parts(cfg, root, nil, nil, slog.New(slog.DiscardHandler)), cfg, time.Now()))
 	sole, taken := api.Sole(context.Background(), 0)
 	switch {
 	case taken == nil:

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -103,7 +104,7 @@ func (o *Operator) serveDesk() error {
 		if err != nil {
 			return fmt.Errorf("operator: HTTPS: %w", err)
 		}
-		server := &http.Server{Handler: o.desk, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+		server := &http.Server{Handler: o.desk, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10, ErrorLog: log.New(io.Discard, "", 0)} // clients trust it not, as they should
 		o.servers.add(server)
 		go server.Serve(tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{o.desk.cert}}))
 		return nil

@@ -1,0 +1,186 @@
+package api
+
+import (
+	_ "embed"
+	"html"
+	"net/http"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/dns"
+	"github.com/tetherd/tetherd/doctor"
+)
+
+// pageForm is the page that a client without Internet is shown.
+//
+//go:embed page.html
+var pageForm string
+
+// How long a client is left alone.
+const (
+	leaveAlone = 24 * time.Hour   // it wants to hear no more of this
+	letThrough = 10 * time.Minute // it looks at the operator's own page
+)
+
+// Untold says that a client has no Internet and is to be told why when it asks for a
+// connectivity check. It is asked by the name server.
+func (s *Server) Untold(client netip.Addr) bool {
+	return explainer{s.Loop.Snapshot, &s.told}.untold(client)
+}
+
+// explainer tells clients why they have no Internet.
+type explainer struct {
+	now  func() *control.Snapshot
+	told *told
+}
+
+func (e explainer) untold(client netip.Addr) bool {
+	want, lacks := e.now().Lacks(client)
+	return lacks && !e.told.alone(client, want, time.Now())
+}
+
+// ServeHTTP answers the requests that the name server and the firewall lead here: connectivity
+// checks are sent to the page, the page is shown, and what is for anybody else is cut off
+// as if nobody were there. It sets no cookies and serves no verbs: what costs money or
+// changes anything needs the owner's sign-in elsewhere.
+func (e explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	snap := e.now()
+	at := snap.Desired.NAT.Page.String()
+	if err != nil || r.Host != at && !slices.Contains(dns.CheckHosts(), strings.ToLower(r.Host)) {
+		panic(http.ErrAbortHandler) // the connection ends without an answer
+	}
+	harden(w.Header())
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Connection", "close")
+	v := visit{told: e.told, snap: snap, client: client.Addr().Unmap(), lang: language(r.Header.Get("Accept-Language"))}
+	v.want, v.lacks = snap.Lacks(v.client)
+	switch {
+	case r.Host != at:
+		v.check(w, r, at)
+	case r.Method == http.MethodPost && r.URL.Path == "/later" && v.lacks:
+		e.told.leave(v.client, v.want, time.Now(), leaveAlone)
+		v.show(w, v.word("page.quiet"), "")
+	case r.URL.Path == "/operator" && v.walled():
+		e.told.leave(v.client, v.want, time.Now(), letThrough)
+		v.show(w, v.word("page.waits"), "2;url="+snap.Observed.Probe.Gateway.Target)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		http.Error(w, "there is only a page here", http.StatusMethodNotAllowed)
+	default:
+		v.reason(w)
+	}
+}
+
+// visit is one request of one client.
+type visit struct {
+	told   *told
+	snap   *control.Snapshot
+	client netip.Addr
+	lang   string
+	want   control.Want
+	lacks  bool
+}
+
+// check answers a connectivity check: who is to be told is sent to the page; whose
+// answer came too late, because it has Internet by now or wants to hear nothing, asks
+// again.
+func (v visit) check(w http.ResponseWriter, r *http.Request, at string) {
+	if !v.lacks || v.told.alone(v.client, v.want, time.Now()) {
+		w.Header().Set("Retry-After", "1")
+		http.Error(w, "try again", http.StatusServiceUnavailable)
+		return
+	}
+	http.Redirect(w, r, "http://"+at+"/", http.StatusFound)
+}
+
+// walled says that the operator answers in the Internet's place.
+func (v visit) walled() bool { return v.want.Key == "RC18" }
+
+// refresh is how often, in seconds, the page looks again.
+const refresh = "10"
+
+// reason shows why the client has no Internet and what can be done.
+func (v visit) reason(w http.ResponseWriter) {
+	if !v.lacks {
+		v.show(w, v.word("page.close"), "")
+		return
+	}
+	body := ""
+	if f := v.want.Verdict; f != nil {
+		body = paragraph(doctor.Sentence(v.lang, *f))
+	} else {
+		why := doctor.Phrase(v.lang, v.want.Key, v.want.Args)
+		body = paragraph(doctor.Phrase(v.lang, "page.refused", []doctor.Value{{Name: "why", Value: why}}))
+	}
+	if strings.HasPrefix(v.want.Key, "refused.limit") {
+		body += paragraph(v.word("page.place"))
+	}
+	v.show(w, body+v.offers()+paragraph(v.word("page.waits")), refresh+";url=/")
+}
+
+// offers are what the client can do.
+func (v visit) offers() string {
+	out := ""
+	if v.walled() {
+		out += anchor(` class="first"`, "/operator", v.word("page.operator"))
+	}
+	out += anchor("", "/", v.word("page.again"))
+	if port := v.snap.Config.API.Port; port != 0 && v.owners() {
+		out += anchor("", "http://"+netip.AddrPortFrom(v.snap.Desired.LAN().Address.Addr(), port).String()+"/", v.word("page.owner")) + paragraph(v.word("page.costs"))
+	}
+	return out + `<form method="post" action="/later"><button>` + html.EscapeString(v.word("page.later")) + "</button></form>\n"
+}
+
+// owners says that the owner could do something about it, and that the client is in the
+// network in which the owner's page is.
+func (v visit) owners() bool {
+	here := v.snap.Desired.LAN().Address.Masked().Contains(v.client)
+	return here && (v.want.Verdict == nil || v.want.Verdict.Advice)
+}
+
+func (v visit) word(key string) string { return doctor.Phrase(v.lang, key, nil) }
+
+// show writes the page: body is HTML or, without an element, text; again tells when it is
+// loaded anew, as the attribute of a refresh does, "" never.
+func (v visit) show(w http.ResponseWriter, body, again string) {
+	title := v.word("page.title")
+	if !v.lacks {
+		title = v.word("page.well")
+	}
+	if !strings.HasPrefix(body, "<") {
+		body = paragraph(body)
+	}
+	if again != "" {
+		again = `<meta http-equiv="refresh" content="` + html.EscapeString(again) + `">` + "\n"
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Content-Language", v.lang)
+	_, _ = strings.NewReplacer("{lang}", v.lang, "{refresh}", again, "{title}", html.EscapeString(title), "{body}", body).WriteString(w, pageForm) // the client went away
+}
+
+func paragraph(text string) string { return "<p>" + html.EscapeString(text) + "</p>\n" }
+
+func anchor(attributes, to, text string) string {
+	return `<a` + attributes + ` href="` + html.EscapeString(to) + `">` + html.EscapeString(text) + "</a>\n"
+}
+
+// maxLanguages bounds what is read of a list of languages.
+const maxLanguages = 16
+
+// language chooses the first language of a list (RFC 9110, section 12.5.4) in which the
+// page can be shown: people's devices list them in the order of preference.
+func language(list string) string {
+	have := doctor.Languages()
+	for i, tag := range strings.SplitN(list, ",", maxLanguages+1) {
+		tag, quality, _ := strings.Cut(strings.ToLower(strings.TrimSpace(tag)), ";")
+		primary, _, _ := strings.Cut(strings.TrimSpace(tag), "-")
+		if i < maxLanguages && slices.Contains(have, primary) && strings.TrimSpace(quality) != "q=0" {
+			return primary
+		}
+	}
+	return have[0]
+}

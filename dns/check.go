@@ -1,0 +1,51 @@
+package dns
+
+import (
+	"net/netip"
+
+	codec "github.com/miekg/dns"
+)
+
+// CheckHosts are the hosts by which phones and computers find out by plain HTTP whether
+// there is Internet, and which nobody visits for another reason: those of Android and
+// two of its large vendors, of Apple, Windows and Firefox.
+func CheckHosts() []string {
+	return []string{
+		"connectivitycheck.gstatic.com", "connectivitycheck.android.com", "clients3.google.com",
+		"connectivitycheck.platform.hicloud.com", "connect.rom.miui.com",
+		"captive.apple.com",
+		"www.msftconnecttest.com", "ipv6.msftconnecttest.com", "www.msftncsi.com",
+		"detectportal.firefox.com",
+	}
+}
+
+func checkNames() map[string]bool {
+	names := map[string]bool{}
+	for _, host := range CheckHosts() {
+		names[wireName(host)] = true
+	}
+	return names
+}
+
+// leads says that a client's question is for a connectivity-check name, and that it is
+// to find the page there that tells why it has no Internet.
+func (e *engine) leads(q *query, client netip.Addr) bool {
+	return e.spec.Page.IsValid() && e.untold != nil && e.checks[string(q.lower[:q.n])] && e.untold.Untold(client)
+}
+
+// leadTTL is how many seconds a client remembers where the page is.
+const leadTTL = 1
+
+// lead answers with the page's address.
+func (l *local) lead(q *query, page netip.Addr) []byte {
+	var rrs []codec.RR
+	header := q.header(q.qtype)
+	header.Ttl = leadTTL
+	switch {
+	case q.qtype == codec.TypeA && page.Is4():
+		rrs = []codec.RR{&codec.A{Hdr: header, A: page.AsSlice()}}
+	case q.qtype == codec.TypeAAAA && page.Is6():
+		rrs = []codec.RR{&codec.AAAA{Hdr: header, AAAA: page.AsSlice()}}
+	}
+	return l.pack(q, rrs, q.presentation(), true)
+}

@@ -1,0 +1,98 @@
+package dns
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	codec "github.com/miekg/dns"
+)
+
+// some says that these clients are to be told.
+type some map[netip.Addr]bool
+
+func (s some) Untold(a netip.Addr) bool { return s[a] }
+
+// TestCheckNamesLeadToThePage: for a client that is to be told, the names of connectivity
+// checks have the page's address and no other, and nothing else is answered so; everybody
+// else's questions go to the servers.
+func TestCheckNamesLeadToThePage(t *testing.T) {
+	spec := uplink()
+	spec.Page = netip.MustParseAddr("192.0.2.97")
+	for _, c := range []struct {
+		who, name string
+		qtype     uint16
+		led       bool
+		want      string // address
+	}{
+		{phone, "connectivitycheck.gstatic.com.", codec.TypeA, true, "192.0.2.97"},
+		{phone, "CAPTIVE.apple.com.", codec.TypeA, true, "192.0.2.97"},
+		{phone, "www.msftconnecttest.com.", codec.TypeAAAA, true, ""},
+		{phone, "detectportal.firefox.com.", codec.TypeHTTPS, true, ""},
+		{phone, "www.google.com.", codec.TypeA, false, ""},
+		{phone, "x.captive.apple.com.", codec.TypeA, false, ""},
+		{tablet, "captive.apple.com.", codec.TypeA, false, ""},
+	} {
+		d := newDesk(t, spec)
+		d.e.untold = some{netip.MustParseAddr(phone): true}
+		d.ask(c.who, 7, c.name, c.qtype)
+		led := len(d.sent) == 0
+		if led != c.led {
+			t.Errorf("%s asks for %s %s: led %v", c.who, c.name, codec.TypeToString[c.qtype], led)
+		}
+		if !led {
+			continue
+		}
+		m := d.replies[c.who][0]
+		got := ""
+		for _, rr := range m.Answer {
+			got = rr.(*codec.A).A.String()
+			if rr.Header().Ttl > leadTTL || !strings.EqualFold(rr.Header().Name, c.name) {
+				t.Errorf("%v", rr)
+			}
+		}
+		if m.Rcode != codec.RcodeSuccess || got != c.want {
+			t.Errorf("%s: %v", c.name, m)
+		}
+	}
+}
+
+// TestThePageIsNotKept: what a client was told of the page is no other's answer, nor its
+// own once it has Internet; a failure that is remembered does not hide the page.
+func TestThePageIsNotKept(t *testing.T) {
+	spec := uplink()
+	spec.Page = netip.MustParseAddr("192.0.2.97")
+	d := newDesk(t, spec)
+	all := some{netip.MustParseAddr(phone): true}
+	d.e.untold = all
+	d.ask(phone, 1, "captive.apple.com.", codec.TypeA)
+	clear(all)
+	d.ask(phone, 2, "captive.apple.com.", codec.TypeA)
+	if len(d.sent) != 1 {
+		t.Fatalf("with Internet %d questions were asked", len(d.sent))
+	}
+	spec.Upstream.Interface = ""
+	d = newDesk(t, spec)
+	d.e.untold = some{netip.MustParseAddr(phone): true}
+	d.ask(phone, 3, "captive.apple.com.", codec.TypeA)
+	if m := d.replies[phone]; len(m) != 1 || len(m[0].Answer) != 1 {
+		t.Errorf("without an uplink: %v", m)
+	}
+	spec.Page = netip.Addr{}
+	d = newDesk(t, spec)
+	d.e.untold = some{netip.MustParseAddr(phone): true}
+	d.ask(phone, 4, "captive.apple.com.", codec.TypeA)
+	if m := d.replies[phone]; len(m) != 1 || m[0].Rcode != codec.RcodeServerFailure {
+		t.Errorf("without a page: %v", m)
+	}
+}
+
+// TestNoFilterHidesAPortal: the answer to a check may be a portal's private address.
+func TestNoFilterHidesAPortal(t *testing.T) {
+	l := newLocal(uplink(), nil)
+	for _, host := range CheckHosts() {
+		if !l.mayBePrivate(parsed(t, packet(t, host+".", codec.TypeA, nil)).key()) {
+			t.Errorf("%s may not be private", host)
+		}
+	}
+}
