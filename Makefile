@@ -148,7 +148,7 @@ VMENV_armhf  := GOARCH=arm GOARM=7
 VMENV_mipsel := GOARCH=mipsle GOMIPS=softfloat
 
 VMTEST = $(VMENV_$(ARCH)) go test -count=1 -p 1 -tags vm -timeout 20m -ldflags '-s -w' $(VMFLAGS) \
-	-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 512 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd"
+	-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 128 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd"
 
 vm: vm-deps build vm-tetherd ## the same job with real kernels, Wi-Fi and USB in a VM (ARCH=amd64, armhf, mipsel)
 	$(VMTEST) -v ./lab/vmtest
@@ -163,7 +163,7 @@ vm-all: vm-deps build ## that on every architecture, and a table of what was mea
 
 vm-shell: vm-deps build vm-tetherd ## a shell in a booted gateway (ARCH=…); its status is at http://127.0.0.1:8097/ (PORT=…)
 	@$(VMENV_$(ARCH)) $(BUILD) -o bin/tetherd-lab-vm-$(ARCH) ./cmd/tetherd-lab
-	bin/tetherd-lab vm shell -arch $(ARCH) -m 512 -port $(or $(PORT),8097) -tetherd bin/tetherd-vm-$(ARCH) -lab bin/tetherd-lab-vm-$(ARCH)
+	bin/tetherd-lab vm shell -arch $(ARCH) -m 128 -port $(or $(PORT),8097) -tetherd bin/tetherd-vm-$(ARCH) -lab bin/tetherd-lab-vm-$(ARCH)
 
 vm-short: vm-deps build ## the part of it that belongs to the suite
 	@$(MAKE) --no-print-directory vm-tests ARCH=amd64 VMFLAGS=-short

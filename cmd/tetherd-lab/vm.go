@@ -75,7 +75,7 @@ func vmCommand(ctx context.Context, args []string) error {
 	case "shell":
 		return vmShell(ctx, image, f)
 	}
-	fmt.Printf("%s: kernel %s, initramfs %s\n", arch.Name, image.Release, image.Base)
+	fmt.Printf("%s: kernel %s, disk %s\n", arch.Name, image.Release, image.Base)
 	return nil
 }
 

@@ -13,8 +13,7 @@ type Arch struct {
 	GoEnv  []string // environment that makes go build for it
 	kernel string   // package that depends on the newest kernel
 	qemu   []string // program, machine and processor
-	serial string   // virtio-serial controller
-	bus    string   // module of the bus that it sits on
+	bus    string   // module of the bus that virtual devices sit on
 	tty    string   // console, as the kernel calls it
 	params string   // further kernel parameters
 	most   int      // MiB that the machine can have; 0: no bound that matters
@@ -24,20 +23,20 @@ type Arch struct {
 var arches = []Arch{
 	{
 		Name: "amd64", GoEnv: []string{"GOARCH=amd64"}, kernel: "linux-image-amd64",
-		qemu:   []string{"qemu-system-x86_64", "-M", "pc"},
-		serial: "virtio-serial-pci", bus: "virtio_pci", tty: "ttyS0",
+		qemu: []string{"qemu-system-x86_64", "-M", "pc"},
+		bus:  "virtio_pci", tty: "ttyS0",
 		// On a busy host the kernel finds its timer too slow, and takes it for broken.
 		params: " no_timer_check",
 	},
 	{
 		Name: "armhf", GoEnv: []string{"GOARCH=arm", "GOARM=7"}, kernel: "linux-image-armmp",
-		qemu:   []string{"qemu-system-arm", "-M", "virt", "-cpu", "max"},
-		serial: "virtio-serial-device", bus: "virtio_mmio", tty: "ttyAMA0",
+		qemu: []string{"qemu-system-arm", "-M", "virt", "-cpu", "max"},
+		bus:  "virtio_mmio", tty: "ttyAMA0",
 	},
 	{
 		Name: "mipsel", GoEnv: []string{"GOARCH=mipsle", "GOMIPS=softfloat"}, kernel: "linux-image-4kc-malta",
-		qemu:   []string{"qemu-system-mipsel", "-M", "malta", "-cpu", "24Kf"},
-		serial: "virtio-serial-pci", bus: "virtio_pci", tty: "ttyS0", most: 256,
+		qemu: []string{"qemu-system-mipsel", "-M", "malta", "-cpu", "24Kf"},
+		bus:  "virtio_pci", tty: "ttyS0", most: 256,
 		// A short timer may be missed under emulation: the idle processor then sleeps
 		// until its counter has gone round, 27 s. Regular ticks leave it more room.
 		params: " highres=off nohz=off",
@@ -68,4 +67,19 @@ func (a Arch) processors() int {
 		return 1
 	}
 	return min(2, runtime.NumCPU())
+}
+
+// device is QEMU's name of a virtual device of this kind on the machine's bus.
+func (a Arch) device(kind string) string {
+	if a.bus == "virtio_mmio" {
+		return "virtio-" + kind + "-device"
+	}
+	return "virtio-" + kind + "-pci"
+}
+
+// disk is a disk that is only read. Buses differ in their order: the guest finds it by
+// name.
+func (a Arch) disk(name, file string) []string {
+	return []string{"-drive", "if=none,format=raw,readonly=on,id=" + name + ",file=" + strings.ReplaceAll(file, ",", ",,"),
+		"-device", a.device("blk") + ",drive=" + name + ",serial=" + name}
 }

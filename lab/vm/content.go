@@ -36,6 +36,10 @@ var userland = []supply{
 	// Foreign judges of the simulated modem.
 	{pkg: "libmbim-utils", commands: []string{"mbimcli"}},
 	{pkg: "libmbim-proxy", files: []string{"usr/libexec/mbim-proxy"}},
+	{pkg: "dbus-daemon", commands: []string{"dbus-daemon"}},
+	{pkg: "modemmanager", commands: []string{"ModemManager", "mmcli"}, files: []string{
+		"usr/lib/*/ModemManager/libmm-plugin-generic.so", "usr/share/polkit-1/actions/*"}},
+	{pkg: "polkitd", files: []string{"usr/lib/polkit-1/polkitd", "usr/share/polkit-1/rules.d/*"}},
 }
 
 // modules are the kernel modules of the image: by name, or all of a folder when it
@@ -59,8 +63,8 @@ var modules = []string{
 
 // fixed are files that no package brings.
 var fixed = map[string]string{
-	"etc/passwd":        "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
-	"etc/group":         "root:x:0:\nnetdev:x:101:\nnogroup:x:65534:\n",
+	"etc/passwd":        "root:x:0:0:root:/root:/bin/sh\npolkitd:x:102:102:polkit:/:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+	"etc/group":         "root:x:0:\nnetdev:x:101:\npolkitd:x:102:\nnogroup:x:65534:\n",
 	"etc/hosts":         "127.0.0.1 localhost\n::1 localhost\n",
 	"etc/hostname":      "gateway\n",
 	"etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",

@@ -24,7 +24,7 @@ func entryText(ino, mode, size int, name, content string) string {
 
 func TestArchiveBytes(t *testing.T) {
 	var got bytes.Buffer
-	a := newArchive(&got)
+	a := newArchive(&cpio{w: &got})
 	a.file("usr/bin/x", 0o755, 5, strings.NewReader("hello"))
 	a.link("bin", "usr/bin")
 	a.folder("usr/bin") // is there already
@@ -47,8 +47,8 @@ func TestArchiveBytes(t *testing.T) {
 func TestArchiveUnpacks(t *testing.T) {
 	for _, name := range []string{"first", "second"} {
 		var b bytes.Buffer
-		a := newArchive(&b)
-		addText(a, "folder/"+name, 0o640, "I am the "+name+"\n")
+		a := newArchive(&cpio{w: &b})
+		a.text("folder/"+name, 0o640, "I am the "+name+"\n")
 		a.link(name+"-link", "folder/"+name)
 		if err := a.close(); err != nil {
 			t.Fatal(err)
@@ -70,19 +70,19 @@ func TestArchiveUnpacks(t *testing.T) {
 }
 
 func TestArchiveErrorsStick(t *testing.T) {
-	a := newArchive(&bytes.Buffer{})
+	a := newArchive(&cpio{w: &bytes.Buffer{}})
 	a.file("short", 0o644, 10, strings.NewReader("less"))
 	a.link("later", "x")
 	if err := a.close(); err == nil || !strings.Contains(err.Error(), "short") {
 		t.Errorf("a file that ends too soon: %v", err)
 	}
-	a = newArchive(&bytes.Buffer{})
+	a = newArchive(&cpio{w: &bytes.Buffer{}})
 	a.file("huge", 0o644, 1<<32, nil)
 	if err := a.close(); err == nil || !strings.Contains(err.Error(), "huge") {
 		t.Errorf("a file that is too large: %v", err)
 	}
 	full := errors.New("disk full")
-	a = newArchive(failing{full})
+	a = newArchive(&cpio{w: failing{full}})
 	a.folder("x")
 	if err := a.close(); !errors.Is(err, full) {
 		t.Errorf("a full disk: %v", err)

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"bufio"
 	"embed"
 	"errors"
 	"fmt"
@@ -16,14 +15,15 @@ import (
 
 // source is what images are built by: a change of it makes them anew.
 //
-//go:embed arch.go content.go cpio.go elf.go image.go init.sh modules.go tree.go
+//go:embed arch.go archive.go content.go cpio.go elf.go image.go init.sh modules.go start.sh tree.go
 var source embed.FS
 
-// Image is a kernel with an initramfs, ready to boot.
+// Image is a kernel and its system, ready to boot.
 type Image struct {
 	Arch    Arch
 	Kernel  string // file
-	Base    string // initramfs without a job
+	Start   string // initramfs that makes one file system of the disks
+	Base    string // disk with the system
 	Release string // of the kernel, as uname -r says
 }
 
@@ -85,7 +85,7 @@ func openImage(arch Arch, place string) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vm: image cache: %w", err)
 	}
-	return &Image{arch, filepath.Join(place, "kernel"), filepath.Join(place, "base.cpio"), string(release)}, nil
+	return &Image{arch, filepath.Join(place, "kernel"), filepath.Join(place, "start.cpio"), filepath.Join(place, "base.squashfs"), string(release)}, nil
 }
 
 // outdated is the age at which an image is removed once another has been built. Two
@@ -122,22 +122,17 @@ func build(arch Arch, s store, debs []deb, place string) error {
 	return nil
 }
 
-// assemble makes kernel and archive of the unpacked packages.
+// assemble makes kernel, initramfs and disk of the unpacked packages.
 func assemble(arch Arch, root, made string) error {
 	k, err := findKernel(root)
 	if err != nil {
 		return err
 	}
-	t := newTree(root)
-	for _, u := range userland {
-		for _, c := range u.commands {
-			err = errors.Join(err, t.addCommand(c))
-		}
-		for _, f := range u.files {
-			err = errors.Join(err, t.addPattern(f))
-		}
+	if err := k.index(); err != nil {
+		return err
 	}
-	if err := errors.Join(err, k.addModules(t, modules)); err != nil {
+	t := newTree(root)
+	if err := errors.Join(t.addSupplies(userland), k.addModules(t, modules)); err != nil {
 		return err
 	}
 	if err := copyFile(k.image, filepath.Join(made, "kernel")); err != nil {
@@ -146,36 +141,43 @@ func assemble(arch Arch, root, made string) error {
 	if err := os.WriteFile(filepath.Join(made, "release"), []byte(k.release), 0o644); err != nil {
 		return fmt.Errorf("vm: %w", err)
 	}
-	return writeBase(arch, t, filepath.Join(made, "base.cpio"))
+	return errors.Join(writeStart(arch, k, t, filepath.Join(made, "start.cpio")), writeBase(arch, t, filepath.Join(made, "base.squashfs")))
 }
 
-// writeBase writes the initramfs. It is not compressed: under emulation, reading it
-// is cheaper than unpacking it.
+// writeStart writes the initramfs: a shell, and the drivers of the disks.
+func writeStart(arch Arch, k kernel, t *tree, file string) error {
+	script, err := source.ReadFile("start.sh")
+	if err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	return writeArchive(file, func(a *archive) error {
+		drivers := inOrder(k.needs, []string{arch.bus, "virtio_blk", "squashfs", "overlay"})
+		a.text("init", 0o755, strings.ReplaceAll(string(script), "@DRIVERS@", strings.Join(drivers, " ")))
+		for _, d := range drivers {
+			if err := a.copy(d, filepath.Join(k.root, k.folder(), d)); err != nil {
+				return err
+			}
+		}
+		for _, d := range []string{"dev", "proc", "sys", "root"} {
+			a.folder(d)
+		}
+		return a.copy("bin/busybox", t.files["usr/bin/busybox"])
+	})
+}
+
+// writeBase writes the system's disk.
 func writeBase(arch Arch, t *tree, file string) error {
-	f, err := os.Create(file)
+	script, err := source.ReadFile("init.sh")
 	if err != nil {
 		return fmt.Errorf("vm: %w", err)
 	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
-	a := newArchive(w)
-	init, err := source.ReadFile("init.sh")
-	if err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
-	addText(a, "init", 0o755, strings.ReplaceAll(string(init), "@BUS@", arch.bus))
-	for name, text := range fixed {
-		addText(a, name, 0o644, text)
-	}
-	if err := errors.Join(t.write(a), a.close(), w.Flush(), f.Close()); err != nil {
-		return fmt.Errorf("vm: write the image: %w", err)
-	}
-	return nil
-}
-
-// addText puts a file that is made of text into an archive.
-func addText(a *archive, name string, permissions uint32, text string) {
-	a.file(name, permissions, int64(len(text)), strings.NewReader(text))
+	return writeDisk(file, func(a *archive) error {
+		a.text("init", 0o755, strings.ReplaceAll(string(script), "@BUS@", arch.bus))
+		for name, text := range fixed {
+			a.text(name, 0o644, text)
+		}
+		return t.write(a)
+	})
 }
 
 func copyFile(from, to string) error {

@@ -1,7 +1,6 @@
 package vm
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -59,34 +58,16 @@ func (j Job) script() string {
 // quote makes one word of a text for a shell.
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
-// writeInitramfs writes the base image followed by the job's own archive.
-func (j Job) writeInitramfs(base, file string) error {
-	if err := copyFile(base, file); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
-	defer f.Close()
-	w := bufio.NewWriterSize(f, 1<<20)
-	if err := errors.Join(j.writeFiles(w), w.Flush(), f.Close()); err != nil {
-		return fmt.Errorf("vm: write the job: %w", err)
-	}
-	return nil
-}
-
-// writeFiles writes the job's archive.
-func (j Job) writeFiles(w io.Writer) error {
-	a := newArchive(w)
-	addText(a, "job/run", 0o755, j.script())
+// fill puts the job's files into an archive.
+func (j Job) fill(a *archive) error {
+	a.text("job/run", 0o755, j.script())
 	a.folder(canonical(j.Dir))
 	for _, f := range j.Files {
 		if err := addTree(a, canonical(f.Guest), f.Host); err != nil {
 			return err
 		}
 	}
-	return a.close()
+	return nil
 }
 
 // addTree puts a file, or a folder with all that is in it, into an archive.
@@ -108,6 +89,6 @@ func addTree(a *archive, name, host string) error {
 			a.link(place, target)
 			return errors.Join(err, a.err)
 		}
-		return addFile(a, place, p)
+		return a.copy(place, p)
 	})
 }

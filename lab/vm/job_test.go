@@ -1,7 +1,8 @@
 package vm
 
 import (
-	"bytes"
+	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,25 +26,23 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestJobArchive: files and folders land where the job expects them.
-func TestJobArchive(t *testing.T) {
+// TestJobDisk: files and folders land where the job expects them, as unsquashfs, a
+// foreign reader, finds them.
+func TestJobDisk(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir+"/testdata/a/b.txt", "deep")
 	write(t, dir+"/one", "single")
-	if err := os.Symlink("a/b.txt", dir+"/testdata/link"); err != nil {
+	if err := errors.Join(os.Symlink("a/b.txt", dir+"/testdata/link"), os.Chmod(dir+"/one", 0o750)); err != nil {
 		t.Fatal(err)
 	}
 	job := Job{Dir: "/src/pkg", Args: []string{"true"}, Files: []File{
 		{dir + "/testdata", "/src/pkg/testdata"}, {dir + "/one", "/bin/one"},
 	}}
-	var b bytes.Buffer
-	if err := job.writeFiles(&b); err != nil {
+	disk, root := dir+"/disk", dir+"/root"
+	if err := writeDisk(disk, job.fill); err != nil {
 		t.Fatal(err)
 	}
-	root := t.TempDir()
-	cmd := exec.Command("busybox", "cpio", "-id")
-	cmd.Dir, cmd.Stdin = root, &b
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := exec.Command("unsquashfs", "-no-progress", "-d", root, disk).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for name, want := range map[string]string{"src/pkg/testdata/link": "deep", "usr/bin/one": "single", "job/run": job.script()} {
@@ -51,8 +50,28 @@ func TestJobArchive(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}
 	}
-	if err := (Job{Files: []File{{dir + "/absent", "/x"}}}).writeFiles(&b); err == nil {
-		t.Error("a file that is not there is no error")
+	for name, want := range map[string]fs.FileMode{"usr/bin/one": 0o750, "job/run": 0o755, "src": 0o755 | fs.ModeDir, ".": 0o755 | fs.ModeDir} {
+		if info, err := os.Stat(filepath.Join(root, name)); err != nil || info.Mode() != want {
+			t.Errorf("%s: want %v: %v, %v", name, want, info.Mode(), err)
+		}
+	}
+}
+
+func TestDiskErrors(t *testing.T) {
+	dir := t.TempDir()
+	absent := Job{Files: []File{{dir + "/absent", "/x"}}}
+	if err := writeDisk(dir+"/disk", absent.fill); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	short := func(a *archive) error { a.file("short", 0o644, 10, strings.NewReader("less")); return nil }
+	if err := writeDisk(dir+"/disk", short); err == nil || !strings.Contains(err.Error(), "short") {
+		t.Errorf("a file that ends too soon: %v", err)
+	}
+	if err := writeDisk(dir+"/nowhere/disk", Job{}.fill); err == nil {
+		t.Error("a disk without a place is made")
+	}
+	if err := writeArchive(dir+"/nowhere/archive", Job{}.fill); err == nil {
+		t.Error("an archive without a place is made")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -14,6 +15,8 @@ type kernel struct {
 	root    string // folder of the unpacked packages
 	release string // as uname -r says
 	image   string // file to boot
+
+	needs, wants map[string][]string // what depmod says of its modules
 }
 
 // findKernel finds the kernel that was unpacked; there must be one only.
@@ -23,16 +26,14 @@ func findKernel(root string) (kernel, error) {
 		return kernel{}, fmt.Errorf("vm: want one kernel, found %q, %v", images, err)
 	}
 	_, release, _ := strings.Cut(filepath.Base(images[0]), "-")
-	return kernel{root, release, images[0]}, nil
+	return kernel{root: root, release: release, image: images[0]}, nil
 }
 
 // folder is where the modules are, below the root.
 func (k kernel) folder() string { return path.Join("lib/modules", k.release) }
 
-// addModules takes the wanted modules, what they need and want, and the indexes that
-// modprobe reads.
-func (k kernel) addModules(t *tree, wanted []string) error {
-	// Any machine's depmod serves any other's modules.
+// index has depmod say what needs what. Any machine's depmod serves any other's modules.
+func (k *kernel) index() error {
 	if _, err := output(exec.Command("depmod", "--basedir", k.root, k.release)); err != nil {
 		return fmt.Errorf("vm: index modules: %w", err)
 	}
@@ -44,12 +45,40 @@ func (k kernel) addModules(t *tree, wanted []string) error {
 	if err != nil {
 		return fmt.Errorf("vm: %w", err)
 	}
-	for _, file := range closure(parseDep(string(dep)), parseSoftdep(string(soft)), wanted) {
+	k.needs, k.wants = parseDep(string(dep)), parseSoftdep(string(soft))
+	return nil
+}
+
+// addModules takes the wanted modules, what they need and want, and the indexes that
+// modprobe reads.
+func (k kernel) addModules(t *tree, wanted []string) error {
+	for _, file := range closure(k.needs, k.wants, wanted) {
 		if err := t.add(path.Join(k.folder(), file)); err != nil {
 			return err
 		}
 	}
 	return t.addPattern(path.Join(k.folder(), "modules.*.bin"))
+}
+
+// inOrder gives the files of the wanted modules, each behind all that it needs. What is
+// built in is passed over.
+func inOrder(needs map[string][]string, wanted []string) []string {
+	var files []string
+	for _, w := range wanted {
+		for file, below := range needs {
+			if moduleName(file) != moduleName(w) {
+				continue
+			}
+			order := append([]string{file}, below...)
+			slices.Reverse(order) // what is needed first comes last
+			for _, f := range order {
+				if !slices.Contains(files, f) {
+					files = append(files, f)
+				}
+			}
+		}
+	}
+	return files
 }
 
 // parseDep reads modules.dep: "file: file file", in which every file is followed by

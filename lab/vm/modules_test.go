@@ -50,6 +50,14 @@ func TestModuleClosure(t *testing.T) {
 	}
 }
 
+// TestModuleOrder: what a module needs is loaded before it, and once.
+func TestModuleOrder(t *testing.T) {
+	const dep = "a.ko: b.ko c.ko\nb.ko: c.ko\nc.ko:\nd-d.ko: c.ko\n"
+	if got := strings.Join(inOrder(parseDep(dep), []string{"a", "builtin", "d_d", "b"}), " "); got != "c.ko b.ko a.ko d-d.ko" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestModuleName(t *testing.T) {
 	for file, want := range map[string]string{
 		"kernel/drivers/usb/usbip/vhci-hcd.ko":    "vhci_hcd",

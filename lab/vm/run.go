@@ -40,17 +40,17 @@ func (i *Image) Run(ctx context.Context, job Job) (Result, error) {
 		return Result{}, fmt.Errorf("vm: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	initramfs := filepath.Join(dir, "initramfs.cpio")
-	if err := job.writeInitramfs(i.Base, initramfs); err != nil {
+	disk := filepath.Join(dir, "job.squashfs")
+	if err := writeDisk(disk, job.fill); err != nil {
 		return Result{}, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Limit, fmt.Errorf("%w: %v", errLimit, job.Limit))
 	defer cancel()
-	return i.boot(ctx, job, initramfs)
+	return i.boot(ctx, job, disk)
 }
 
 // boot starts QEMU and follows it to the verdict.
-func (i *Image) boot(ctx context.Context, job Job, initramfs string) (Result, error) {
+func (i *Image) boot(ctx context.Context, job Job, disk string) (Result, error) {
 	port, theirs, err := socketPair()
 	if err != nil {
 		return Result{}, err
@@ -59,7 +59,7 @@ func (i *Image) boot(ctx context.Context, job Job, initramfs string) (Result, er
 	defer theirs.Close()
 	begun := time.Now()
 	console := new(tail)
-	cmd := i.command(job, initramfs)
+	cmd := i.command(job, disk)
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Stdout, cmd.Stderr = console, console
 	if job.Terminal {
@@ -88,14 +88,13 @@ func (i *Image) boot(ctx context.Context, job Job, initramfs string) (Result, er
 	return Result{}, fmt.Errorf("vm: %w (%s, %v, %s); the end of its console:\n%s", why, i.Arch.Name, cmd.ProcessState, i.Release, console)
 }
 
-// parameters are the kernel's: little on the console, and an end when it panics. The
-// initramfs may fill the memory, not half of it. Two save what emulation is slow at:
-// waiting for every processor when a namespace ends, and hiding from attacks that
-// nobody mounts here.
-const parameters = "quiet loglevel=4 panic=-1 rootfstype=ramfs rcupdate.rcu_expedited=1 mitigations=off"
+// parameters are the kernel's: little on the console, and an end when it panics. Two
+// save what emulation is slow at: waiting for every processor when a namespace ends, and
+// hiding from attacks that nobody mounts here.
+const parameters = "quiet loglevel=4 panic=-1 rcupdate.rcu_expedited=1 mitigations=off"
 
 // command is the machine's command line. Descriptor 3 is the job's port.
-func (i *Image) command(job Job, initramfs string) *exec.Cmd {
+func (i *Image) command(job Job, disk string) *exec.Cmd {
 	memory := cmp.Or(job.Memory, 512)
 	if i.Arch.most > 0 {
 		memory = min(memory, i.Arch.most)
@@ -107,15 +106,16 @@ func (i *Image) command(job Job, initramfs string) *exec.Cmd {
 	line := append(i.Arch.qemu[:len(i.Arch.qemu):len(i.Arch.qemu)], "-accel", accelerator,
 		"-smp", strconv.Itoa(i.Arch.processors()), "-m", strconv.Itoa(memory),
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-		"-kernel", i.Kernel, "-initrd", initramfs,
+		"-kernel", i.Kernel, "-initrd", i.Start,
 		"-append", "console="+i.Arch.tty+" "+parameters+i.Arch.params,
 		"-chardev", job.console(), "-serial", "chardev:console",
 		// Programs wait for chance, of which an emulated machine has none of its own.
-		"-object", "rng-random,id=chance,filename=/dev/urandom", "-device", strings.Replace(i.Arch.serial, "serial", "rng", 1)+",rng=chance",
-		"-device", i.Arch.serial, "-chardev", "socket,id=job,fd=3", "-device", "virtserialport,chardev=job,name=lab.job",
+		"-object", "rng-random,id=chance,filename=/dev/urandom", "-device", i.Arch.device("rng")+",rng=chance",
+		"-device", i.Arch.device("serial"), "-chardev", "socket,id=job,fd=3", "-device", "virtserialport,chardev=job,name=lab.job",
 	)
+	line = append(append(line, i.Arch.disk("base", i.Base)...), i.Arch.disk("job", disk)...)
 	if job.Forward != 0 {
-		line = append(line, "-netdev", job.network(), "-device", strings.Replace(i.Arch.serial, "serial", "net", 1)+",netdev=lan")
+		line = append(line, "-netdev", job.network(), "-device", i.Arch.device("net")+",netdev=lan")
 	}
 	return exec.Command(line[0], line[1:]...)
 }

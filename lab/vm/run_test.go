@@ -19,8 +19,7 @@ func machine(t *testing.T, script string) *Image {
 	if err := os.Chmod(dir+"/qemu", 0o755); err != nil {
 		t.Fatal(err)
 	}
-	write(t, dir+"/base.cpio", "base")
-	return &Image{Arch: Arch{Name: "test", qemu: []string{dir + "/qemu"}, most: 256}, Kernel: "vmlinuz", Base: dir + "/base.cpio", Release: "6.1"}
+	return &Image{Arch: Arch{Name: "test", qemu: []string{dir + "/qemu"}, most: 256}, Kernel: "vmlinuz", Release: "6.1"}
 }
 
 // play runs a job for at most a minute.
@@ -83,10 +82,6 @@ func TestNoMachine(t *testing.T) {
 	if _, err := i.Run(t.Context(), Job{Args: []string{"true"}, Limit: time.Minute}); err == nil {
 		t.Error("a missing program is no error")
 	}
-	i.Base = "/nowhere/base"
-	if _, err := i.Run(t.Context(), Job{Args: []string{"true"}, Limit: time.Minute}); err == nil {
-		t.Error("a missing image is no error")
-	}
 }
 
 // TestMachineCommand: the machine gets what the job asks for, within its bounds.
@@ -103,6 +98,9 @@ func TestMachineCommand(t *testing.T) {
 		{"armhf", Job{}, "-device virtio-serial-device "},
 		{"armhf", Job{}, "-append console=ttyAMA0 "},
 		{"mipsel", Job{Memory: 1024}, "-smp 1 -m 256 "},
+		{"armhf", Job{}, "-initrd start.cpio "},
+		{"armhf", Job{}, "readonly=on,id=base,file=a,,b -device virtio-blk-device,drive=base,serial=base "},
+		{"mipsel", Job{}, "readonly=on,id=job,file=job.disk -device virtio-blk-pci,drive=job,serial=job"},
 		{"amd64", Job{}, "-chardev file,id=console,"},
 		{"amd64", Job{Terminal: true}, "-chardev stdio,id=console,"},
 		{"mipsel", Job{Forward: 8097}, ",restrict=on,net=192.168.97.0/24,host=192.168.97.254,dns=192.168.97.253,hostfwd=tcp:127.0.0.1:8097-192.168.97.1:8080 -device virtio-net-pci,netdev=lan"},
@@ -112,7 +110,7 @@ func TestMachineCommand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		line := strings.Join((&Image{Arch: arch}).command(c.job, "i.cpio").Args, " ")
+		line := strings.Join((&Image{Arch: arch, Start: "start.cpio", Base: "a,b"}).command(c.job, "job.disk").Args, " ")
 		if !strings.Contains(line, c.want) {
 			t.Errorf("%s %+v: no %q in %s", c.arch, c.job, c.want, line)
 		}

@@ -74,6 +74,19 @@ func (t *tree) add(name string) error {
 	return t.addNeeded(file)
 }
 
+// addSupplies takes what a table of packages names.
+func (t *tree) addSupplies(table []supply) (err error) {
+	for _, s := range table {
+		for _, c := range s.commands {
+			err = errors.Join(err, t.addCommand(c))
+		}
+		for _, f := range s.files {
+			err = errors.Join(err, t.addPattern(f))
+		}
+	}
+	return err
+}
+
 func (t *tree) has(name string) bool {
 	_, file := t.files[name]
 	_, link := t.links[name]
@@ -133,24 +146,9 @@ func (t *tree) write(a *archive) error {
 		a.link(name, t.links[name])
 	}
 	for _, name := range slices.Sorted(maps.Keys(t.files)) {
-		if err := addFile(a, name, t.files[name]); err != nil {
+		if err := a.copy(name, t.files[name]); err != nil {
 			return err
 		}
 	}
-	return a.err
-}
-
-// addFile puts a file of this machine into an archive.
-func addFile(a *archive, name, file string) error {
-	f, err := os.Open(file)
-	if err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
-	a.file(name, uint32(info.Mode().Perm()), info.Size(), f)
 	return a.err
 }

@@ -150,7 +150,7 @@ func TestTree(t *testing.T) {
 	}
 
 	var b bytes.Buffer
-	a := newArchive(&b)
+	a := newArchive(&cpio{w: &b})
 	if err := tr.write(a); err != nil || a.close() != nil {
 		t.Fatal(err)
 	}
