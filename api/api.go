@@ -238,7 +238,7 @@ func Render(s *control.Snapshot) Document {
 // devices.
 func (d Document) Public() Document {
 	d.Provision = d.Provision.public()
-	d.Clients, d.WiFi.Blocked = nil, nil
+	d.Clients, d.WiFi.Blocked, d.WiFi.Kicks = nil, nil, nil
 	d.WiFi.Radios = slices.Clone(d.WiFi.Radios)
 	for i := range d.WiFi.Radios {
 		d.WiFi.Radios[i].Wrong = nil

@@ -1,13 +1,16 @@
 package api
 
 import (
+	"cmp"
 	"crypto/rand"
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/hostapd"
 )
 
 // mac reads the hardware address of a call.
@@ -20,16 +23,21 @@ func (c Call) mac() (net.HardwareAddr, error) {
 	return mac, nil
 }
 
-// kick disconnects a device that is on Wi-Fi.
+// kick disconnects a device that is on Wi-Fi, for a while if so asked. The status tells
+// what became of it.
 func (s *Server) kick(c Call) (any, error) {
 	mac, err := c.mac()
 	if err != nil {
 		return nil, err
 	}
+	kick := control.Kick{ID: cmp.Or(c.text("id"), rand.Text()[:10]), MAC: mac, Ban: time.Duration(c.number("ban")) * time.Second}
+	if !hostapd.ActID(kick.ID) {
+		return nil, invalid("id", "must be of letters, digits, '-', '_', '.' and ':'")
+	}
 	if stationDoc(mac.String(), s.Loop.Snapshot().Observed.Hostapd.Stations) == nil {
 		return nil, &Fault{Code: Absent, Field: "mac", Message: "is of no device on Wi-Fi"}
 	}
-	return Nothing{}, s.ask(func(a chan<- error) control.Intent { return control.Kick{ID: rand.Text(), MAC: mac, Answer: a} })
+	return Nothing{}, s.ask(func(a chan<- error) control.Intent { kick.Answer = a; return kick })
 }
 
 func (s *Server) block(c Call) (any, error) {

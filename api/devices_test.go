@@ -20,6 +20,18 @@ func TestBlock(t *testing.T) {
 	}
 }
 
+// TestKickArguments: a name of an act that the access point cannot keep on file, or a ban
+// without end, is a fault of that argument.
+func TestKickArguments(t *testing.T) {
+	s := turning(t, "")
+	for field, value := range map[string]any{"id": "two words", "ban": 31 * 24 * 3600} {
+		_, fault := do[Nothing](t, s, "kick", map[string]any{"mac": somebody, field: value}, page())
+		if fault == nil || fault.Code != Invalid || fault.Field != field {
+			t.Errorf("%s %v: %v", field, value, fault)
+		}
+	}
+}
+
 // TestDevicesThatAreNotThere: a device that is not there, or no address, is a fault.
 func TestDevicesThatAreNotThere(t *testing.T) {
 	s := turning(t, "")

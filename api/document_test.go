@@ -222,6 +222,7 @@ func onAir(s *control.Snapshot) {
 	s.Observed.Hostapd = hostapd.Status{
 		Devices: []hostapd.Capabilities{{Interface: "wlan0", AP: true}, {Interface: "wlan1", AP: true}},
 		InForce: s.Desired.Hostapd,
+		Acts:    []hostapd.Outcome{{ID: "evening", Found: true}},
 		Radios: []hostapd.RadioStatus{
 			{Interface: "wlan0", State: hostapd.StateEnabled, Band: hostapd.Band5, Channel: 36, Frequency: 5180, Width: 80,
 				Why:        []string{"channel 52 needs a radar check"},
@@ -325,7 +326,7 @@ func TestPublicDocument(t *testing.T) {
 	s := snapshot(t)
 	onAir(s)
 	whole := Render(s)
-	if len(whole.Clients) != 2 || len(whole.WiFi.Blocked) != 1 || len(whole.WiFi.Radios[0].Wrong) != 1 || whole.Clients[0].Name != "phone" {
+	if len(whole.Clients) != 2 || len(whole.WiFi.Blocked) != 1 || len(whole.WiFi.Kicks) != 1 || len(whole.WiFi.Radios[0].Wrong) != 1 || whole.Clients[0].Name != "phone" {
 		t.Fatalf("clients are %+v", whole.Clients)
 	}
 	text, err := json.Marshal(whole.Public())

@@ -1,6 +1,11 @@
 package api
 
-import "github.com/tetherd/tetherd/provision/document"
+import (
+	"time"
+
+	"github.com/tetherd/tetherd/hostapd"
+	"github.com/tetherd/tetherd/provision/document"
+)
 
 // Verbs is the table of everything that a gateway can be asked or told.
 func Verbs() []Verb {
@@ -10,6 +15,7 @@ func Verbs() []Verb {
 	id := Arg{Name: "id", Type: Text, Max: 32, Help: "the change that is meant; else the one under way"}
 	text := Arg{Name: "text", Type: Text, Needed: true, Max: maxConfig, File: true, Help: "a whole configuration file in UCI syntax"}
 	mac := Arg{Name: "mac", Type: Text, Needed: true, Min: 17, Max: 17, Help: "hardware address of the device, such as 02:00:5e:10:00:01"}
+	act := Arg{Name: "id", Type: Text, Max: 32, Help: "of the act, which is done once; else one is made"}
 	paper := []Arg{
 		{Name: "text", Type: Text, Needed: true, Max: document.MaxBytes, File: true, Help: "the document, byte by byte: CarrierControl XML or tetherd's JSON"},
 		{Name: "signature", Type: Text, Max: 256, Help: "its detached Ed25519 signature in base64"},
@@ -42,7 +48,7 @@ func Verbs() []Verb {
 		{Name: "redial", Kind: Act, Scope: Settings, Help: "hang up and try the access points from the first", run: (*Server).redial},
 		{Name: "place free", Kind: Act, Scope: Settings, Help: "take a device's place among those with Internet away, so that another may have it; it may have one again after a minute", Args: []Arg{
 			{Name: "mac", Type: Text, Needed: true, Min: 17, Max: 17, Help: "its MAC address"},
-			{Name: "id", Type: Text, Max: 32, Help: "of the act, which is done once; else one is made"},
+			act,
 		}, run: (*Server).placeFree},
 		{Name: "apn choose", Kind: Trial, Scope: Settings, Help: "try this access point before all others", Args: []Arg{
 			{Name: "apn", Type: Text, Needed: true, Max: 100, Help: "its name; empty leaves the choice to the gateway"},
@@ -55,7 +61,11 @@ func Verbs() []Verb {
 		{Name: "sim pin", Kind: Act, Scope: SIM, Help: "enter the SIM's PIN; kept in the settings once the SIM takes it", Args: []Arg{
 			{Name: "pin", Type: Text, Needed: true, Min: 4, Max: 8, Secret: true, Help: "4 to 8 digits"},
 		}, run: (*Server).simPIN},
-		{Name: "kick", Kind: Act, Scope: Settings, Help: "disconnect a device from Wi-Fi; it may come back", Args: []Arg{mac}, run: (*Server).kick},
+		{Name: "kick", Kind: Act, Scope: Settings, Help: "disconnect a device from Wi-Fi; it may come back", Args: []Arg{
+			mac,
+			{Name: "ban", Type: Integer, Max: int(hostapd.MaxBan / time.Second), Help: "seconds in which it may not; else none"},
+			act,
+		}, run: (*Server).kick},
 		{Name: "block", Kind: Trial, Scope: Settings, Help: "let a device join no Wi-Fi network", Args: []Arg{mac, dry}, run: (*Server).block},
 		{Name: "unblock", Kind: Trial, Scope: Settings, Help: "let a device join again", Args: []Arg{mac, dry}, run: (*Server).unblock},
 		{Name: "provision show", Kind: Look, Scope: Read, Help: "operators' documents, and what became of each element", run: (*Server).provisionShow},

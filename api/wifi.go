@@ -17,6 +17,13 @@ type WiFi struct {
 	Country string   `json:"country,omitempty"` // whose rules are wished; absent leaves the kernel's alone
 	Radios  []Radio  `json:"radios,omitempty"`  // that are used, by interface
 	Blocked []string `json:"blocked,omitempty"` // clients that no network lets in; never in the public document
+	Kicks   []Kicked `json:"kicks,omitempty"`   // what became of the last acts "kick"; never in the public document
+}
+
+// Kicked is an act that threw a station out.
+type Kicked struct {
+	ID    string `json:"id"`    // as given to the act, or made
+	Found bool   `json:"found"` // the station was there
 }
 
 // Radio is one radio and the networks that it carries.
@@ -79,6 +86,9 @@ func wifiDoc(s *control.Snapshot) WiFi {
 	}
 	for _, m := range want.Blocked {
 		d.Blocked = append(d.Blocked, m.String())
+	}
+	for _, k := range s.Observed.Hostapd.Acts {
+		d.Kicks = append(d.Kicks, Kicked(k))
 	}
 	return d
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/hostapd"
@@ -63,7 +64,8 @@ func (s *state) opened(m modem.Status) bool {
 type Kick struct {
 	ID     string
 	MAC    net.HardwareAddr
-	Answer chan<- error // gets nil after the turn that handed it on; has room for it
+	Ban    time.Duration // in which it is not let in again, at most hostapd.MaxBan; 0 none
+	Answer chan<- error  // gets nil after the turn that handed it on; has room for it
 }
 
 // maxKicks bounds the acts that are kept.
@@ -75,5 +77,5 @@ func kicked(acts []hostapd.Kick, i Kick) []hostapd.Kick {
 		return acts
 	}
 	next := slices.Clone(acts[max(0, len(acts)-maxKicks+1):])
-	return append(next, hostapd.Kick{ID: i.ID, MAC: slices.Clone(i.MAC)})
+	return append(next, hostapd.Kick{ID: i.ID, MAC: slices.Clone(i.MAC), Ban: i.Ban})
 }

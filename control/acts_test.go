@@ -136,13 +136,15 @@ func TestKick(t *testing.T) {
 		for i := range maxKicks + 3 {
 			for range 2 {
 				id := string(rune('a' + i))
-				if err := r.ask(func(a chan<- error) Intent { return Kick{id, net.HardwareAddr{2, 0, 0, 0, 0, byte(i)}, a} }); err != nil {
+				if err := r.ask(func(a chan<- error) Intent {
+					return Kick{id, net.HardwareAddr{2, 0, 0, 0, 0, byte(i)}, time.Duration(i) * time.Minute, a}
+				}); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		kicks := r.settle().inputs.Kicks
-		if n := len(kicks); n != maxKicks || kicks[0].ID != "d" || kicks[n-1].MAC.String() != "02:00:00:00:00:12" {
+		if n := len(kicks); n != maxKicks || kicks[0].ID != "d" || kicks[n-1].MAC.String() != "02:00:00:00:00:12" || kicks[n-1].Ban != 18*time.Minute {
 			t.Errorf("%d: %+v", n, kicks)
 		}
 	})

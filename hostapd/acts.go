@@ -95,12 +95,12 @@ func parseActs(text string, now time.Time) (acts, error) {
 	var a acts
 	for line := range strings.Lines(text) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), " ")
-		if len(f) != 4 || !strings.HasSuffix(line, "\n") || len(a) == maxActs || !actID(f[0]) {
+		if len(f) != 4 || !strings.HasSuffix(line, "\n") || len(a) == maxActs || !ActID(f[0]) {
 			return nil, errActs
 		}
 		mac, ok := parseMAC(f[1])
 		left, err := strconv.ParseUint(f[2], 10, 31)
-		if !ok || err != nil || f[3] != "0" && f[3] != "1" || time.Duration(left) > maxBan/time.Second {
+		if !ok || err != nil || f[3] != "0" && f[3] != "1" || time.Duration(left) > MaxBan/time.Second {
 			return nil, errActs
 		}
 		a = append(a, act{id: f[0], mac: mac, until: now.Add(time.Duration(left) * time.Second), found: f[3] == "1"})

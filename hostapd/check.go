@@ -19,7 +19,6 @@ const (
 	maxActs      = 64
 	maxActID     = 64
 	maxInterface = 15 // octets, IFNAMSIZ without its NUL
-	maxBan       = 30 * 24 * time.Hour
 )
 
 // Check refuses a Spec that no radio could carry out or that would not be what it
@@ -61,6 +60,9 @@ func checkCountry(c string) error {
 
 func upper(b byte) bool { return 'A' <= b && b <= 'Z' }
 
+// MaxBan is the longest that a station can be kept out by one act.
+const MaxBan = 30 * 24 * time.Hour
+
 func checkLists(s Spec) error {
 	if len(s.Blocked) > maxBlocked || len(s.Kicks) > maxActs {
 		return fmt.Errorf("more than %d blocked stations or %d acts", maxBlocked, maxActs)
@@ -71,7 +73,7 @@ func checkLists(s Spec) error {
 		}
 	}
 	for _, k := range s.Kicks {
-		if len(k.MAC) != 6 || k.Ban < 0 || k.Ban > maxBan || !actID(k.ID) {
+		if len(k.MAC) != 6 || k.Ban < 0 || k.Ban > MaxBan || !ActID(k.ID) {
 			return fmt.Errorf("act %q is malformed", k.ID)
 		}
 	}
@@ -81,7 +83,8 @@ func checkLists(s Spec) error {
 	return nil
 }
 
-func actID(id string) bool {
+// ActID says whether a text can name an act: 1 to 64 letters, digits, '-', '_', '.' and ':'.
+func ActID(id string) bool {
 	return id != "" && len(id) <= maxActID && strings.Trim(id, alnum+"-_.:") == ""
 }
 
