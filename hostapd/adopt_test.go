@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,7 +46,11 @@ func TestNextProcessKeepsTheNetwork(t *testing.T) {
 	was := one()
 	was.Blocked, was.Cost = []net.HardwareAddr{mac(1)}, Cost{Level: CostFixed, Roaming: true}
 	former, pid := left(t, was)
-	b := next(t, former).start()
+	b := next(t, former)
+	if st := b.Observe(); !slices.Equal(st.Former, []string{"wlan0"}) {
+		t.Errorf("the radio was not ours: %q", st.Former)
+	}
+	b.start()
 	is := one() // what the mobile network says is not known yet
 	is.Blocked = []net.HardwareAddr{mac(2)}
 	b.apply(is)

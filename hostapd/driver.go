@@ -43,6 +43,7 @@ type Driver struct {
 	spec    Spec
 	air     map[string]onAir // by radio
 	listed  bool             // the radios were listed once
+	former  []string         // radios of which a former process left a note
 	devices []Capabilities
 	fault   string
 	acts    acts
@@ -86,11 +87,15 @@ func (d *Driver) Observe() Status {
 	listed := d.listed
 	d.mu.Unlock()
 	if !listed {
+		former := leftovers(d.dir())
+		d.mu.Lock()
+		d.former = former
+		d.mu.Unlock()
 		d.survey()
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	st := Status{Devices: d.devices, Acts: d.acts.outcomes(), Error: d.fault, InForce: d.spec.clone()}
+	st := Status{Devices: d.devices, Former: d.former, Acts: d.acts.outcomes(), Error: d.fault, InForce: d.spec.clone()}
 	for _, a := range d.air {
 		st.Radios = append(st.Radios, a.status)
 		st.Stations = append(st.Stations, a.stations...)

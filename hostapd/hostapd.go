@@ -170,6 +170,7 @@ type Status struct {
 	Radios   []RadioStatus  // sorted by Interface
 	Stations []Station      // sorted by MAC, then Interface
 	Devices  []Capabilities // the radios of this machine, sorted by Interface
+	Former   []string       // radios, by Interface, that were ours in a former process
 	Acts     []Outcome      // of the acts that are or were in the Spec, at most 64
 	Error    string         // why the radios could not be listed; "" none
 	InForce  Spec           // the wish that is pursued

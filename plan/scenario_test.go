@@ -82,6 +82,8 @@ func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Obser
 //	avoid 10.0.0.0/8        a network that was in use before
 //	there wwan0             the interface is there
 //	radio wlan0 2.4 5       an access point with these bands
+//	was-ours wlan0          that radio was a former process's
+//	bridged wlan0 br-lan    the interface is in that bridge
 //	country DE              of the mobile network, as remembered
 //	roaming                 the modem is
 //	device                  the device has made a name and passphrases of its own
@@ -102,6 +104,10 @@ func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 			readBearer(t, at, w[1:], modem.Own, modem.Shared)
 		case "radio":
 			obs.Hostapd.Devices = append(obs.Hostapd.Devices, device(w[1], w[2:]...))
+		case "bridged":
+			obs.Link.Interfaces = append(obs.Link.Interfaces, link.Interface{Name: w[1], Master: w[2]})
+		case "was-ours":
+			obs.Hostapd.Former = append(obs.Hostapd.Former, w[1])
 		case "country":
 			in.Country = w[1]
 		case "roaming":

@@ -91,8 +91,12 @@ func unnamed(others config.Radio, named []config.Radio, obs Observed, d *Desired
 	return out
 }
 
-// taken says why a radio seems to be somebody else's; "" when it is free, or ours.
+// taken says why a radio seems to be somebody else's; "" when it is free, or ours. That it
+// was ours counts: a hostapd that outlived its tetherd holds it in the bridge.
 func taken(name string, obs Observed) string {
+	if slices.Contains(obs.Hostapd.Former, name) {
+		return ""
+	}
 	if slices.ContainsFunc(obs.Hostapd.InForce.Radios, func(r hostapd.Radio) bool { return r.Interface == name }) {
 		return ""
 	}
