@@ -74,12 +74,32 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	l.rememberPIN(obs)
 	wake := l.provision(obs)
 	wake = earliest(wake, earliest(l.climb(obs), l.foldWiFi(obs)))
+	s.inputs.Former = stillOf(s.inputs, s.former.read)
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
 	former, until := plan.StillFormer(s.inputs.Former, obs)
 	if s.inputs.Former = former; former == nil {
 		s.former.note(obs.Modem.Bearers, s.leave(), l.log)
 	}
 	return earliest(wake, until)
+}
+
+// stillOf are the former process's bearers without those of which something else is wished
+// now: by them nothing of their purpose may leave any more.
+func stillOf(in plan.Inputs, left note) map[modem.Purpose]modem.BearerStatus {
+	still := map[modem.Purpose]modem.BearerStatus{}
+	for p, b := range in.Former {
+		ladder, trace := in.Ladder, left.Trace
+		if p == modem.Own && in.Split != provision.OneForAll {
+			ladder, trace = in.OwnLadder, left.Own
+		}
+		if !ladder.Leaves(trace) {
+			still[p] = b
+		}
+	}
+	if len(still) == 0 {
+		return nil
+	}
+	return still
 }
 
 // leave is what the next process must know besides the bearers that are up.

@@ -1,8 +1,10 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +18,6 @@ const expectLimit = 15 * time.Second
 // expectation is one thing to wait for.
 type expectation struct {
 	limit time.Duration
-	not   bool
 	holds func(api.Document) bool
 }
 
@@ -30,15 +31,64 @@ func parseExpectation(words []string) (expectation, error) {
 		}
 		e.limit, words = limit, words[2:]
 	}
-	if len(words) > 0 && words[0] == "not" {
-		e.not, words = true, words[1:]
+	var err error
+	e.holds, err = combination(words)
+	return e, err
+}
+
+// combination reads [not] WHAT…, or either … and … or … and ….
+func combination(words []string) (func(api.Document) bool, error) {
+	if len(words) > 0 && words[0] == "either" {
+		return joined(words[1:], "or", func(holds bool) bool { return holds })
+	}
+	return joined(words, "and", func(holds bool) bool { return !holds })
+}
+
+// joined reads what stands between a word, of which the first that decides does.
+func joined(words []string, by string, decides func(bool) bool) (func(api.Document) bool, error) {
+	var parts []func(api.Document) bool
+	for {
+		end := slices.Index(words, by)
+		if end < 0 {
+			end = len(words)
+		}
+		read := single
+		if by == "or" {
+			read = combination
+		}
+		part, err := read(words[:end])
+		if err != nil {
+			return nil, err
+		}
+		if parts = append(parts, part); end == len(words) {
+			break
+		}
+		words = words[end+1:]
+	}
+	return func(d api.Document) bool {
+		for _, p := range parts {
+			if holds := p(d); decides(holds) {
+				return holds
+			}
+		}
+		return !decides(true)
+	}, nil
+}
+
+// single reads [not] WHAT….
+func single(words []string) (func(api.Document) bool, error) {
+	not := len(words) > 0 && words[0] == "not"
+	if not {
+		words = words[1:]
 	}
 	if len(words) == 0 {
-		return e, fmt.Errorf("expect what?")
+		return nil, errors.New("expect what?")
 	}
 	holds, err := condition(words[0], words[1:])
-	e.holds = func(d api.Document) bool { return holds(d) != e.not }
-	return e, err
+	if err != nil {
+		return nil, err
+	}
+	return func(d api.Document) bool { return holds(d) != not }, nil
 }
 
 // condition builds the test of one kind of expectation.

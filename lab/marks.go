@@ -34,6 +34,7 @@ type capture struct {
 	mu     sync.Mutex
 	counts map[passage]int
 	last   map[string]time.Time // by sender, by whichever access point
+	asked  map[string]time.Time // the same of questions
 	most   int                  // senders heard within one window
 	who    string               // they were
 }
@@ -44,7 +45,9 @@ type passage struct {
 	name     bool // in a question for a name
 }
 
-func newCapture() *capture { return &capture{counts: map[passage]int{}, last: map[string]time.Time{}} }
+func newCapture() *capture {
+	return &capture{counts: map[passage]int{}, last: map[string]time.Time{}, asked: map[string]time.Time{}}
+}
 
 // see is shown every packet that leaves by the interface of a session.
 func (c *capture) see(apn string, packet []byte) {
@@ -62,7 +65,9 @@ func (c *capture) see(apn string, packet []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.counts[p]++
-	if !p.name { // names are asked by those without Internet too
+	if p.name {
+		c.asked[p.who] = time.Now()
+	} else { // names are asked by those without Internet too
 		c.note(p.who, time.Now())
 	}
 }
@@ -92,11 +97,12 @@ func (c *capture) count(apn, who string) (datagrams, names int) {
 	return c.counts[passage{apn, who, false}], c.counts[passage{apn, who, true}]
 }
 
-// silent says that a sender was not heard within the last window.
-func (c *capture) silent(who string) bool {
+// silent says that a sender was not heard within the last window, nor with names a
+// question of its.
+func (c *capture) silent(who string, names bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Since(c.last[who]) >= markWindow
+	return time.Since(c.last[who]) >= markWindow && (!names || time.Since(c.asked[who]) >= markWindow)
 }
 
 // sender sends marks of one name until ctx ends.
@@ -218,11 +224,12 @@ func neverStep(_ context.Context, w *World, args []string) (string, error) {
 	return "", nil
 }
 
-// mutedStep waits until nothing of a client's leaves any more.
+// mutedStep waits until nothing of a client's leaves any more, with the word names no
+// question either.
 func mutedStep(ctx context.Context, w *World, args []string) (string, error) {
 	limit := time.NewTimer(expectLimit)
 	defer limit.Stop()
-	for !w.capture.silent(args[0]) {
+	for !w.capture.silent(args[0], len(args) > 1) {
 		select {
 		case <-limit.C:
 			return "", fmt.Errorf("%s still has Internet", args[0])

@@ -36,7 +36,8 @@ func watch(ctx context.Context, s *Scenario, program string) (*watchman, error) 
 func (w *World) play(ctx context.Context, out io.Writer) error {
 	for _, step := range w.scenario.Story {
 		begun := time.Now()
-		note, err := steps[step.Words[0]].do(ctx, w, step.Words[1:])
+		note, err := w.carryOut(ctx, step.Words)
+		err = errors.Join(err, w.broken.fault())
 		if err != nil {
 			fmt.Fprintf(out, "%8s  %s: FAILED\n", seconds(time.Since(begun)), step)
 			return fmt.Errorf("line %d: %s: %w", step.Line, step, errors.Join(err, w.tail()))

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/tetherd/tetherd/lab/simmodem"
+
+	"github.com/tetherd/tetherd/api"
 )
 
 func TestTourReads(t *testing.T) {
@@ -69,7 +71,7 @@ func TestExpectationsAreChecked(t *testing.T) {
 			t.Errorf("expect %s is accepted", words)
 		}
 	}
-	if e, err := parseExpectation(strings.Fields("within 3s not stage sim done")); err != nil || !e.not || e.limit.Seconds() != 3 {
+	if e, err := parseExpectation(strings.Fields("within 3s not stage sim done")); err != nil || e.limit.Seconds() != 3 || !e.holds(api.Document{}) {
 		t.Errorf("%+v, %v", e, err)
 	}
 }

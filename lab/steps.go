@@ -31,6 +31,7 @@ var steps = map[string]step{
 	"stop":        {0, 0, stopStep},
 	"kill":        {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGKILL) }},
 	"kill-after":  {1, 1, killAfterStep},
+	"kill-while":  {3, many, killWhileStep},
 	"hand-over":   {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGUSR2) }},
 	"config":      {1, 1, configStep},
 	"plug":        {0, 1, plugStep},
@@ -56,7 +57,7 @@ var steps = map[string]step{
 	"quiet":       {1, 1, quietStep},
 	"carries":     {2, 2, carriesStep},
 	"never":       {2, 3, neverStep},
-	"muted":       {1, 1, mutedStep},
+	"muted":       {1, 2, mutedStep},
 	"most":        {1, 1, mostStep},
 	"provision":   {1, 3, provisionStep},
 	"publish":     {1, 2, publishStep},
@@ -64,6 +65,7 @@ var steps = map[string]step{
 	"tetherd":     {1, many, tetherdStep},
 	"run":         {2, many, runStep},
 	"expect":      {1, many, expectStep},
+	"always":      {1, many, alwaysStep},
 	"policy":      {1, many, policyStep},
 	"stale":       {0, 0, staleStep},
 	"servers":     {1, 1, serversStep},
@@ -92,8 +94,10 @@ func (s *Scenario) check(st Step) (err error) {
 		return fmt.Errorf("%s takes %d to %d words, has %d", st.Words[0], kind.least, kind.most, len(args))
 	}
 	switch st.Words[0] {
-	case "expect":
+	case "expect", "always":
 		_, err = parseExpectation(args)
+	case "kill-while":
+		err = s.checkKill(args)
 	case "silent", "calm":
 		_, err = time.ParseDuration(args[0])
 	case "path":
@@ -113,6 +117,10 @@ func (s *Scenario) check(st Step) (err error) {
 	case "config":
 		if _, ok := s.Configs[args[0]]; !ok {
 			err = fmt.Errorf("there is no section 'tetherd %s'", args[0])
+		}
+	case "muted":
+		if len(args) > 1 && args[1] != "names" {
+			err = fmt.Errorf("muted: there is no %q", args[1])
 		}
 	case "never":
 		if len(args) > 2 && args[2] != "datagrams" {

@@ -38,8 +38,10 @@ type World struct {
 	marks    sync.WaitGroup // who sends marks
 	quiet    map[string]context.CancelFunc
 	watch    watchman
-	held     []net.PacketConn // ports that are occupied
-	stop     []func()         // each ends something in the background
+	broken   invariants
+	carryOut func(ctx context.Context, words []string) (note string, err error) // any step
+	held     []net.PacketConn                                                   // ports that are occupied
+	stop     []func()                                                           // each ends something in the background
 	unfollow context.CancelFunc
 }
 
@@ -60,6 +62,9 @@ func NewWorld(ctx context.Context, s *Scenario, program string, verbose bool) (*
 	if err := w.layOut(program, verbose); err != nil {
 		return nil, fmt.Errorf("lab: lay out: %w", errors.Join(err, w.Close()))
 	}
+	w.carryOut = func(ctx context.Context, words []string) (string, error) {
+		return steps[words[0]].do(ctx, w, words[1:])
+	}
 	following, stop := context.WithCancel(ctx)
 	w.unfollow = stop
 	go w.daemon.follow(following, w.see)
@@ -68,6 +73,7 @@ func NewWorld(ctx context.Context, s *Scenario, program string, verbose bool) (*
 
 // see takes note of one document of tetherd.
 func (w *World) see(d api.Document) {
+	w.broken.see(d)
 	if f := w.scenario.Fault; f != nil {
 		w.watch.see(d, f.Code)
 	}

@@ -54,7 +54,8 @@ func (s *State) limit() uint32 {
 }
 
 // assign gives each distinct bearer a session: the one that it has, else the one
-// that served the purpose, else one that is to end anyway, else a free one.
+// that served the purpose, in a former process too, else one that is to end anyway, else a
+// free one.
 func (t *turn) assign() {
 	t.slots = slices.DeleteFunc(t.slots, func(s slot) bool { return s.id >= t.limit() && s.idle() })
 	for i := range t.slots {
@@ -68,6 +69,13 @@ func (t *turn) assign() {
 		}
 		rest = append(rest, w)
 	}
+	rest = slices.DeleteFunc(rest, func(w wanted) bool {
+		s, waits := t.former(w)
+		if s != nil {
+			s.serve(w)
+		}
+		return s != nil || waits
+	})
 	for _, w := range rest {
 		s := t.find(func(s *slot) bool { return slices.ContainsFunc(w.purposes, s.serves) })
 		if s == nil {
@@ -80,6 +88,32 @@ func (t *turn) assign() {
 			s.serve(w)
 		}
 	}
+}
+
+// former returns the session in which a former process left the bearer of one of a wish's
+// purposes; nil when none is, or it is given away. Until the modem has told how many it
+// has the wish waits for one beyond the first.
+func (t *turn) former(w wanted) (s *slot, waits bool) {
+	for _, p := range w.purposes {
+		id, ok := t.spec.Sessions[p]
+		switch s := t.slot(id); {
+		case !ok || s != nil && s.wished || id >= maxSlots:
+		case id < t.limit():
+			return t.session(id), false
+		default:
+			waits = waits || !t.known.capsRead
+		}
+	}
+	return nil, waits
+}
+
+// session returns the slot of a session, also of one that was not used yet.
+func (t *turn) session(id uint32) *slot {
+	if s := t.slot(id); s != nil {
+		return s
+	}
+	t.slots = append(t.slots, slot{id: id, status: BearerStatus{State: BearerUnasked, Since: t.at}})
+	return &t.slots[len(t.slots)-1]
 }
 
 // find returns the first session not yet given to a wish that fits.
@@ -96,8 +130,7 @@ func (t *turn) find(fits func(*slot) bool) *slot {
 func (t *turn) free() *slot {
 	for id := range t.limit() {
 		if t.slot(id) == nil {
-			t.slots = append(t.slots, slot{id: id, status: BearerStatus{State: BearerUnasked, Since: t.at}})
-			return &t.slots[len(t.slots)-1]
+			return t.session(id)
 		}
 	}
 	return nil

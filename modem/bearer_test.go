@@ -316,6 +316,36 @@ func TestDistinctBearersGetSessionsOfTheirOwn(t *testing.T) {
 	}
 }
 
+// TestSessionsOfAFormerProcess: each purpose gets the session again in which a former
+// process left its bearer, so that none is dialled, nor used for the other purpose.
+func TestSessionsOfAFormerProcess(t *testing.T) {
+	for name, c := range map[string]struct {
+		left        map[Purpose]uint32
+		own, shared uint32
+	}{
+		"the other way round":   {map[Purpose]uint32{Own: 0, Shared: 1}, 0, 1},
+		"as they would be now":  {map[Purpose]uint32{Own: 1, Shared: 0}, 1, 0},
+		"one of them":           {map[Purpose]uint32{Shared: 1}, 0, 1},
+		"one session for both":  {map[Purpose]uint32{Own: 1, Shared: 1}, 0, 1},
+		"more than there are":   {map[Purpose]uint32{Own: 0, Shared: 99}, 0, 1},
+		"of another purpose":    {map[Purpose]uint32{Purchase: 0}, 1, 0},
+		"the other's first one": {map[Purpose]uint32{Own: 0}, 0, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.begin(Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}, Sessions: c.left})
+			own, shared := w.bearer(Own, BearerUp), w.bearer(Shared, BearerUp)
+			if own.Session != c.own || shared.Session != c.shared {
+				t.Errorf("own has %d, shared %d", own.Session, shared.Session)
+			}
+			w.forget()
+			w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
+			w.never(opDial) // when nobody holds anything of the former process any more
+			w.never(opHangUp)
+		})
+	}
+}
+
 func TestMoreBearersThanSessionsFailWithAReason(t *testing.T) {
 	w := newWorld(t)
 	w.answer[opReadCapabilities] = func(Command) (fact, *failure) { return capabilities{sessions: 1}, nil }

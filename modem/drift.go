@@ -21,6 +21,7 @@ func Drift(want Spec, have Status) []string {
 	add(want.Device != is.Device, "device wished %q, is %q", want.Device, is.Device)
 	add(want.PIN != is.PIN || want.PINByPerson != is.PINByPerson, "another PIN is known")
 	add(want.Roaming != is.Roaming, "roaming wished %s, is %s", onOff(want.Roaming), onOff(is.Roaming))
+	add(!maps.Equal(want.Sessions, is.Sessions), "sessions of a former process are %v, were %v", want.Sessions, is.Sessions)
 	for _, p := range slices.Sorted(maps.Keys(want.Bearers)) {
 		w := want.Bearers[p]
 		i, ok := is.Bearers[p]

@@ -47,7 +47,7 @@ func New(o Options) *Driver {
 // on; Observe tells how far it got. The zero Spec hangs up, closes the modem and
 // ends in PhaseOff. It never fails.
 func (d *Driver) Apply(s Spec) error {
-	s.Bearers = maps.Clone(s.Bearers)
+	s.Bearers, s.Sessions = maps.Clone(s.Bearers), maps.Clone(s.Sessions)
 	d.wish.Store(&s)
 	select {
 	case d.wished <- struct{}{}:

@@ -70,6 +70,10 @@ type Spec struct {
 	PINByPerson bool   // the PIN was typed by a person just now, who may use the second try
 	Roaming     bool   // data while roaming is allowed
 	Bearers     map[Purpose]Bearer
+	// Sessions are those in which a former process left its bearers, by purpose: a purpose
+	// gets the same one again, so that its bearer can be adopted and what others still route
+	// there never leaves by that of another purpose.
+	Sessions map[Purpose]uint32
 }
 
 // Phase is where the session stands, from nothing to registered and attached.

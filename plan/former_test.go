@@ -59,6 +59,9 @@ func TestFormerBearersAreHeld(t *testing.T) {
 				t.Errorf("asks for a turn at %v", until)
 			}
 			in := Inputs{Config: config.Default(), Former: held}
+			if s := Compile(in, obs).Modem.Sessions; c.held != (len(s) > 0) || s[modem.Shared] != former[modem.Shared].Session {
+				t.Errorf("sessions to keep are %v", s)
+			}
 			if ups := Compile(in, obs).Link.Uplinks; c.held && (len(ups) != 1 || ups[0].Interface != "wwan0") {
 				t.Errorf("uplinks are %+v", ups)
 			}

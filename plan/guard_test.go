@@ -97,6 +97,7 @@ func full(t *testing.T) (Inputs, Observed) {
 func notPlanned() []string {
 	return []string{
 		"Modem.Bearers.Attempt",             // counted by the ladder, after failures only
+		"Modem.Sessions",                    // of a former process: TestFormerBearersAreHeld
 		"NAT.NoPorts",                       // the part finds that out
 		"NAT.Offload",                       // a limit of clients needs every packet; story limit-of-clients shows it
 		"DHCP.Networks.Hosts.Transient",     // of the synthetic client's alone, which is not the first
@@ -237,7 +238,7 @@ func TestCompileSetsEveryField(t *testing.T) {
 func TestDriftSeesEveryField(t *testing.T) {
 	d := Compile(full(t))
 	for i, l := range specs(t, &d) {
-		if slices.Contains([]string{"NAT.Offload", "Link.Uplinks.Parent", "Link.Uplinks.VLAN"}, l.path) { // nothing to change
+		if slices.Contains([]string{"NAT.Offload", "Modem.Sessions", "Link.Uplinks.Parent", "Link.Uplinks.VLAN"}, l.path) { // nothing to change
 			continue
 		}
 		t.Run(l.path, func(t *testing.T) {

@@ -373,6 +373,12 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 	if barred {
 		return s
 	}
+	for p, b := range in.Former {
+		if s.Sessions == nil {
+			s.Sessions = map[modem.Purpose]uint32{}
+		}
+		s.Sessions[p] = b.Session
+	}
 	wish := func(l provision.Ladder, purposes ...modem.Purpose) {
 		b, ok := l.Bearer()
 		for _, p := range purposes {

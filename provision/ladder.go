@@ -177,6 +177,13 @@ func (l Ladder) Trace() string {
 	return fmt.Sprintf("%s %s %d", l.key, l.rungs[l.at].fingerprint(l.key), l.attempt)
 }
 
+// Leaves says that the ladder stands on a rung, and not on that of a former process's
+// Trace: what that process left up is of another SIM or of another wish.
+func (l Ladder) Leaves(trace string) bool {
+	at, _, ok := l.resume(trace)
+	return len(l.rungs) > 0 && !l.absent && !(ok && at == l.at)
+}
+
 // resume finds the rung of a trace.
 func (l Ladder) resume(trace string) (at int, attempt uint32, ok bool) {
 	fields := strings.Fields(trace)

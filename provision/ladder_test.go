@@ -122,7 +122,13 @@ func TestLadderTraceAdoptsAcrossProcesses(t *testing.T) {
 	if again, _ := w.ladder.Bearer(); again != wish {
 		t.Errorf("wishes %+v, the bearer is %+v", again, wish)
 	}
+	if (Ladder{}).Leaves(w.trace) || w.ladder.Leaves(w.trace) || !w.ladder.Leaves("") {
+		t.Error("it leaves where the former process was")
+	}
 	w.run(time.Minute)
+	if w.ladder.Leaves(w.trace) {
+		t.Error("it has left where the former process was, and traffic flows")
+	}
 	w.dialled("")
 	w.says("internet: listed for 26201; carried traffic")
 }
@@ -133,6 +139,9 @@ func TestLadderTraceThatFailsBeginsAtTheTop(t *testing.T) {
 	w.trace, w.ladder, w.status, w.dials = w.ladder.Trace(), Ladder{}, modem.BearerStatus{}, nil
 	w.net = network{"wrong.apn": carries}
 	w.run(time.Minute)
+	if !w.ladder.Leaves(w.trace) {
+		t.Error("it has not left the rung that failed")
+	}
 	w.dialled("internet/ipv4v6/none wrong.apn/ipv4v6/none")
 }
 
