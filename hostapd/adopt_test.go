@@ -46,15 +46,14 @@ func TestNextProcessKeepsTheNetwork(t *testing.T) {
 	was := one()
 	was.Blocked, was.Cost = []net.HardwareAddr{mac(1)}, Cost{Level: CostFixed, Roaming: true}
 	former, pid := left(t, was)
-	b := next(t, former)
-	if st := b.Observe(); !slices.Equal(st.Former, []string{"wlan0"}) {
-		t.Errorf("the radio was not ours: %q", st.Former)
-	}
-	b.start()
+	b := next(t, former).start()
 	is := one() // what the mobile network says is not known yet
 	is.Blocked = []net.HardwareAddr{mac(2)}
 	b.apply(is)
 	b.until("the network", on)
+	if st := b.Observe(); !slices.Equal(st.Former, []string{"wlan0"}) {
+		t.Errorf("the radio was not ours: %q", st.Former)
+	}
 	if b.pid() != pid || b.radio().Restarts != 0 {
 		t.Errorf("another hostapd runs: %d, was %d", b.pid(), pid)
 	}

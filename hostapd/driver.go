@@ -87,10 +87,6 @@ func (d *Driver) Observe() Status {
 	listed := d.listed
 	d.mu.Unlock()
 	if !listed {
-		former := leftovers(d.dir())
-		d.mu.Lock()
-		d.former = former
-		d.mu.Unlock()
 		d.survey()
 	}
 	d.mu.Lock()
@@ -197,8 +193,10 @@ func (r *runner) loop(links <-chan struct{}) {
 	}
 }
 
-// survey lists the radios of the machine and tells whether they differ from before.
+// survey lists the radios of the machine and tells whether they differ from before. The
+// first time it also looks which of them a former process had, before Run ends any.
 func (d *Driver) survey() bool {
+	former := leftovers(d.dir())
 	list, err := d.hw.list()
 	fault := ""
 	if err != nil {
@@ -206,6 +204,9 @@ func (d *Driver) survey() bool {
 	}
 	d.mu.Lock()
 	differs := fault != d.fault || !reflect.DeepEqual(list, d.devices)
+	if !d.listed {
+		d.former = former
+	}
 	d.devices, d.fault, d.listed = list, fault, true
 	d.mu.Unlock()
 	if differs {
