@@ -64,7 +64,7 @@ func (a archive) addModules(dir string) error {
 func (a archive) under(folder string, edits []edit) (archive, error) {
 	out := archive{files: map[string]file{}, time: a.time}
 	for name, f := range a.files {
-		if rest, ok := strings.CutPrefix(name, folder); ok && !strings.HasSuffix(rest, "_test.go") && !strings.HasPrefix(rest, "testdata/") {
+		if rest, ok := strings.CutPrefix(name, folder); ok && !strings.HasSuffix(rest, ".go") && !strings.HasPrefix(rest, "testdata/") {
 			out.files[rest] = f
 		}
 	}
