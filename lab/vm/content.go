@@ -37,8 +37,9 @@ var userland = []supply{
 	{pkg: "libmbim-utils", commands: []string{"mbimcli"}},
 	{pkg: "libmbim-proxy", files: []string{"usr/libexec/mbim-proxy"}},
 	{pkg: "dbus-daemon", commands: []string{"dbus-daemon"}},
+	{pkg: "dbus-bin", commands: []string{"dbus-send"}},
 	{pkg: "modemmanager", commands: []string{"ModemManager", "mmcli"}, files: []string{
-		"usr/lib/*/ModemManager/libmm-plugin-generic.so", "usr/share/polkit-1/actions/*"}},
+		"usr/lib/*/ModemManager/libmm-plugin-generic.so", "usr/share/polkit-1/actions/*", "lib/udev/rules.d/*-mm-*.rules"}},
 	{pkg: "polkitd", files: []string{"usr/lib/polkit-1/polkitd", "usr/share/polkit-1/rules.d/*"}},
 }
 
