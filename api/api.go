@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
@@ -334,14 +335,27 @@ func placesDoc(s *control.Snapshot) *Places {
 	return &Places{Limit: n.Limit, Used: len(s.Observed.NAT.Slots), AbsenceMS: n.Absence.Milliseconds(), Unchecked: s.Observed.NAT.NoPorts}
 }
 
-// placed says of each client whether it has a place and why it may have no Internet.
+// placed says of each client how its owner calls it, whether it has a place and why it may
+// have no Internet.
 func placed(s *control.Snapshot, list []Client) []Client {
 	for i := range list {
+		if name := called(s.Config, list[i].MAC); name != "" {
+			list[i].Name = name
+		}
 		if a, err := netip.ParseAddr(list[i].Address); err == nil {
 			list[i].Place, list[i].Refused = s.HasPlace(a), s.Refused(a)
 		}
 	}
 	return list
+}
+
+// called is the name that the owner gave a device; "" none.
+func called(cfg *config.Config, mac string) string {
+	i := slices.IndexFunc(cfg.Hosts, func(h config.Host) bool { return h.MAC.String() == mac })
+	if i < 0 {
+		return ""
+	}
+	return cfg.Hosts[i].Name
 }
 
 func offloadDoc(s *control.Snapshot) Offload {

@@ -1,8 +1,26 @@
 package api
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/tetherd/tetherd/config"
+)
 
 const somebody = "02:00:00:00:00:07"
+
+// TestCalled: a device is shown by the name that its owner gave it.
+func TestCalled(t *testing.T) {
+	snap := snapshot(t)
+	cfg, err := config.Parse("test", []byte("config host\n\toption mac '02:00:00:00:00:01'\n\toption name 'kitchen'\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	snap.Config = cfg
+	list := placed(snap, []Client{{MAC: "02:00:00:00:00:01", Name: "android-1"}, {MAC: "02:00:00:00:00:02", Name: "tv"}})
+	if list[0].Name != "kitchen" || list[1].Name != "tv" {
+		t.Errorf("%+v", list)
+	}
+}
 
 // TestBlock: a device is blocked and let in again by a section of the settings.
 func TestBlock(t *testing.T) {

@@ -27,12 +27,23 @@ type Finding struct {
 	Severity   string    `json:"severity"`            // "fault", "degraded" or "note"
 	Variant    string    `json:"variant,omitempty"`   // of the sentence
 	Sentence   string    `json:"sentence"`            // in English
+	Clause     string    `json:"clause"`              // what is wrong alone, in English
+	In         Tellings  `json:"in,omitempty"`        // the same in other languages
 	Evidence   []Fact    `json:"evidence"`            // named values
 	Confidence int       `json:"confidence"`          // percent
 	Since      time.Time `json:"since"`               // true since then
 	Hides      []string  `json:"hides,omitempty"`     // symptoms that it explains
 	NeedsYou   bool      `json:"needs_you,omitempty"` // a person has to do something
 	Remedy     *Remedy   `json:"remedy,omitempty"`    // what is done
+}
+
+// Tellings are a sentence by language.
+type Tellings map[string]Telling
+
+// Telling is what is said in one language.
+type Telling struct {
+	Sentence string `json:"sentence"`
+	Clause   string `json:"clause,omitempty"` // what is wrong alone
 }
 
 // Fact is one named value.
@@ -62,7 +73,8 @@ type Check struct {
 // Episode is a finding that is over.
 type Episode struct {
 	Code     string    `json:"code"`
-	Sentence string    `json:"sentence"` // what it was, as a clause in English
+	Sentence string    `json:"sentence"`     // what it was, as a clause in English
+	In       Tellings  `json:"in,omitempty"` // the same in other languages
 	From     time.Time `json:"from"`
 	To       time.Time `json:"to"`
 	Remedy   string    `json:"remedy,omitempty"` // the last one
@@ -83,16 +95,29 @@ func doctorDoc(r doctor.Report) Doctor {
 	for _, e := range r.History {
 		d.History = append(d.History, Episode{
 			Code: string(e.Code), Sentence: doctor.Past("en", e), From: e.From, To: e.To, Remedy: e.Remedy, Helped: e.Helped,
+			In: tellings(func(lang string) Telling { return Telling{Sentence: doctor.Past(lang, e)} }),
 		})
 	}
 	return d
 }
 
+// tellings tells something in every language but the first.
+func tellings(tell func(lang string) Telling) Tellings {
+	out := Tellings{}
+	for _, lang := range doctor.Languages()[1:] {
+		out[lang] = tell(lang)
+	}
+	return out
+}
+
 func findingDoc(f doctor.Finding) Finding {
 	d := Finding{
 		Code: string(f.Code), Check: f.Check, Severity: string(f.Severity), Variant: f.Variant,
-		Sentence: doctor.Sentence("en", f), Evidence: []Fact{}, Confidence: f.Confidence, Since: f.Since, NeedsYou: f.Advice,
+		Sentence: doctor.Sentence("en", f), Clause: doctor.What("en", f), Evidence: []Fact{}, Confidence: f.Confidence, Since: f.Since, NeedsYou: f.Advice,
 	}
+	d.In = tellings(func(lang string) Telling {
+		return Telling{Sentence: doctor.Sentence(lang, f), Clause: doctor.What(lang, f)}
+	})
 	for _, v := range f.Evidence {
 		d.Evidence = append(d.Evidence, Fact(v))
 	}

@@ -117,7 +117,7 @@ func stories() []story {
 			b := up()
 			b.Verdict = probe.Portal
 			climb(s, b, b, b)
-			proved(s, probe.Portal, "http://check.example/page answered 302, not 204: a login or pay page")
+			proved(s, probe.Portal, "http://check.example/page is answered by somebody else (status 302 instead of 204)")
 		}},
 		{"probe-switched-off", func(s *control.Snapshot) {
 			registered(s)

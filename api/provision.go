@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/provision"
 	"github.com/tetherd/tetherd/provision/document"
@@ -20,13 +21,15 @@ import (
 // Provisioning is what operators' documents say and what became of them. Credentials
 // and subscriber identifiers have no field in it.
 type Provisioning struct {
-	Documents []OperatorDocument `json:"documents"`           // kept, or on trial, for whichever SIM
-	Sharing   Sharing            `json:"sharing"`             // whether clients may use cellular data
-	Limit     int                `json:"limit,omitempty"`     // devices with Internet at a time; absent: as many as come
-	Conflicts []Reason           `json:"conflicts,omitempty"` // where owner and operator want different things, and who prevails
-	Buying    bool               `json:"buying,omitempty"`    // clients are sent where a plan is bought
-	Trial     *DocumentTrial     `json:"trial,omitempty"`     // under way
-	Outcome   *TrialOutcome      `json:"outcome,omitempty"`   // of the last trial
+	Documents []OperatorDocument `json:"documents"`             // kept, or on trial, for whichever SIM
+	Sharing   Sharing            `json:"sharing"`               // whether clients may use cellular data
+	Limit     int                `json:"limit,omitempty"`       // devices with Internet at a time; absent: as many as come
+	Conflicts []Reason           `json:"conflicts,omitempty"`   // where owner and operator want different things, and who prevails
+	Buying    bool               `json:"buying,omitempty"`      // clients are sent where a plan is bought
+	Buyable   bool               `json:"buyable,omitempty"`     // they can be
+	Refresh   bool               `json:"refreshable,omitempty"` // there is a server to ask
+	Trial     *DocumentTrial     `json:"trial,omitempty"`       // under way
+	Outcome   *TrialOutcome      `json:"outcome,omitempty"`     // of the last trial
 }
 
 // OperatorDocument is one document.
@@ -97,6 +100,7 @@ func RenderProvisioning(s *control.Snapshot) Provisioning {
 		}
 		p.Documents = append(p.Documents, o)
 	}
+	p.Buyable, p.Refresh = len(d.Policy.Contexts[modem.Purchase]) > 0, s.AsksServers()
 	p.Conflicts = reasonsDoc(plan.Conflicts(s.Config, d.Policy))
 	if t := d.Trial; t != nil {
 		p.Trial = &DocumentTrial{ID: t.ID, By: t.By.Name, Began: t.Began, Until: t.Until}

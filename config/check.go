@@ -73,6 +73,9 @@ func (d *decoder) checkHosts() {
 	for i, h := range d.config.Hosts {
 		double(i, "name", h.Name)
 		double(i, "mac", h.MAC.String())
+		if !h.Addr.IsValid() && h.Name == "" && h.MAC != nil && !d.spots[place{"host", i, "ip"}].bad {
+			d.complain(place{"host", i, "ip"}, "the option is missing, and so is the name")
+		}
 		if h.Addr.IsValid() {
 			double(i, "ip", h.Addr.String())
 			d.checkReservation(i, h.Addr)

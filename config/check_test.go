@@ -180,8 +180,9 @@ func TestChecks(t *testing.T) {
 		"host before the LAN": {host("a", m1, "192.168.7.2") + lan, nil},
 		"host that lacks the MAC": {
 			lan + "config host 'h'\noption ip 192.168.7.9\nconfig host\noption mac " + m1 + "\n",
-			[]string{":3: section 'h' option 'mac': the option is missing", ":5: section '@host[1]' option 'ip': the option is missing"},
+			[]string{":3: section 'h' option 'mac': the option is missing", ":5: section '@host[1]' option 'ip': the option is missing, and so is the name"},
 		},
+		"host with a name alone": {"config host\noption mac " + m1 + "\noption name tv\n", nil},
 		"target without a page": {
 			"config target\noption status 200\n",
 			[]string{":1: section '@target[0]' option 'url': the option is missing"},

@@ -98,11 +98,11 @@ type DHCP struct {
 	Domain    string        // lower case, never empty
 }
 
-// Host is one section "host": a reservation.
+// Host is one section "host": a client's name, its reserved address, or both.
 type Host struct {
 	Name string // a lower-case DNS label; "" none
 	MAC  net.HardwareAddr
-	Addr netip.Addr // in the LAN's subnet, which is fixed when there are reservations
+	Addr netip.Addr // in the LAN's subnet, which is fixed then; invalid none is reserved
 }
 
 // DNS is section "dns".
@@ -140,6 +140,9 @@ type API struct {
 	Socket string // path of the local socket
 	Port   uint16 // TCP port of the status page on the LAN; 0 none
 	Ubus   string // "auto" uses the bus of OpenWrt when there is one, "off" never
+	// Confirm is how long a change of the settings may take to prove good, whole seconds,
+	// 10 s to 10 min.
+	Confirm time.Duration
 }
 
 // Default returns what an empty file means: a gateway that picks its modem, access
@@ -167,7 +170,7 @@ func Default() *Config {
 				{URL: "http://detectportal.firefox.com/success.txt", Status: 200, Body: "success\n"},
 			},
 		},
-		API: API{Socket: "/var/run/tetherd/tetherd.sock", Port: 8080, Ubus: "auto"},
+		API: API{Socket: "/var/run/tetherd/tetherd.sock", Port: 8080, Ubus: "auto", Confirm: time.Minute},
 		WiFi: WiFi{
 			Enabled: true,
 			Metered: "fixed", // nearly every mobile plan has a limit

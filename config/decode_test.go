@@ -115,6 +115,7 @@ config api
 	option socket '/run/t.sock'
 	option port '0'
 	option ubus 'off'
+	option confirm '90s'
 config wifi
 	option enabled '0'
 	option country 'de'
@@ -167,7 +168,7 @@ func full() *Config {
 			{URL: "http://check.example:81/a?b=c", Status: 200, Body: "it's\n\tfine"},
 			{URL: "http://other.example", Status: 204},
 		}},
-		API:    API{Socket: "/run/t.sock", Ubus: "off"},
+		API:    API{Socket: "/run/t.sock", Ubus: "off", Confirm: 90 * time.Second},
 		WiFi:   WiFi{Country: "DE", CountryFromModem: true, Metered: "variable"},
 		Guest:  Guest{Bridge: "br-visit", Ports: []string{"eth2"}, Address: netip.MustParsePrefix("10.9.0.1/24")},
 		Radios: []Radio{{Interface: "wlan0", Enabled: true, Band: "5", Channel: 36, Width: 80, DFS: true}, {}},

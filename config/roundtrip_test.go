@@ -113,7 +113,7 @@ func random(r *rand.Rand) *Config {
 	for i := range r.IntN(9) {
 		c.Document.Keys = append(c.Document.Keys, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{byte(i)}, 32)))
 	}
-	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536)), Ubus: pick("auto", "off")}
+	c.API = API{Socket: pick("/a", "/it's"), Port: uint16(r.IntN(65536)), Ubus: pick("auto", "off"), Confirm: time.Duration(10+r.IntN(590)) * time.Second}
 	c.WiFi = WiFi{Enabled: flip(), Country: pick("", "DE", "US"), CountryFromModem: flip(), Metered: pick("off", "unrestricted", "fixed", "variable")}
 	c.Guest = Guest{Bridge: pick("br-guest", "g'#"), Address: netip.PrefixFrom(netip.AddrFrom4([4]byte{192, 168, byte(r.Uint32()), 1}), 24)}
 	for i := range r.IntN(3) {

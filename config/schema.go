@@ -96,7 +96,7 @@ func wiredKinds() []kind {
 				return []field{
 					one("name", &h.Name, hostname()),
 					need(one("mac", &h.MAC, mac())),
-					need(one("ip", &h.Addr, ipv4())),
+					one("ip", &h.Addr, ipv4()),
 				}
 			}),
 		once("dns", "dns", func(c *Config) []field {
@@ -138,6 +138,7 @@ func wiredKinds() []kind {
 				one("socket", &c.API.Socket, file(107)),
 				one("port", &c.API.Port, number[uint16](0, 65535)),
 				one("ubus", &c.API.Ubus, word("auto", "off")),
+				one("confirm", &c.API.Confirm, span(10*time.Second, 10*time.Minute)),
 			}
 		}),
 	}

@@ -70,6 +70,14 @@ func (s *Snapshot) Judge(o document.Offer) document.Report {
 	return report
 }
 
+// AsksServers says that the document in force names a server: of its next edition, or one
+// that tells whether clients may have Internet.
+func (s *Snapshot) AsksServers() bool { return asksServers(s.inputs.Document) }
+
+func asksServers(f *provision.InForce) bool {
+	return f != nil && (f.Document.Refresh != nil || f.Entry.Sharing.Check != nil)
+}
+
 // provide judges an offer and begins its trial.
 func (l *Loop) provide(i Provide) {
 	report, id, err := l.offer(i.Offer, Author{Name: i.By}, "")
@@ -166,8 +174,7 @@ func (l *Loop) buy(i Buy) {
 
 func (l *Loop) refreshDocument(i RefreshDocument) {
 	var err error
-	f := l.state.inputs.Document
-	if f == nil || f.Document.Refresh == nil && f.Entry.Sharing.Check == nil {
+	if !asksServers(l.state.inputs.Document) {
 		err = errors.New("control: no document in force names a server to ask")
 	} else {
 		l.state.inputs.Refresh++

@@ -15,12 +15,8 @@ import (
 	"github.com/tetherd/tetherd/plan"
 )
 
-// How long a trial takes.
-const (
-	trialLimit = time.Minute // until it is undone, when nothing speaks for it
-	// TrialSettle is how long after a change who comes back has come by what it changed.
-	TrialSettle = 3 * time.Second
-)
+// TrialSettle is how long after a change who comes back has come by what it changed.
+const TrialSettle = 3 * time.Second
 
 // Errors of a change that somebody may branch on.
 var (
@@ -154,7 +150,7 @@ func (l *Loop) begin(i Try) error {
 	s := &l.state
 	now := time.Now()
 	t := &trial{
-		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(trialLimit), WasOnline: l.Snapshot().Online},
+		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(s.inputs.Config.API.Confirm), WasOnline: l.Snapshot().Online},
 		text:  i.Text, oldText: s.text, old: s.inputs.Config,
 	}
 	if first := s.trial; first != nil { // who goes on with his own change has one trial of both

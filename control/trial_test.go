@@ -14,6 +14,9 @@ import (
 	"github.com/tetherd/tetherd/probe"
 )
 
+// trialLimit is how long a trial may take unless the configuration says otherwise.
+const trialLimit = time.Minute
+
 // TestJudge: the whole table of what keeps and undoes a trial.
 func TestJudge(t *testing.T) {
 	began := time.Unix(1000, 0)
@@ -206,6 +209,25 @@ func TestTrialIsUndone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPatience: how long a change may take is the owner's to say, before it is made.
+func TestPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const patient = "config api\n\toption confirm '3m'\n"
+		w := newWorld(t)
+		r := w.start(t, patient)
+		r.settle()
+		if err := r.trying(renamed, "", sitting()); err != nil { // which says one minute again
+			t.Fatal(err)
+		}
+		if s := r.pass(3*time.Minute - time.Second); s.Trial == nil || s.Trial.Until.Sub(s.Trial.Began) != 3*time.Minute {
+			t.Errorf("undone too early: %+v", s.Outcome)
+		}
+		if s := r.pass(2 * time.Second); s.Trial != nil || s.Config.API.Confirm != 3*time.Minute {
+			t.Errorf("not undone: %+v", s.Trial)
+		}
+	})
 }
 
 // TestConcurrentEditors: who changes what somebody else has changed meanwhile is told,

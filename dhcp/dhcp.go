@@ -26,7 +26,7 @@ import (
 // client.
 type Host struct {
 	MAC  net.HardwareAddr
-	Addr netip.Addr
+	Addr netip.Addr // invalid reserves no address
 	Name string
 	// Transient leases are nobody's: they are neither listed nor named nor written to
 	// the file, and cost no write of it. It is for who tests the LAN and leaves again.

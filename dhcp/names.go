@@ -44,7 +44,7 @@ func (n *Names) LookupAddr(addr netip.Addr) (string, bool) {
 func (t *Table) names(now time.Time) *nameTable {
 	n := &nameTable{addrs: map[string]netip.Addr{}, names: map[netip.Addr]string{}}
 	for _, h := range t.hosts {
-		if old, twice := n.addrs[h.Name]; h.Name != "" && (!twice || h.Addr.Less(old)) {
+		if old, twice := n.addrs[h.Name]; h.Name != "" && h.Addr.IsValid() && (!twice || h.Addr.Less(old)) {
 			n.addrs[h.Name] = h.Addr
 		}
 	}

@@ -110,6 +110,37 @@ func TestReservedNameIsForItsDeviceAlone(t *testing.T) {
 	}
 }
 
+// TestNameAlone: a device that only has a name gets any address, is known by that name
+// once it has one, and can be called another name.
+func TestNameAlone(t *testing.T) {
+	called := func(name string) func(*Network) {
+		return func(s *Network) {
+			s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Name: name}, {MAC: dev(2).mac.hardware(), Name: "tv"}}
+		}
+	}
+	l := newLAN(t, called("Kitchen"))
+	var n Names
+	n.now.Store(l.table.names(l.now))
+	if a, ok := n.LookupName("kitchen"); ok {
+		t.Errorf("known at %v before it has an address", a)
+	}
+	a := l.join(named(1, "android-1"))
+	if !l.table.inPool(a) {
+		t.Errorf("it got %v", a)
+	}
+	n.now.Store(l.table.names(l.now))
+	if got, ok := n.LookupName("kitchen"); !ok || got != a {
+		t.Errorf("known at %v, it has %v", got, a)
+	}
+	called("hall")(&l.table.spec)
+	l.table.setSpec(l.table.spec)
+	l.renew(named(1, "android-1"), a)
+	n.now.Store(l.table.names(l.now))
+	if name, _ := n.LookupAddr(a); name != "hall" {
+		t.Errorf("after the change it is %q", name)
+	}
+}
+
 func TestRenewalChangesTheName(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(named(1, "old"))

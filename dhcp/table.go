@@ -30,7 +30,7 @@ type Table struct {
 	byAddr   map[netip.Addr]*entry
 	byClient map[client]*entry
 	blocked  map[netip.Addr]block
-	hosts    map[hwaddr]Host       // reservations that lie in the subnet
+	hosts    map[hwaddr]Host       // names, and reservations that lie in the subnet
 	owners   map[netip.Addr]hwaddr // the same by address
 }
 
@@ -84,14 +84,7 @@ func (t *Table) setSpec(spec Network) (ended []netip.Addr) {
 	}
 	t.hosts, t.owners = map[hwaddr]Host{}, map[netip.Addr]hwaddr{}
 	for _, h := range spec.Hosts {
-		mac, ok := hwaddrOf(h.MAC)
-		if _, twice := t.owners[h.Addr]; ok && !twice && t.usable(h.Addr) {
-			h.Name = label(h.Name)
-			if h.Transient {
-				h.Name = ""
-			}
-			t.hosts[mac], t.owners[h.Addr] = h, mac
-		}
+		t.addHost(h)
 	}
 	for addr, e := range t.byAddr {
 		if t.usable(addr) {
@@ -108,6 +101,22 @@ func (t *Table) setSpec(spec Network) (ended []netip.Addr) {
 		}
 	}
 	return ended
+}
+
+// addHost takes a name, and a reservation that can be kept.
+func (t *Table) addHost(h Host) {
+	mac, ok := hwaddrOf(h.MAC)
+	_, twice := t.owners[h.Addr]
+	if !ok || h.Addr.IsValid() && (twice || !t.usable(h.Addr)) {
+		return
+	}
+	h.Name = label(h.Name)
+	if h.Transient {
+		h.Name = ""
+	}
+	if t.hosts[mac] = h; h.Addr.IsValid() {
+		t.owners[h.Addr] = mac
+	}
 }
 
 // usable reports whether a client of this subnet may have addr at all.

@@ -185,6 +185,7 @@ func TestJourneys(t *testing.T) {
 	tetherd := program(t)
 	for name, walk := range map[string]func(*testing.T, string){
 		"first-start": firstStart, "every-view": everyView, "wrong-pin": wrongPIN, "no-sim": noSIM,
+		"limit-reached": limitReached, "operator": operatorsDocument, "doctor": whatWasWrong, "rename": rename,
 		"lose-contact": loseContact, "backup": backup, "access-point": accessPoint, "russian": russian, "share": share,
 	} {
 		t.Run(name, func(t *testing.T) { walk(t, tetherd) })
@@ -225,7 +226,8 @@ func everyView(t *testing.T, tetherd string) {
 	j.sees("Clients have Internet through Lab Mobile")
 	for _, v := range []struct{ link, shows string }{
 		{"Status", "The way to the Internet"}, {"Devices", "client1"}, {"Hotspot", "The devices' network"},
-		{"SIM and network", "Let the gateway choose"}, {"System", "Who changed what"},
+		{"SIM and network", "Let the gateway choose"}, {"Operator", "Bring a document"}, {"Doctor", "From the modem to a device's screen"},
+		{"System", "Who changed what"},
 	} {
 		j.press(v.link)
 		j.sees(v.shows)
@@ -271,10 +273,138 @@ func noSIM(t *testing.T, tetherd string) {
 	j := begin(t, tetherd, worldOf+"apn internet.telekom\n-- story --\nstart\n")
 	j.enter()
 	j.sees("there is no SIM in the modem")
-	j.sees("Put a SIM into the modem.")
+	j.sees("Put one in, contacts first.")
 	j.picture("empty")
+	j.press("Show the doctor")
+	j.sees("RC04")
+	j.picture("doctor")
+	j.audit()
 	j.world.modem.InsertSIM(j.world.scenario.SIMs["lab"])
+	j.sees("Nothing is wrong.")
+	j.press("Status")
 	j.sees("Clients have Internet through Lab Mobile")
+	j.quiet()
+}
+
+// limitReached: who has a place and who has none is shown, and freeing one helps.
+func limitReached(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, worldOf+"insert lab\napn internet.telekom\n-- tetherd --\nconfig sharing\n\toption max_clients '1'\n\toption absence '10m'\nconfig lan 'lan'\n\tlist port 'lan1'\n\tlist port 'lan2'\n-- story --\nstart\n")
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	other := j.world.clients["client2"]
+	_, err := other.lease(j.Context())
+	j.do(err)
+	_, err = other.fetch(j.Context(), "http://www.example.com/")
+	j.do(err)
+	_, err = j.world.clients["client1"].run(j.Context(), "sh", "-c", "curl -s --max-time 5 http://www.example.com/; true")
+	j.do(err)
+	j.press("Devices")
+	j.sees("1 of at most 1 device with Internet")
+	j.sees("1 of 1 devices have Internet already")
+	j.picture("full")
+	j.audit()
+	j.press("Free its place")
+	j.sees("0 of at most 1 device with Internet")
+	_, err = j.world.clients["client1"].fetch(j.Context(), "http://www.example.com/")
+	j.do(err)
+	j.sees("has one of the places")
+	j.press("System")
+	j.fill("Language", "ru")
+	j.press("Устройства")
+	j.sees("занимает место")
+	j.picture("russian")
+	j.quiet()
+}
+
+// operatorsDocument: it is checked, applied on trial, shown, and taken back.
+func operatorsDocument(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, worldOf+"insert lab\napn internet.lab\napn internet.telekom\n-- story --\nstart\n")
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	j.press("Operator")
+	j.sees("No operator's document is in force.")
+	give := func(text string) {
+		quoted, _ := json.Marshal(text)
+		j.do(j.Eval("(() => { const d = new DataTransfer(); d.items.add(new File(["+string(quoted)+"], 'operator.json')); document.getElementById('paper-text').files = d.files; })()", nil))
+		j.press("Check")
+	}
+	give(`{"format": "tetherd-document/1", "serial": 2, "operator": {"id": "{11111111-2222-3333-4444-555555555555}"}, "sims": [{"sharing": {"max_devices": 0}}]}`)
+	j.sees("It is refused")
+	j.sees("/sims/0/sharing/max_devices")
+	j.picture("refused")
+	j.audit()
+	give(paperOf)
+	j.sees("It can be applied.")
+	j.picture("checked")
+	j.press("Apply")
+	j.do(j.Sees(60*time.Second, "The last document was kept"))
+	j.sees("+49 800 1234567")
+	j.sees("Plan and usage at the operator's")
+	j.sees("Holiday 5 GB")
+	j.press("What became of each element")
+	j.picture("in-force")
+	j.audit()
+	j.do(j.Dark(true))
+	j.picture("in-force-dark")
+	j.press("Back to before")
+	j.sees("The documents before this one")
+	j.do(j.Eval("void document.querySelector('dialog[open] button.main').click()", nil))
+	j.do(j.Sees(60*time.Second, "No operator's document is in force."))
+	j.quiet()
+}
+
+const paperOf = `{
+  "format": "tetherd-document/1", "serial": 1,
+  "operator": {"id": "{11111111-2222-3333-4444-555555555555}", "name": "Lab Mobile", "support_phone": "+49 800 1234567", "account_url": "https://account.lab.example/"},
+  "plans": [{"name": "Holiday 5 GB"}],
+  "sims": [{"match": {"mcc": "262", "mnc": "01"}, "contexts": [{"name": "own", "uses": ["internet", "tethering"], "apn": "internet.lab"}], "sharing": {"max_devices": 5}}]
+}`
+
+// whatWasWrong: what is wrong is named, and what was wrong is remembered, in Russian too.
+func whatWasWrong(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	j.press("Doctor")
+	j.sees("Nothing is wrong.")
+	j.world.modem.RemoveSIM()
+	j.sees("there is no SIM in the modem")
+	j.picture("wrong")
+	j.audit()
+	j.press("System")
+	j.fill("Language", "ru")
+	j.press("Доктор")
+	j.sees("в модеме нет SIM-карты")
+	j.do(j.Dark(true))
+	j.picture("russian-dark")
+	j.press("Состояние")
+	j.sees("в модеме нет SIM-карты")
+	j.picture("russian-status")
+	j.world.modem.InsertSIM(j.world.scenario.SIMs["lab"])
+	j.press("Доктор")
+	j.sees("Всё в порядке.")
+	j.sees("RC04")
+	j.picture("past")
+	j.audit()
+	j.quiet()
+}
+
+// rename: a device is called what its owner calls it, at once.
+func rename(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	j.press("Devices")
+	j.sees("client1")
+	j.press("Rename")
+	j.picture("asked")
+	j.audit()
+	j.fill("Name", "kitchen")
+	j.press("Save")
+	j.press("Make the change")
+	j.sees("kitchen")
+	j.sees("The change is kept")
+	j.picture("renamed")
 	j.quiet()
 }
 

@@ -237,12 +237,12 @@ func from32(n uint32) netip.Addr {
 	return netip.AddrFrom4([4]byte{byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// hosts gives the reservations that lie inside the LAN's subnet; others would
-// never be reachable after the LAN moved.
+// hosts gives the names of clients, and the reservations that lie inside the LAN's
+// subnet; others would never be reachable after the LAN moved.
 func hosts(in []config.Host, lan netip.Prefix) []dhcp.Host {
 	var out []dhcp.Host
 	for _, h := range in {
-		if lan.Contains(h.Addr) {
+		if !h.Addr.IsValid() || lan.Contains(h.Addr) {
 			out = append(out, dhcp.Host{MAC: h.MAC, Addr: h.Addr, Name: h.Name})
 		}
 	}

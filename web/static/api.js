@@ -16,8 +16,10 @@ async function send(method, path, args, limit) {
 			body: method === 'POST' ? JSON.stringify(args || {}) : undefined, signal: AbortSignal.timeout(limit || 15000),
 		});
 	} catch {
+		dispatchEvent(new Event('lost'));
 		throw new Fault({ code: 'contact', message: 'the gateway does not answer' });
 	}
+	dispatchEvent(new Event('found'));
 	let told;
 	try {
 		told = await answer.json();

@@ -2,19 +2,21 @@
 
 import { h, toast } from './dom.js';
 import { look, watch } from './api.js';
-import { speak, t } from './text.js';
-import { drawTrial } from './trial.js';
+import { learn, speak, t } from './text.js';
+import { drawTrial, recent } from './trial.js';
 import * as start from './start.js';
 import * as home from './home.js';
 import * as devices from './devices.js';
 import * as hotspot from './hotspot.js';
 import * as sim from './sim.js';
+import * as operator from './operator.js';
+import * as doctor from './doctor.js';
 import * as system from './system.js';
 
-const views = { home, devices, hotspot, sim, system };
+const views = { home, devices, hotspot, sim, operator, doctor, system };
 
 // app is what views get: the state, who is logged in, and how to draw again.
-const app = { state: null, session: null, show, refresh, draw, contact };
+const app = { state: null, session: null, show, refresh, draw };
 
 let stop = null, shown = '';
 
@@ -29,24 +31,39 @@ async function refresh() {
 		setTimeout(refresh, 2000);
 		return;
 	}
-	stop?.();
 	shown = '';
-	stop = watch((state) => { app.state = state; home.sample(state); draw(); }, contact);
+	listen();
 	draw();
 }
 
-// contact says whether the gateway answers.
+// listen follows the state from now on.
+function listen() {
+	stop?.();
+	stop = watch((state) => { app.state = state; learn(state.doctor); home.sample(state); draw(); }, contact);
+}
+
+// contact says whether the gateway answers. While it does not it is asked again and again;
+// then what was followed before is a connection that may be dead.
 let lost = false;
 function contact(there) {
-	const el = document.getElementById('contact');
-	if (there && lost) look('session').then((s) => { if (s.in !== app.session?.in) refresh(); }, () => {});
+	const el = document.getElementById('contact'), back = there && lost, gone = !there && !lost;
 	lost = !there;
 	el.hidden = there;
-	if (!there) {
-		const trial = app.state?.trial;
-		el.textContent = t('contact.lost') + (trial ? ' ' + t('contact.trial') : '');
+	if (back) {
+		listen();
+		look('session').then((s) => { if (s.in !== app.session?.in) refresh(); }, () => {});
+	}
+	if (gone) {
+		el.textContent = t('contact.lost') + (app.state?.trial || recent() ? ' ' + t('contact.trial') : '');
+		setTimeout(again, 2000);
 	}
 }
+
+// again asks until there is an answer.
+const again = () => lost && look('session', 4000).catch(() => setTimeout(again, 2000));
+
+addEventListener('lost', () => contact(false));
+addEventListener('found', () => contact(true));
 
 // show goes to a view.
 function show(name) { location.hash = '#/' + name; }
@@ -58,6 +75,7 @@ function draw() {
 	const main = document.getElementById('main');
 	const name = app.session.fresh ? 'fresh' : app.session.in ? viewName() : 'login';
 	drawNav(name);
+	document.getElementById('brand').textContent = ['tetherd', operator.inForce(app.state?.provision)?.name].filter(Boolean).join(' · ');
 	drawTrial(app);
 	if (!app.state && name !== 'fresh' && name !== 'login') return;
 	if (name === shown) {

@@ -1,8 +1,9 @@
 // The devices on the LAN.
 
-import { h, card, facts } from './dom.js';
+import { h, ask, card, facts, field } from './dom.js';
 import { tell } from './api.js';
-import { bytes, count, t, when } from './text.js';
+import { bytes, count, said, t, when, word } from './text.js';
+import { settings } from './settings.js';
 import { propose, refuse } from './trial.js';
 
 export function draw(app) {
@@ -13,29 +14,48 @@ export function draw(app) {
 const before = new Map(); // bytes of each device, to tell how fast it is now
 
 export function update(app) {
-	const list = document.getElementById('list'), clients = app.state.clients || [];
+	const list = document.getElementById('list'), clients = app.state.clients || [], places = app.state.places;
 	if (!list) return;
-	document.getElementById('many').textContent = count('devices', clients.length) + ' · ' + t('devices.free', { n: app.state.lan.free_addresses });
+	document.getElementById('many').textContent = [
+		places ? t('devices.places', { n: places.used, most: count('devices', places.limit) }) : count('devices', clients.length),
+		t('devices.free', { n: app.state.lan.free_addresses }),
+	].join(' · ');
 	if (list.contains(document.activeElement)) return; // somebody is about to press a button
-	list.replaceChildren(...clients.map(device));
+	list.replaceChildren(...clients.map((c) => device(c, places)));
 	const blocked = app.state.wifi?.blocked || [];
 	document.getElementById('blocked').replaceChildren(...(blocked.length ? [card(t('blocked.title'), h('ul', { class: 'plain' }, blocked.map((mac) =>
 		h('li', {}, mac, ' ', h('button', { 'aria-label': t('unblock') + ' ' + mac, onclick: () => propose('unblock', { mac }) }, t('unblock'))))))] : []));
 	if (clients.length === 0) list.replaceChildren(card('', h('p', {}, t('devices.none'))));
 }
 
-function device(c) {
-	const now = Date.now(), last = before.get(c.mac);
+function device(c, places) {
+	const now = Date.now(), last = before.get(c.mac), name = c.name || t('device.nameless');
 	before.set(c.mac, { at: now, up: c.up_bytes, down: c.down_bytes });
-	const rate = (is, was) => (last && now > last.at && is >= was ? bytes((is - was) * 1000 / (now - last.at)) + '/s' : '');
-	return card(c.name || t('device.nameless'), facts(
+	const rate = (is, was) => (last && now > last.at && is >= was ? ' · ' + bytes((is - was) * 1000 / (now - last.at)) + '/' + t('unit.s') : '');
+	const button = (text, action, style) => h('button', { class: style, 'aria-label': text + ': ' + name, onclick: action }, text);
+	return card(name, c.refused && h('p', { class: 'bad-text' }, said(c.refused)), facts(
+		[t('device.internet'), places && t(c.place ? 'device.place' : 'device.placeless')],
 		[t('address'), c.address],
-		[t('mac'), c.mac],
-		[t('received'), bytes(c.down_bytes) + ' ' + rate(c.down_bytes, last?.down)],
-		[t('sent'), bytes(c.up_bytes) + ' ' + rate(c.up_bytes, last?.up)],
+		[t('mac'), c.mac + (c.wifi?.randomised ? ' (' + t('device.randomised') + ')' : '')],
+		[t('received'), bytes(c.down_bytes) + rate(c.down_bytes, last?.down)],
+		[t('sent'), bytes(c.up_bytes) + rate(c.up_bytes, last?.up)],
 		[t('since'), c.since && when(c.since)],
-		[t('network.name'), c.wifi?.ssid], [t('signal'), c.wifi?.signal_dbm && c.wifi.signal_dbm + ' dBm'],
-	), c.wifi && h('div', { class: 'buttons' },
-		h('button', { onclick: () => tell('kick', { mac: c.mac }).catch(refuse) }, t('kick')),
-		h('button', { class: 'danger', onclick: () => propose('block', { mac: c.mac }) }, t('block'))));
+		[t('network.name'), c.wifi && c.wifi.ssid + (c.wifi.guest ? ' (' + t('wifi.guest') + ')' : '')],
+		[t('signal'), c.wifi?.signal_dbm && c.wifi.signal_dbm + ' dBm'], [t('wifi.security'), word('security', c.wifi?.security)],
+	), h('div', { class: 'buttons' },
+		button(t('rename'), () => rename(c)),
+		c.place && button(t('place.free'), () => tell('place free', { mac: c.mac }).catch(refuse)),
+		c.wifi && button(t('kick'), () => tell('kick', { mac: c.mac }).catch(refuse)),
+		c.wifi && button(t('block'), () => propose('block', { mac: c.mac }), 'danger')));
+}
+
+// rename gives a device a name of its owner's choice, in a section of the settings.
+async function rename(c) {
+	const what = field(t('device.name'), { name: 'name', value: c.name || '', maxLength: 63, autocapitalize: 'none', spellcheck: false }, t('device.name.help'));
+	if (!await ask(t('rename'), what, [[true, t('save'), 'main'], [null, t('cancel')]])) return;
+	const view = await settings(), name = what.querySelector('input').value.trim();
+	const own = view.sections.find((s) => s.type === 'host' && s.options.some((o) => o.name === 'mac' && o.values[0]?.toLowerCase() === c.mac));
+	const fixed = own?.options.some((o) => o.name === 'ip' && o.values.length > 0);
+	const changes = !own ? ['host.mac=' + c.mac, '@host[-1].name=' + name] : name || fixed ? [own.address + '.name=' + name] : [own.address + '='];
+	if (own || name) await propose('config set', { changes, revision: view.revision });
 }

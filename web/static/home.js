@@ -46,13 +46,14 @@ function remedy(app) {
 	const s = app.state, link = (view, text) => h('div', { class: 'buttons' }, h('button', { class: 'main', onclick: () => app.show(view) }, text));
 	const button = (text, action) => h('div', { class: 'buttons' }, h('button', { class: 'main', onclick: action }, text));
 	if (!s.lan.sharing) return button(t('share.on'), () => propose('share', { on: true }));
+	if (s.provision?.buying) return link('operator', t('paper.bought'));
 	if (s.modem.sim === 'pin') return link('sim', t('pin.enter'));
 	if (s.modem.phase === 'roaming') return link('sim', t('roaming.open'));
 	const failed = s.stages.find((x) => x.state === 'failed');
 	if (failed && ['access-point', 'address', 'gateway-internet', 'client-internet'].includes(failed.name)) {
 		return button(t('redial'), () => tell('redial').catch(refuse));
 	}
-	if (s.modem.sim === 'absent') return h('p', {}, t('sim.insert'));
+	if (s.doctor.verdict) return link('doctor', t('doctor.open'));
 	return null;
 }
 

@@ -1,32 +1,47 @@
-// Sharing and the clients' network.
+// Sharing, the Wi-Fi networks and the clients' network.
 
 import { h, svg, card, facts, field } from './dom.js';
 import { look } from './api.js';
-import { t } from './text.js';
+import { t, word } from './text.js';
 import { form } from './start.js';
 import { propose, refuse } from './trial.js';
 import { option, settings } from './settings.js';
 
 export function draw(app) {
 	const lan = h('div', {});
-	settings().then((view) => lan.replaceChildren(...(app.state.wifi?.radios ? [wifi(app, view)] : []), network(app, view)));
+	const renew = () => settings().then((view) => lan.replaceChildren(...(app.state.wifi?.radios ? wifi(app, view, renew) : []), network(app, view)), refuse);
+	renew();
 	setTimeout(() => update(app));
-	return [h('h1', {}, t('nav.hotspot')), h('div', { id: 'share' }), lan];
+	return [h('h1', {}, t('nav.hotspot')), h('div', { id: 'share' }), h('div', { id: 'air' }), lan];
 }
 
 let drawn = null;
 
 export function update(app) {
-	const place = document.getElementById('share'), on = app.state.lan.sharing;
-	if (!place || place.firstChild && drawn === on) return;
-	drawn = on;
+	const place = document.getElementById('share'), on = app.state.lan.sharing, modem = app.state.modem.phase !== 'off';
+	if (!place) return;
+	onAir(app);
+	if (place.firstChild && drawn === on + ' ' + modem) return;
+	drawn = on + ' ' + modem;
 	place.replaceChildren(card(t('share.title'), h('p', {}, t(on ? 'share.is' : 'share.not')),
-		h('div', { class: 'buttons' }, h('button', { class: on ? '' : 'main', onclick: () => propose('share', { on: !on }) }, t(on ? 'share.off' : 'share.on')))));
+		h('div', { class: 'buttons' }, h('button', { class: on ? '' : 'main', onclick: () => propose('share', { on: !on }) }, t(on ? 'share.off' : 'share.on')),
+			h('button', { onclick: () => propose(modem ? 'disconnect' : 'connect', {}) }, t(modem ? 'modem.off' : 'modem.on')))));
+}
+
+// onAir is what the radios carry now.
+function onAir(app) {
+	const radios = app.state.wifi?.radios || [];
+	document.getElementById('air').replaceChildren(...(radios.length ? [card(t('wifi.title'), radios.map((r) => [facts(
+		[t('wifi.radio'), r.interface], [t('wifi.state'), word('radio', r.state)], [t('wifi.band'), r.band_ghz && r.band_ghz + ' GHz'],
+		[t('wifi.channel'), r.channel && r.channel + (r.width_mhz ? ' (' + r.width_mhz + ' MHz)' : '')], [t('wifi.wrong'), r.wrong_passphrase?.reduce((n, w) => n + w.count, 0)],
+	), r.refused && h('p', { class: 'bad-text' }, r.refused), r.error && h('p', { class: 'bad-text' }, r.error),
+	h('ul', { class: 'plain' }, r.networks.map((n) => h('li', {}, h('b', {}, n.ssid), n.guest ? ' (' + t('wifi.guest') + ')' : '',
+		h('div', { class: 'soft' }, word('security', n.security), ' · ', t('wifi.stations', { n: n.stations })))))]))] : []));
 }
 
 function network(app, view) {
 	const value = (name) => option(view, 'lan', name).values.join(' ');
-	return card(t('lan.title'), facts([t('lan.here'), app.state.lan.address], [t('lan.bridge'), app.state.lan.bridge]), form(app, [
+	return card(t('lan.title'), facts([t('lan.here'), app.state.lan.address], [t('lan.bridge'), app.state.lan.bridge], [t('lan.guests'), app.state.guests?.address]), form(app, [
 		field(t('lan.address'), { name: 'lan.address', value: value('address'), inputMode: 'decimal' }, t('lan.address.help')),
 		field(t('dhcp.lease'), { name: 'dhcp.leasetime', value: option(view, 'dhcp', 'leasetime').values.join('') }, t('dhcp.lease.help')),
 	], t('save'), (f) => propose('config set', {
@@ -34,29 +49,70 @@ function network(app, view) {
 	}, f)));
 }
 
-// wifi shows each network with how to join it, and changes the first one.
-function wifi(app, view) {
-	const join = h('div', {}), section = view.sections.find((s) => s.type === 'network'), at = section ? section.address : 'network';
-	const networks = app.state.wifi.radios.flatMap((r) => r.networks.map((n) => facts(
-		[t('wifi.name'), n.ssid + (n.guest ? ' (' + t('wifi.guest') + ')' : '')], [t('wifi.security'), n.security],
-		[t('wifi.band'), r.band_ghz && r.band_ghz + ' GHz'], [t('wifi.channel'), r.channel], [t('devices'), n.stations])));
-	const main = app.state.wifi.radios[0]?.networks.find((n) => !n.guest);
-	return card(t('wifi.title'), networks, h('div', { class: 'buttons' },
-		h('button', { onclick: () => look('wifi').then((a) => join.replaceChildren(...a.networks.map(invitation)), refuse) }, t('wifi.show'))), join,
-	form(app, [
-		field(t('wifi.name'), { name: at + '.ssid', value: main?.ssid || '', maxLength: 32, required: true }),
-		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 63 }, t('wifi.pass.help')),
-	], t('save'), (f) => propose('config set', { revision: view.revision, changes: named(f, section ? at : '', main) }, f)));
+// wifi is how to join, and what can be changed: the first network, that of guests, and
+// the radio where there is one.
+function wifi(app, view, renew) {
+	const join = h('div', {});
+	const show = h('button', { onclick: () => look('wifi').then((a) => join.replaceChildren(...a.networks.map(invitation)), refuse) }, t('wifi.show'));
+	const parts = [card(t('wifi.join'), h('div', { class: 'buttons' }, show), join), main(app, view, renew), guests(app, view, renew)];
+	if (app.state.wifi.radios.length === 1 && view.sections.filter((s) => s.type === 'radio').length < 2) parts.push(radio(app, view, renew));
+	return parts;
 }
 
-// named are the changes of a network's name and passphrase. One that has no section yet
-// gets one.
-function named(f, at, main) {
-	const [ssid, passphrase] = [f.elements[0].value.trim(), f.elements[1].value];
-	const out = [(at || 'network') + '.ssid=' + ssid];
-	if (at && ssid === main?.ssid) out.pop();
-	if (passphrase) out.push((at || (out.length ? '@network[-1]' : 'network')) + '.passphrase=' + passphrase);
-	return out.length ? out : [at + '.ssid=' + ssid];
+const securities = () => ['wpa2-wpa3', 'wpa2', 'wpa3'].map((s) => [s, word('security', s)]);
+const own = (s, name) => s?.options.find((o) => o.name === name)?.values[0];
+const isGuest = (s) => own(s, 'guest') === '1';
+const networks = (view) => view.sections.filter((s) => s.type === 'network');
+
+// change makes what a form says of one section, and draws anew what is then.
+const change = (view, changes, f, renew) => propose('config set', { revision: view.revision, changes }, f).then((done) => done && renew());
+
+// main changes the network of the owner. One that has no section yet gets one.
+function main(app, view, renew) {
+	const section = networks(view).find((s) => !isGuest(s)), at = section?.address || 'home';
+	const air = app.state.wifi.radios.flatMap((r) => r.networks).find((n) => !n.guest);
+	return card(t('wifi.home'), form(app, [
+		field(t('wifi.name'), { name: at + '.ssid', value: air?.ssid || '', maxLength: 32, required: true }),
+		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 64 }, t('wifi.pass.help')),
+		field(t('wifi.security'), { name: at + '.security', options: securities(), value: own(section, 'security') || 'wpa2-wpa3' }),
+	], t('save'), (f) => change(view, [...(section ? [] : ['home=network']), ...wished(f, section, air)], f, renew)));
+}
+
+// wished are the changes of a network's form; what is as it was is left out.
+function wished(f, section, air) {
+	return [...f.elements].filter((el) => el.name && el.value !== '').map((el) => [el.name, el.value]).filter(([name, value]) => {
+		const what = name.split('.')[1];
+		return what === 'passphrase' || value !== (what === 'ssid' ? air?.ssid : own(section, what));
+	}).map(([name, value]) => name + '=' + value);
+}
+
+// guests switches a network for guests on and off. It is never the only one.
+function guests(app, view, renew) {
+	const section = networks(view).find(isGuest), at = section?.address || 'guests';
+	const air = app.state.wifi.radios.flatMap((r) => r.networks).find((n) => n.guest);
+	const first = [...(networks(view).length ? [] : ['home=network']), 'guests=network', 'guests.guest=1'];
+	return card(t('guests.title'), h('p', { class: 'soft' }, t('guests.help')), form(app, [
+		field(t('wifi.name'), { name: at + '.ssid', value: air?.ssid || '', maxLength: 32 }, t('guests.name.help')),
+		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 63 }, section ? t('wifi.pass.help') : t('guests.pass.help')),
+	], t(section ? 'save' : 'guests.on'), (f) => change(view, [...(section ? [] : first), ...wished(f, section, air)], f, renew)),
+	section && h('div', { class: 'buttons' }, h('button', { class: 'danger', onclick: () => change(view, [at + '='], null, renew) }, t('guests.off'))));
+}
+
+const bands = { auto: [], 2.4: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], 5: [36, 40, 44, 48, 52, 56, 60, 64, 100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140, 149, 153, 157, 161] };
+
+// radio changes the band and the channel.
+function radio(app, view, renew) {
+	const section = view.sections.find((s) => s.type === 'radio'), at = section?.address || 'radio';
+	const channels = (band) => ['auto', ...bands[band]].map((c) => [String(c), c === 'auto' ? t('wifi.auto') : String(c)]);
+	const band = own(section, 'band') || 'auto';
+	const f = form(app, [
+		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' GHz']), value: band }),
+		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: own(section, 'channel') || 'auto' }, t('wifi.channel.help')),
+	], t('save'), (f) => change(view, section
+		? [`${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`]
+		: ['air=radio', `air.band=${f.elements.band.value}`, `air.channel=${f.elements.channel.value}`], f, renew));
+	f.elements.band.addEventListener('change', () => f.elements.channel.replaceChildren(...channels(f.elements.band.value).map(([value, text]) => h('option', { value }, text))));
+	return card(t('wifi.air'), f);
 }
 
 // invitation is how to join one network, for people and for their telephones.

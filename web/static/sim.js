@@ -2,7 +2,7 @@
 
 import { h, card, facts, field, check } from './dom.js';
 import { look, tell } from './api.js';
-import { has, said, t, when } from './text.js';
+import { said, t, when, word } from './text.js';
 import { form } from './start.js';
 import { propose, refuse } from './trial.js';
 import { option, settings } from './settings.js';
@@ -27,7 +27,6 @@ export function update(app) {
 		pinDrawn = key;
 		document.getElementById('pin').replaceChildren(...(m.sim === 'pin' ? [pinCard(app, m)] : m.sim === 'puk' ? [card(t('puk.title'), h('p', {}, t('puk.text')))] : []));
 	}
-	const word = (group, value) => (value && has(group + '.' + value) ? t(group + '.' + value) : value);
 	document.getElementById('network').replaceChildren(card(t('network.title'), facts(
 		[t('modem'), m.model], [t('sim'), word('sim', m.sim)], [t('home'), m.home_name || m.home],
 		[t('operator'), m.network_name || m.network], [t('registration'), word('registration', m.registration)],

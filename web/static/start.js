@@ -3,6 +3,7 @@
 import { h, card, field, forgive, complain } from './dom.js';
 import { tell } from './api.js';
 import { refuse } from './trial.js';
+import { contact, inForce } from './operator.js';
 import { language, languages, said, speak, t } from './text.js';
 
 // fresh is the first start.
@@ -27,7 +28,7 @@ export function login(app) {
 	], t('login.do'), async (f) => {
 		await tell('login', { password: f.elements.password.value });
 		await app.refresh();
-	})), speech(app), h('p', { class: 'soft' }, t('login.forgot'))].filter(Boolean);
+	})), app.state && inForce(app.state.provision) && contact(inForce(app.state.provision)), speech(app), h('p', { class: 'soft' }, t('login.forgot'))].filter(Boolean);
 }
 
 // form is a form whose button does something that may be refused.

@@ -36,13 +36,29 @@ export function t(key, args) {
 // has says whether a key has a text.
 export const has = (key) => key in other;
 
+// word is the text of a value in a group, or the value.
+export const word = (group, value) => (value && has(group + '.' + value) ? t(group + '.' + value) : value);
+
+let told = []; // what the doctor says in several languages
+
+// learn takes it.
+export function learn(doctor) { told = [...doctor.findings, ...(doctor.history || [])]; }
+
+// retold are its sentences and clauses in English and in the reader's language.
+const retold = () => told.filter((f) => f.in?.[lang]).flatMap((f) =>
+	[[f.sentence, f.in[lang].sentence], [f.clause, f.in[lang].clause]].filter(([from, to]) => from && to));
+
 // said is a sentence of the gateway in the reader's language, as far as it is known.
 export function said(text) {
+	for (const [from, to] of retold()) {
+		if (text === from) return to;
+		if (text?.endsWith(' ' + from)) return said(text.slice(0, -from.length - 1)) + ' ' + to;
+	}
 	for (const [from, to] of patterns) {
 		const found = text && from.exec(text);
 		if (found) return to.replace(/\{(\d)\}/g, (_, n) => said(found[n]));
 	}
-	return text;
+	return text?.includes('; ') ? text.split('; ').map(said).join('; ') : text;
 }
 
 // count picks the form of a counted thing: "1 device", "3 devices".
@@ -50,9 +66,17 @@ export function count(key, n) {
 	return t(key + '.' + new Intl.PluralRules(lang).select(n), { n });
 }
 
+// span writes a duration of so many seconds.
+export function span(seconds) {
+	const units = [['s', 60], ['min', 60], ['h', 24], ['d', Infinity]];
+	let u = 0, n = seconds;
+	while (n >= units[u][1]) n /= units[u++][1];
+	return Math.round(n) + ' ' + t('unit.' + units[u][0]);
+}
+
 // bytes writes a size.
 export function bytes(n) {
-	const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+	const units = t('unit.bytes').split(' ');
 	let u = 0;
 	while (n >= 1000 && u < units.length - 1) { n /= 1000; u++; }
 	return new Intl.NumberFormat(lang, { maximumFractionDigits: n < 10 && u > 0 ? 1 : 0 }).format(n) + ' ' + units[u];

@@ -15,10 +15,11 @@ export async function propose(verb, args, form) {
 			return false;
 		}
 		if (!await agreed(told)) return false;
+		made = Date.now();
 		await tell(verb, args);
 		return true;
 	} catch (fault) {
-		refuse(fault, form);
+		if (fault.code !== 'contact') refuse(fault, form); // which is said already
 		return false;
 	}
 }
@@ -47,44 +48,49 @@ async function agreed(told) {
 
 const place = (text) => (/\d+(\.\d+)*/.exec(text) || [''])[0];
 
-let timer = 0, told = '', keptTold = '', ends = 0;
+let timer = 0, drawn = '', known, ends = 0, made = 0;
 
-// drawTrial shows the change that is on trial, or how it ended. Who sees the page after
-// it took effect has come by what was changed: asking for the session says so.
+// recent says whether a change was made just now, so that contact may be lost by it.
+export const recent = () => Date.now() - made < 90000;
+
+// drawTrial shows the change that is on trial, or how the last one ended. Who sees the page
+// after it took effect has come by what was changed: asking for the session says so.
 export function drawTrial(app) {
 	const el = document.getElementById('trial');
-	const trial = app.session?.in && app.state?.trial;
-	const last = app.state?.last_change;
+	const trial = app.session?.in && app.state?.trial, last = app.state?.last_change;
+	if (app.state) known ??= last?.id || '';
 	if (trial) {
-		if (told === trial.id) return;
-		told = trial.id;
-		ends = Date.now() + trial.left_ms;
-		el.hidden = false;
-		el.className = '';
-		const left = h('span', { 'aria-hidden': 'true' });
-		el.replaceChildren(h('p', {}, t(trial.attended ? 'trial.attended' : 'trial.unattended', { by: trial.by }), ' ', left),
-			h('div', { class: 'buttons' },
-				h('button', { class: 'main', onclick: () => end('config confirm', trial.id) }, t('trial.keep')),
-				h('button', { onclick: () => end('config revert', trial.id) }, t('trial.undo'))));
-		clearInterval(timer);
-		timer = setInterval(() => {
-			const seconds = Math.max(0, Math.round((ends - Date.now()) / 1000));
-			left.textContent = t('trial.left', { n: seconds });
-		}, 1000);
-		setTimeout(() => look('session', 5000).then(() => app.contact(true), () => app.contact(false)), trial.settle_ms + 1000);
+		if (drawn !== trial.id) show(app, el, trial);
 		return;
 	}
 	clearInterval(timer);
-	if (told && last?.id === told && keptTold !== told) {
-		keptTold = told;
+	drawn = '';
+	if (app.session?.in && last && last.id !== known) {
+		known = last.id;
+		made = 0;
 		el.className = last.kept ? 'good' : 'bad';
 		el.hidden = false;
 		el.replaceChildren(h('p', {}, t(last.kept ? 'trial.kept' : 'trial.undone', { why: said(last.why) })),
 			h('div', { class: 'buttons' }, h('button', { onclick: () => { el.hidden = true; } }, t('close'))));
-	} else if (!told) {
+	} else if (el.className === '') {
 		el.hidden = true;
 	}
-	if (!trial) told = keptTold === told ? told : '';
+}
+
+// show says what is on trial and for how long still.
+function show(app, el, trial) {
+	drawn = trial.id;
+	ends = Date.now() + trial.left_ms;
+	el.hidden = false;
+	el.className = '';
+	const left = h('span', { 'aria-hidden': 'true' });
+	el.replaceChildren(h('p', {}, t(trial.attended ? 'trial.attended' : 'trial.unattended', { by: trial.by }), ' ', left),
+		h('div', { class: 'buttons' },
+			h('button', { class: 'main', onclick: () => end('config confirm', trial.id) }, t('trial.keep')),
+			h('button', { onclick: () => end('config revert', trial.id) }, t('trial.undo'))));
+	clearInterval(timer);
+	timer = setInterval(() => { left.textContent = t('trial.left', { n: Math.max(0, Math.round((ends - Date.now()) / 1000)) }); }, 1000);
+	setTimeout(() => look('session', 5000).catch(() => {}), trial.settle_ms + 1000);
 }
 
 async function end(verb, id) {
