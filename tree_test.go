@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"plan"},
 	{"provision"},
 	{"provision/document"},
-	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch"},
+	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch", "clock"},
 	{"modem/mbim", "ubus/wire", "wpa", "linkwatch"},
 	{"secret", "qr"},
 }

@@ -5,11 +5,13 @@
 package api
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/link"
@@ -43,6 +45,7 @@ type Document struct {
 	DNS      DNS      `json:"dns"`                // what the forwarder did
 	Gateway  Probe    `json:"probe_gateway"`      // the Internet as the gateway sees it
 	Client   Probe    `json:"probe_client"`       // and as a client of the LAN sees it
+	Clock    Clock    `json:"clock"`              // how far the machine's clock can be trusted
 	Reasons  []Reason `json:"reasons,omitempty"`  // why values are as they are
 	Problems []string `json:"problems,omitempty"` // what parts complain of, one line each
 
@@ -51,6 +54,22 @@ type Document struct {
 
 	// Provision is about operators\' documents; absent without any.
 	Provision *Provisioning `json:"provision,omitempty"`
+}
+
+// Clock is how far the machine's clock can be trusted.
+type Clock struct {
+	Trust    string     `json:"trust"`               // "none", "kept" (not before the last known time), "one" server has answered, or "network": two agree
+	OffsetMS int64      `json:"offset_ms,omitempty"` // what the clock lacks, by the servers' time
+	Source   string     `json:"source,omitempty"`    // the server that was believed
+	At       *time.Time `json:"at,omitempty"`        // when it was asked, by the machine's clock
+}
+
+func clockDoc(c clock.Status) Clock {
+	d := Clock{Trust: cmp.Or(string(c.Trust), "none"), OffsetMS: c.Offset.Milliseconds(), Source: c.Source}
+	if !c.At.IsZero() {
+		d.At = &c.At
+	}
+	return d
 }
 
 // Process is about the program itself. The milliseconds are from its start until
@@ -229,6 +248,7 @@ func Render(s *control.Snapshot) Document {
 		Gateway:  probeDoc(current(obs.Probe.Gateway, obs.Probe.InForce.Gateway.Key)),
 		Client:   probeDoc(current(obs.Probe.Client, obs.Probe.InForce.Client.Key)),
 		Reasons:  reasonsDoc(s.Desired.Why),
+		Clock:    clockDoc(obs.Clock),
 		Problems: problems(s),
 
 		Provision: provisionDoc(s),

@@ -132,7 +132,7 @@ func findingDoc(f doctor.Finding) Finding {
 
 func (s *Server) record(Call) (any, error) {
 	snap := s.Loop.Snapshot()
-	text, err := doctor.Record(snap.Case, snap.Before)
+	text, err := doctor.Record(snap.Case, snap.Before, snap.Doctor)
 	return json.RawMessage(text), err
 }
 

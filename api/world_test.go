@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
@@ -93,6 +94,7 @@ func turning(t *testing.T, text string) *Server {
 
 		Hostapd: still[hostapd.Spec, hostapd.Status]{},
 		Fetch:   still[fetch.Spec, fetch.Status]{},
+		Clock:   still[clock.Spec, clock.Status]{},
 	}, Leave: func() bool { return true }})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)

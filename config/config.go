@@ -29,6 +29,7 @@ type Config struct {
 	Hosts   []Host
 	DNS     DNS
 	Probe   Probe
+	Clock   Clock
 	API     API
 
 	WiFi     WiFi
@@ -129,6 +130,13 @@ type Target struct {
 	Body   string // expected body, exactly
 }
 
+// Clock is section "clock".
+type Clock struct {
+	Enabled bool
+	Set     bool         // set the machine's clock when it is wrong
+	Servers []netip.Addr // NTP servers
+}
+
 // Document is section "document": whom to trust with an operator's document.
 type Document struct {
 	Keys   []string // Ed25519 public keys, 32 bytes in base64, that sign documents
@@ -169,6 +177,12 @@ func Default() *Config {
 				{URL: "http://connectivitycheck.gstatic.com/generate_204", Status: 204},
 				{URL: "http://detectportal.firefox.com/success.txt", Status: 200, Body: "success\n"},
 			},
+		},
+		Clock: Clock{
+			Enabled: true,
+			// Two operators, for a time counts when two servers agree: Cloudflare and Google.
+			Servers: []netip.Addr{netip.AddrFrom4([4]byte{162, 159, 200, 1}), netip.AddrFrom4([4]byte{216, 239, 35, 0}),
+				netip.AddrFrom4([4]byte{162, 159, 200, 123}), netip.AddrFrom4([4]byte{216, 239, 35, 4})},
 		},
 		API: API{Socket: "/var/run/tetherd/tetherd.sock", Port: 8080, Ubus: "auto", Confirm: time.Minute},
 		WiFi: WiFi{

@@ -46,6 +46,10 @@ func TestDefaultsAreNotShared(t *testing.T) {
 }
 
 const fullText = `
+config clock
+	option enabled '0'
+	option set 'yes'
+	list server '192.0.2.5'
 config tetherd 'main'
 	option log_level 'debug'
 	option state_dir '/srv/state'
@@ -168,6 +172,7 @@ func full() *Config {
 			{URL: "http://check.example:81/a?b=c", Status: 200, Body: "it's\n\tfine"},
 			{URL: "http://other.example", Status: 204},
 		}},
+		Clock:  Clock{Set: true, Servers: []netip.Addr{netip.MustParseAddr("192.0.2.5")}},
 		API:    API{Socket: "/run/t.sock", Ubus: "off", Confirm: 90 * time.Second},
 		WiFi:   WiFi{Country: "DE", CountryFromModem: true, Metered: "variable"},
 		Guest:  Guest{Bridge: "br-visit", Ports: []string{"eth2"}, Address: netip.MustParsePrefix("10.9.0.1/24")},

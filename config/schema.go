@@ -126,6 +126,13 @@ func wiredKinds() []kind {
 					body,
 				}
 			}),
+		once("clock", "clock", func(c *Config) []field {
+			return []field{
+				one("enabled", &c.Clock.Enabled, boolean()),
+				one("set", &c.Clock.Set, boolean()),
+				list("server", &c.Clock.Servers, 8, timeServer()),
+			}
+		}),
 		once("document", "document", func(c *Config) []field {
 			return []field{
 				list("key", &c.Document.Keys, 8, publicKey()),

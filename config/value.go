@@ -311,6 +311,11 @@ func resolver() codec[netip.Addr] {
 	})
 }
 
+// timeServer is the address of an NTP server.
+func timeServer() codec[netip.Addr] {
+	return address("must be the IPv4 address of an NTP server", netip.Addr.Is4)
+}
+
 func ipv4() codec[netip.Addr] { return address("must be an IPv4 address", netip.Addr.Is4) }
 
 // address is an IP address of one machine that ok accepts.

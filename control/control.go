@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
@@ -46,6 +47,7 @@ type Parts struct {
 	Modem   Part[modem.Spec, modem.Status]
 	Probe   Part[probe.Spec, probe.Status]
 	Fetch   Part[fetch.Spec, fetch.Status]
+	Clock   Part[clock.Spec, clock.Status]
 }
 
 // Intent is something that a face of the program wants.
@@ -189,7 +191,7 @@ func (l *Loop) Run(ctx context.Context) error {
 func (l *Loop) start(group *errgroup.Group, ctx context.Context) {
 	p := l.opt.Parts
 	for _, run := range []func(context.Context, func()) error{
-		p.NAT.Run, p.Link.Run, p.Hostapd.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run, p.Fetch.Run,
+		p.NAT.Run, p.Link.Run, p.Hostapd.Run, p.DHCP.Run, p.DNS.Run, p.Modem.Run, p.Probe.Run, p.Fetch.Run, p.Clock.Run,
 	} {
 		group.Go(func() error { return run(ctx, l.changed) })
 	}

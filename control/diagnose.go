@@ -73,7 +73,7 @@ func (s *state) caseOf(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		Facts: doctor.Facts{
 			Modem: cfg.Modem.Enabled, Sharing: cfg.Sharing.Enabled, DHCP: cfg.DHCP.Enabled, DNS: cfg.DNS.Enabled,
 			Probe: cfg.Probe.Enabled, ProbeClient: cfg.Probe.Client, Roaming: cfg.Modem.Roaming, PIN: cfg.Modem.PIN != "",
-			Limit: cfg.DHCP.Limit,
+			Limit: cfg.DHCP.Limit, SetClock: cfg.Clock.Set,
 		},
 		Path:     doctor.Path{APN: b.APN, Outcome: outcome, Story: s.inputs.Ladder.Story()},
 		Observed: obs,
@@ -88,6 +88,7 @@ func wishOf(in plan.Inputs, obs plan.Observed, want plan.Desired) doctor.Wish {
 	w := doctor.Wish{
 		Gateway: want.Probe.Gateway.Key, Client: want.Probe.Client.Key, Interval: want.Probe.Interval,
 		Uplink: plan.Bearers(in, obs)[modem.Shared].Interface, Repairs: in.Repairs, Barred: want.Barred,
+		Country: want.Hostapd.Country,
 	}
 	if lans := want.Link.LANs; len(lans) > 0 && lans[0].Address.IsValid() {
 		w.LAN = lans[0].Address.String()

@@ -36,7 +36,7 @@ func TestADeadConnectionIsRepaired(t *testing.T) {
 		if verdictOf(s) != "RC14" || s.Online || s.Desired.Modem.Bearers[modem.Shared].Attempt != before+1 {
 			t.Fatalf("verdict %q, online %v, attempt %d after %d", verdictOf(s), s.Online, s.Desired.Modem.Bearers[modem.Shared].Attempt, before)
 		}
-		text, err := doctor.Record(s.Case, s.Before)
+		text, err := doctor.Record(s.Case, s.Before, s.Doctor)
 		if err != nil {
 			t.Fatal(err)
 		}

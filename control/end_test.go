@@ -37,7 +37,7 @@ func TestEndInOrder(t *testing.T) {
 		if took := r.end(); took != 0 {
 			t.Errorf("ended after %v", took)
 		}
-		if got := w.applied(); got != "probe modem dns dhcp link nat" {
+		if got := w.applied(); got != "probe modem clock dns dhcp link nat" {
 			t.Errorf("applied %s", got)
 		}
 		w.nothingLeft(t)
@@ -119,7 +119,7 @@ func TestPartsOutliveTheEnd(t *testing.T) {
 			t.Errorf("ended while the modem hangs up: %v", ended)
 		}
 		<-r.done
-		if ended := read(w, func() int { return len(w.ended) }); ended != 8 {
+		if ended := read(w, func() int { return len(w.ended) }); ended != 9 {
 			t.Errorf("%d parts ended", ended)
 		}
 	})

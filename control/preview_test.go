@@ -40,7 +40,7 @@ func TestWithAnotherConfig(t *testing.T) {
 	}{
 		"sharing off":          {"config sharing\n\toption enabled '0'\n", []plan.Part{plan.NAT, plan.Probe}},
 		"DNS off":              {"config dns\n\toption enabled '0'\n", []plan.Part{plan.DNS, plan.Probe}},
-		"other access points":  {twoAPNs, []plan.Part{plan.NAT, plan.Link, plan.DNS, plan.Modem, plan.Probe}},
+		"other access points":  {twoAPNs, []plan.Part{plan.NAT, plan.Link, plan.DNS, plan.Clock, plan.Modem, plan.Probe}},
 		"another PIN":          {"config modem\n\toption pin '4711'\n", []plan.Part{plan.Modem}},
 		"an address on uplink": {"config lan\n\toption address '100.64.7.1/24'\n", nil},
 	} {

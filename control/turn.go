@@ -62,6 +62,7 @@ func (l *Loop) observe(now time.Time) plan.Observed {
 		Modem:   p.Modem.Observe(),
 		Probe:   p.Probe.Observe(),
 		Fetch:   p.Fetch.Observe(),
+		Clock:   p.Clock.Observe(),
 	}
 }
 
@@ -263,6 +264,8 @@ func (l *Loop) applyStep(want plan.Desired, part plan.Part) error {
 		return p.Probe.Apply(want.Probe)
 	case plan.Fetch:
 		return p.Fetch.Apply(want.Fetch)
+	case plan.Clock:
+		return p.Clock.Apply(want.Clock)
 	}
 	return errors.New("no such part")
 }

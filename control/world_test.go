@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
@@ -99,6 +100,7 @@ type world struct {
 	probe *fake[probe.Spec, probe.Status]
 	wifi  *fake[hostapd.Spec, hostapd.Status]
 	fetch *fake[fetch.Spec, fetch.Status]
+	clock *fake[clock.Spec, clock.Status]
 
 	answers map[string]fetch.Result // of the operator's servers, by request
 
@@ -157,7 +159,7 @@ func newWorld(t *testing.T) *world {
 		state: filepath.Join(dir, "state"), run: filepath.Join(dir, "run"),
 	}
 	w.log = slog.New(slog.NewTextHandler(w.lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	for _, p := range []plan.Part{plan.NAT, plan.Link, plan.DHCP, plan.DNS, plan.Modem, plan.Probe, plan.Hostapd, plan.Fetch} {
+	for _, p := range []plan.Part{plan.NAT, plan.Link, plan.DHCP, plan.DNS, plan.Modem, plan.Probe, plan.Hostapd, plan.Fetch, plan.Clock} {
 		w.pokes[p] = make(chan struct{}, 1)
 	}
 	w.nat = newFake(w, plan.NAT, func(s nat.Spec) nat.Status {
@@ -175,6 +177,7 @@ func newWorld(t *testing.T) *world {
 	w.wifi = newFake(w, plan.Hostapd, func(s hostapd.Spec) hostapd.Status {
 		return hostapd.Status{Devices: slices.Clone(w.radios), InForce: s}
 	})
+	w.clock = newFake(w, plan.Clock, func(s clock.Spec) clock.Status { return clock.Status{InForce: s} })
 	w.fetch = newFake(w, plan.Fetch, func(s fetch.Spec) fetch.Status {
 		return fetch.Status{InForce: s, Results: maps.Clone(w.answers)}
 	})
@@ -269,7 +272,7 @@ func (w *world) probeStatus(s probe.Spec) probe.Status {
 }
 
 func (w *world) parts() Parts {
-	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi, Fetch: w.fetch}
+	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi, Fetch: w.fetch, Clock: w.clock}
 }
 
 // config is the default one with further text, and the world's folders.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/plan"
@@ -34,6 +36,9 @@ func illnesses() []illness {
 	}
 	sim := func(phase modem.Phase, s modem.SIM) func(*patient) {
 		return func(p *patient) { p.down(phase); p.Observed.Modem.SIM = s }
+	}
+	radio := func(r hostapd.RadioStatus) func(*patient) {
+		return func(p *patient) { r.Interface = "wlan0"; p.Observed.Hostapd.Radios = []hostapd.RadioStatus{r} }
 	}
 	return []illness{
 		{"the modem is gone", "RC01", "gone", Fault, func(p *patient) { p.down(modem.PhaseNoModem) }, "vanished"},
@@ -70,6 +75,20 @@ func illnesses() []illness {
 		{"a name that is not part of the plan", "RC11", "unsubscribed", Fault, refused(33), "not subscribed"},
 		{"no reason", "RC11", "silent", Fault, refused(0), "does not say why"},
 		{"a wrong password", "RC12", "", Fault, refused(29), "user name or password"},
+		{"the radio is not there", "RC44", "", Degraded, radio(hostapd.RadioStatus{State: hostapd.StateAbsent, Error: "there is no such radio"}), "wlan0 is not on the air: there is no such radio"},
+		{"hostapd does not start", "RC44", "", Degraded, radio(hostapd.RadioStatus{State: hostapd.StateWaiting, Error: "the country is not set"}), "the country is not set"},
+		{"no country", "RC44", "no-ir", Degraded, radio(hostapd.RadioStatus{State: hostapd.StateNoIR}), "may not transmit here"},
+		{"hostapd hangs", "RC44", "silent", Degraded, radio(hostapd.RadioStatus{State: hostapd.StateStarting}), "state starting"},
+		{"Wi-Fi settings are refused", "RC44", "refused", Degraded, radio(hostapd.RadioStatus{State: hostapd.StateEnabled, Refused: "the radio does not have the channel"}), "does not have the channel"},
+		{"a slow clock", "RC35", "slow", Degraded, func(p *patient) {
+			p.Observed.Clock = clock.Status{Trust: clock.TrustNetwork, Offset: 26 * time.Hour, Source: "203.0.113.123"}
+		}, "26h0m0s behind"},
+		{"a fast clock", "RC35", "fast", Degraded, func(p *patient) {
+			p.Observed.Clock = clock.Status{Trust: clock.TrustOne, Offset: -2 * time.Minute, Source: "203.0.113.123"}
+		}, "2m0s ahead"},
+		{"a clock from before", "RC35", "past", Degraded, func(p *patient) {
+			p.Observed.Clock = clock.Status{Behind: true, Kept: begun().Add(240 * time.Hour)}
+		}, "before 2026-03-11, which has been"},
 		{"IPv6 alone", "RC22", "", Fault, func(p *patient) {
 			p.down(modem.PhaseReady)
 			p.Path.Outcome, p.Path.Story = provision.V6Only, []provision.Try{try("six", provision.V6Only, 0)}
@@ -106,7 +125,7 @@ func illnesses() []illness {
 			p.Observed.NAT.Rivals = []nat.Rival{{Table: "ip filter", Chain: "FORWARD", Why: "policy"}}
 		}, "'ip filter' drops"},
 		{"the operator forbids sharing", "RC17", "", Fault, func(p *patient) { p.probed(probe.Online, probe.Dead, 2) }, "gateway itself has Internet"},
-		{"no lease", "RC47", "none", Fault, func(p *patient) { p.probed(probe.Online, probe.NoLease, 2) }, "given no address"},
+		{"no lease", "RC47", "none", Fault, func(p *patient) { p.probed(probe.Online, probe.NoLease, 3) }, "given no address"},
 		{"leases cannot be given", "RC47", "server", Fault, func(p *patient) {
 			p.Online, p.Observed.DHCP.Error = false, "dhcp: br-tether: address in use"
 		}, "leased: br-tether: address in use"},

@@ -88,6 +88,7 @@ type Facts struct {
 	ProbeClient bool // also from a client's place
 	Roaming     bool // data while roaming is allowed
 	PIN         bool // a PIN is configured
+	SetClock    bool // the clock may be set
 	Limit       int  // addresses in the pool
 }
 
@@ -124,6 +125,7 @@ type Wish struct {
 	Barred    string        // why no data may be used where the SIM is, in one clause; "" they may
 	Repairs   plan.Repairs  // in force
 	Interval  time.Duration // between probes
+	Country   string        // whose rules hold for the radios; "" the kernel's
 }
 
 // Report is the outcome of one examination.

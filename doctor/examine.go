@@ -62,7 +62,7 @@ func (e *exam) look() {
 	for _, rule := range []func(*exam){
 		(*exam).modemSigns, (*exam).simSigns, (*exam).networkSigns, (*exam).bearerSigns,
 		(*exam).addressSigns, (*exam).pathSigns, (*exam).nameSigns, (*exam).firewallSigns,
-		(*exam).lanSigns, (*exam).clientSigns,
+		(*exam).lanSigns, (*exam).wifiSigns, (*exam).clockSigns, (*exam).clientSigns,
 	} {
 		rule(e)
 	}

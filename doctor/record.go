@@ -26,14 +26,12 @@ type record struct {
 	Verdict Code   // that was given; "" none
 }
 
-// Record writes down what an examination was made from, without secrets or anybody's
-// numbers, so that Replay gives the same verdict.
-func Record(c Case, before Report) ([]byte, error) {
-	c = anonymous(c)
-	r, _ := Examine(c, before)
-	out := record{Version: recordVersion, Case: c, Before: before, Memory: before.Memory}
-	if r.Verdict != nil {
-		out.Verdict = r.Verdict.Code
+// Record writes down what an examination was made from and which verdict it gave, without
+// secrets or anybody's numbers, so that Replay gives the same one.
+func Record(c Case, before, given Report) ([]byte, error) {
+	out := record{Version: recordVersion, Case: anonymous(c), Before: before, Memory: before.Memory}
+	if given.Verdict != nil {
+		out.Verdict = given.Verdict.Code
 	}
 	text, err := json.Marshal(out)
 	if err != nil {

@@ -81,15 +81,20 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 	for i := range found {
 		c, _ := causeOf(found[i].Code)
 		switch {
+		case c.self == SetClock && !e.Facts.SetClock: // another program's matter
 		case c.self != "":
 			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
-		case len(c.ladder) > 0:
+		case len(c.ladder) > 0 && remediable(found[i]):
 			found[i].Remedy = e.climb(c, found[i], found[i].Code == code)
 		}
 		found[i].Advice = c.advice && e.stuck(c, found[i].Remedy)
 	}
 	return found
 }
+
+// remediable says that the cause's ladder is for this form of it: other servers help when
+// ours cannot listen, and not when none of the network's answers.
+func remediable(f Finding) bool { return f.Code != "RC34" || f.Variant == "port" }
 
 // stuck says that nothing is being done any more that could help.
 func (e *exam) stuck(c cause, r *Remedy) bool {
@@ -200,7 +205,7 @@ func (e *exam) apply(kind Kind, f Finding) {
 		}
 		r.MTU, e.m.MTUOf = mtu, "apn "+e.Path.APN
 	case DirectDNS:
-		r.DirectDNS = f.Variant == "port"
+		r.DirectDNS = true
 	}
 }
 

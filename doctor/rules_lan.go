@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
 )
@@ -87,7 +88,7 @@ func (e *exam) clientSigns() {
 	c := e.client()
 	evidence := []Value{{"client", string(c.Verdict)}, {"detail", c.Detail}, {"gateway", string(e.gateway().Verdict)}}
 	switch {
-	case c.Verdict == probe.NoLease && c.Failed >= 2 && e.Observed.DHCP.Error == "":
+	case c.Verdict == probe.NoLease && c.Failed >= 3 && e.Observed.DHCP.Error == "":
 		e.sign(sign{code: "RC47", variant: "none", severity: Fault, confidence: 85, evidence: evidence})
 	case e.gateway().Verdict != probe.Online || c.Failed < 2 && (c.Failed == 0 || len(e.Observed.NAT.Rivals) == 0):
 	case c.Verdict == probe.NoDNS && e.Observed.DNS.Error == "":
@@ -107,4 +108,29 @@ func (e *exam) barred(evidence []Value) {
 		return
 	}
 	e.sign(sign{code: "RC17", confidence: 50, evidence: append(evidence, Value{"other firewalls", "none"})})
+}
+
+// wifiSigns: a radio that is wished is not on the air. All of them are told of by the
+// first; a radio that is starting is given its time by the table.
+func (e *exam) wifiSigns() {
+	h := e.Observed.Hostapd
+	for _, r := range h.Radios {
+		evidence := []Value{{"radio", r.Interface}, {"state", string(r.State)}, {"country", firstOf(e.Wish.Country, "not set")}}
+		s := sign{code: "RC44", confidence: 90, evidence: evidence, args: []Value{{"radio", r.Interface}, {"detail", clause(r.Error, "-")}}}
+		switch {
+		case r.State == hostapd.StateEnabled && r.Refused != "":
+			s.variant, s.args[1].Value = "refused", clause(r.Refused, "-")
+		case r.State == hostapd.StateEnabled, r.State == "":
+			continue
+		case r.State == hostapd.StateDFS:
+			s.variant, s.severity = "radar", Note
+			s.args[1] = Value{"left", number(max(int(r.CACLeft/time.Second), 0))}
+		case r.State == hostapd.StateNoIR:
+			s.variant = "no-ir"
+		case r.Error == "":
+			s.variant, s.args[1].Value = "silent", string(r.State)
+		}
+		e.sign(s)
+		return
+	}
 }

@@ -281,7 +281,7 @@ func TestRecordsReplay(t *testing.T) {
 		p.Observed.DHCP.InForce.Networks = []dhcp.Network{{Hosts: []dhcp.Host{{MAC: []byte("sealed"), Name: "sealed"}}}}
 		p.see().pass(25 * time.Second).expect(c.code)
 		before := p.report
-		text, err := Record(p.Case, before)
+		text, err := Record(p.Case, before, p.report)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +315,7 @@ func FuzzReplay(f *testing.F) {
 		t := new(testing.T)
 		p := well(t)
 		c.set(p)
-		text, err := Record(p.Case, p.see().report)
+		text, err := Record(p.Case, p.see().report, p.report)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -15,12 +15,15 @@ import (
 
 // Options are what a Driver needs from outside.
 type Options struct {
+	// Now is the time by which certificates are judged; nil is the machine's.
+	Now func() time.Time
 	Log *slog.Logger
 }
 
 // Driver asks what its Spec wishes, one request at a time.
 type Driver struct {
 	log    *slog.Logger
+	now    func() time.Time // nil is the machine's
 	out    func(Spec) (way, error)
 	chance func() int // 0 to 99
 	wake   chan struct{}
@@ -35,7 +38,7 @@ type Driver struct {
 // New returns a driver that asks nothing yet.
 func New(o Options) *Driver {
 	return &Driver{
-		log: o.Log, out: wayOut, chance: func() int { return rand.IntN(100) },
+		log: o.Log, now: o.Now, out: wayOut, chance: func() int { return rand.IntN(100) },
 		wake: make(chan struct{}, 1), results: map[string]Result{},
 	}
 }
@@ -112,6 +115,7 @@ func (d *Driver) turn(ctx context.Context) bool {
 	w, err := d.out(s)
 	var result Result
 	if err == nil {
+		w.now = d.now
 		result, err = w.fetch(ctx, r)
 	}
 	d.end(ctx, r, result, err)

@@ -14,9 +14,11 @@ import (
 )
 
 // Fault is what the section "fault" of a scenario says: which cause the story brings
-// about, and how it must end. A control has no code: nothing may be found.
+// about, and how it must end. A control has no code: nothing may be found. With Then it
+// is two faults at once: Code is named first, and Then once that is gone.
 type Fault struct {
 	Code    string
+	Then    string
 	Cause   string
 	Outcome string // "repaired", "explained" or "prevented"; of a control "healthy"
 }
@@ -29,6 +31,8 @@ func (s *Scenario) readFault(first int, data []byte) (faults []error) {
 		switch {
 		case st.words[0] == "code" && len(st.words) == 2:
 			f.Code = st.words[1]
+		case st.words[0] == "then" && len(st.words) == 2:
+			f.Then = st.words[1]
 		case st.words[0] == "cause" && len(st.words) == 2:
 			f.Cause = st.words[1]
 		case st.words[0] == "outcome" && len(st.words) == 2:
@@ -189,12 +193,20 @@ func playRow(ctx context.Context, s *Scenario, program string) Row {
 	seen, err := watch(ctx, s, program)
 	r.Err = err
 	r.Found, r.Recovered, r.Sentence = seen.found, seen.recovered, seen.sentence
-	for _, v := range seen.verdicts {
-		if v != s.Fault.Code {
-			r.Wrong = append(r.Wrong, v)
+	r.Wrong = s.Fault.wrong(seen.verdicts)
+	return r
+}
+
+// wrong are those of the verdicts, in their order, that were not to be given, or not yet.
+func (f Fault) wrong(verdicts []string) (wrong []string) {
+	deep := false
+	for _, v := range verdicts {
+		deep = deep || v == f.Code
+		if v != f.Code && (v != f.Then || !deep) {
+			wrong = append(wrong, v)
 		}
 	}
-	return r
+	return wrong
 }
 
 // line is the row for people.
@@ -206,7 +218,11 @@ func (r Row) line() string {
 	case r.Outcome == "explained":
 		state = "explained, needs you"
 	}
-	text := fmt.Sprintf("%-5s %-28s found after %6s  online after %6s  %-20s %s", r.Code, r.Name, span(r.Found), span(r.Recovered), state, r.Sentence)
+	code := r.Code
+	if r.Then != "" {
+		code += "+" + r.Then
+	}
+	text := fmt.Sprintf("%-9s %-28s found after %6s  online after %6s  %-20s %s", code, r.Name, span(r.Found), span(r.Recovered), state, r.Sentence)
 	if len(r.Wrong) > 0 {
 		text += fmt.Sprintf("\n      wrong verdicts: %s", strings.Join(r.Wrong, ", "))
 	}
@@ -225,12 +241,19 @@ func span(d time.Duration) string {
 
 // sum prints the last lines and says whether everything held.
 func sum(rows []Row, out io.Writer) error {
-	var faults, detected, explained, repairable, repaired, wrong, failed int
+	var faults, detected, explained, repairable, repaired, wrong, failed, pairs, ordered int
 	var times []time.Duration
 	for _, r := range rows {
 		wrong += len(r.Wrong)
 		if r.Err != nil {
 			failed++
+		}
+		if r.Then != "" {
+			pairs++
+			if r.Err == nil && len(r.Wrong) == 0 {
+				ordered++
+			}
+			continue
 		}
 		if r.Code == "" {
 			continue
@@ -254,7 +277,10 @@ func sum(rows []Row, out io.Writer) error {
 	}
 	slices.Sort(times)
 	if len(times) > 0 {
-		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(times[len(times)/2]), seconds(times[len(times)-1]), len(rows)-faults)
+		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(times[len(times)/2]), seconds(times[len(times)-1]), len(rows)-faults-pairs)
+	}
+	if pairs > 0 {
+		fmt.Fprintf(out, "two faults at once: the deeper one first and then the other in %d of %d\n", ordered, pairs)
 	}
 	fmt.Fprintf(out, "detected %d/%d, explained %d/%d, repaired %d of %d repairable, wrong verdicts %d\n", detected, faults, explained, faults, repaired, repairable, wrong)
 	if failed > 0 || wrong > 0 || detected != faults {

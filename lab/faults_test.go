@@ -23,7 +23,7 @@ func TestFaultFilesAreRead(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if s.Fault == nil || s.Fault.Code == "" != strings.HasPrefix(s.Name, "healthy-") || s.Fault.Code != "" && !strings.HasPrefix(s.Name, strings.ToLower(s.Fault.Code)+"-") {
+		if s.Fault == nil || s.Fault.Code == "" != strings.HasPrefix(s.Name, "healthy-") || s.Fault.Then != "" != strings.HasPrefix(s.Name, "pair-") || s.Fault.Code != "" && s.Fault.Then == "" && !strings.HasPrefix(s.Name, strings.ToLower(s.Fault.Code)+"-") {
 			t.Errorf("%s is about %+v", path, s.Fault)
 		}
 		if s.Fault != nil && s.Fault.Code == "" {
@@ -65,13 +65,30 @@ func TestWatchmanCounts(t *testing.T) {
 	}
 }
 
+// TestPairsHaveAnOrder: of two faults the deeper one is named first.
+func TestPairsHaveAnOrder(t *testing.T) {
+	f := Fault{Code: "RC04", Then: "RC47"}
+	for _, c := range []struct{ given, wrong string }{
+		{"RC04 RC47", ""}, {"RC04", ""}, {"RC47 RC04", "RC47"}, {"RC14 RC04 RC47", "RC14"},
+	} {
+		if got := strings.Join(f.wrong(strings.Fields(c.given)), " "); got != c.wrong {
+			t.Errorf("%s: wrong %q", c.given, got)
+		}
+	}
+	var out strings.Builder
+	rows := []Row{{Fault: f}, {Fault: f, Wrong: []string{"RC47"}}}
+	if err := sum(rows, &out); err == nil || !strings.Contains(out.String(), "then the other in 1 of 2\ndetected 0/0") {
+		t.Errorf("%v: %s", err, &out)
+	}
+}
+
 // TestSumOfRows: the last line counts what the rows say, and one bad row fails all.
 func TestSumOfRows(t *testing.T) {
 	var out strings.Builder
 	rows := []Row{
-		{Fault: Fault{"RC14", "", "repaired"}, Found: time.Second, Sentence: "x"},
-		{Fault: Fault{"RC18", "", "explained"}, Found: 3 * time.Second, Sentence: "x"},
-		{Fault: Fault{"RC15", "", "prevented"}},
+		{Fault: Fault{"RC14", "", "", "repaired"}, Found: time.Second, Sentence: "x"},
+		{Fault: Fault{"RC18", "", "", "explained"}, Found: 3 * time.Second, Sentence: "x"},
+		{Fault: Fault{"RC15", "", "", "prevented"}},
 		{Fault: Fault{Outcome: "healthy"}},
 	}
 	if err := sum(rows, &out); err != nil || !strings.HasSuffix(out.String(), "detected 3/3, explained 3/3, repaired 2 of 2 repairable, wrong verdicts 0\n") {

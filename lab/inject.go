@@ -46,6 +46,16 @@ func serversStep(_ context.Context, w *World, args []string) (string, error) {
 	return "", err
 }
 
+// skewStep makes the operator's time servers tell another time, which is to find the
+// machine's clock wrong: nothing may set that in the lab.
+func skewStep(_ context.Context, w *World, args []string) (string, error) {
+	d, err := time.ParseDuration(args[0])
+	if err == nil {
+		w.operator.SetSkew(d)
+	}
+	return "", err
+}
+
 func filterStep(_ context.Context, w *World, args []string) (string, error) {
 	w.operator.Filter(args...)
 	return "", nil

@@ -43,6 +43,9 @@ func (w *World) play(ctx context.Context, out io.Writer) error {
 			return fmt.Errorf("line %d: %s: %w", step.Line, step, errors.Join(err, w.tail()))
 		}
 		fmt.Fprintf(out, "%8s  %s %s\n", seconds(time.Since(begun)), step, note)
+		if err := w.replay(ctx, step); err != nil {
+			return fmt.Errorf("line %d: %s: %w", step.Line, step, err)
+		}
 	}
 	return nil
 }

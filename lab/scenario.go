@@ -26,6 +26,7 @@ const maxScenario = 256 << 10
 
 // Scenario is one file, read and checked.
 type Scenario struct {
+	Records   string // folder for what the doctor's verdicts were made from; "" none is kept
 	Name      string // file name without its ending
 	Title     string
 	Device    simmodem.Device

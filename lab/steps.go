@@ -69,6 +69,7 @@ var steps = map[string]step{
 	"policy":      {1, many, policyStep},
 	"stale":       {0, 0, staleStep},
 	"servers":     {1, 1, serversStep},
+	"skew":        {1, 1, skewStep},
 	"filter":      {0, many, filterStep},
 	"unreach":     {1, 1, unreachStep},
 	"path":        {0, many, pathStep},
@@ -98,7 +99,7 @@ func (s *Scenario) check(st Step) (err error) {
 		_, err = parseExpectation(args)
 	case "kill-while":
 		err = s.checkKill(args)
-	case "silent", "calm":
+	case "silent", "calm", "skew":
 		_, err = time.ParseDuration(args[0])
 	case "path":
 		_, err = parsePath(args)

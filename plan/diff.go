@@ -3,6 +3,7 @@ package plan
 import (
 	"slices"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
 	"github.com/tetherd/tetherd/fetch"
@@ -26,6 +27,7 @@ const (
 	Modem   Part = "modem"
 	Probe   Part = "probe"
 	Fetch   Part = "fetch"
+	Clock   Part = "clock"
 )
 
 // Step is one part whose reality differs from its wish.
@@ -44,6 +46,7 @@ func Diff(d Desired, obs Observed, off bool) []Step {
 		{Hostapd, hostapd.Drift(d.Hostapd, obs.Hostapd)},
 		{DHCP, dhcp.Drift(d.DHCP, obs.DHCP)},
 		{DNS, dns.Drift(d.DNS, obs.DNS)},
+		{Clock, clock.Drift(d.Clock, obs.Clock)},
 		{Modem, modem.Drift(d.Modem, obs.Modem)},
 		{Probe, probe.Drift(d.Probe, obs.Probe)},
 		{Fetch, fetch.Drift(d.Fetch, obs.Fetch)},

@@ -21,6 +21,8 @@ import (
 
 // fullConfig sets every option that reaches a Spec.
 const fullConfig = `
+config clock
+	option set '1'
 config modem
 	option device '1-1.2'
 	option pin '1234'

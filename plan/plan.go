@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
@@ -78,6 +79,7 @@ type Observed struct {
 	Probe   probe.Status
 	Hostapd hostapd.Status
 	Fetch   fetch.Status
+	Clock   clock.Status
 }
 
 // Desired is one complete wish a part.
@@ -90,6 +92,7 @@ type Desired struct {
 	Modem   modem.Spec
 	Probe   probe.Spec
 	Fetch   fetch.Spec
+	Clock   clock.Spec
 	Why     []Reason // choices that a person may wonder about
 	// Barred says in one clause why no data may be used where the SIM is; "" it may.
 	Barred string
@@ -152,6 +155,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.DNS = dnsSpec(in, nets, bearers)
 	d.Probe = probeSpec(in, obs, &d, bearers)
 	d.Fetch = fetchSpec(in, obs, bearers)
+	d.Clock = clockSpec(in, d, bearers)
 	d.Why = append(d.Why, Conflicts(in.Config, in.Policy)...)
 	return d
 }

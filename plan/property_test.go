@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/tools/txtar"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/dhcp"
 	"github.com/tetherd/tetherd/dns"
@@ -32,6 +33,7 @@ func perfect(d Desired) Observed {
 
 		Hostapd: hostapd.Status{InForce: d.Hostapd},
 		Fetch:   fetch.Status{InForce: d.Fetch},
+		Clock:   clock.Status{InForce: d.Clock},
 	}
 	for _, l := range d.Link.LANs {
 		addLAN(&obs.Link, l)

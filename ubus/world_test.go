@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
@@ -106,6 +107,7 @@ func begin(t *testing.T, root string) *world {
 		DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: w.net,
 		Hostapd: still[hostapd.Spec, hostapd.Status]{},
 		Fetch:   still[fetch.Spec, fetch.Status]{},
+		Clock:   still[clock.Spec, clock.Status]{},
 	}, Leave: func() bool { return true }})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 2)

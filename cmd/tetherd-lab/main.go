@@ -56,6 +56,7 @@ func dispatch(ctx context.Context, args []string) error {
 	once := fs.Bool("once", false, "end after the client's first page (run)")
 	verbose := fs.Bool("v", false, "show tetherd's log (play)")
 	parallel := fs.Int("parallel", 3, "`rows` at a time (faults)")
+	records := fs.String("record", "", "a `folder` for what the doctor's verdicts were made from (play, faults)")
 	if err := fs.Parse(args[1:]); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
@@ -63,9 +64,9 @@ func dispatch(ctx context.Context, args []string) error {
 	case "run":
 		return lab.Run(ctx, *program, *once, os.Stdout)
 	case "play":
-		return play(ctx, *program, *verbose, fs.Args())
+		return play(ctx, *program, *records, *verbose, fs.Args())
 	case "faults":
-		return faults(ctx, *program, *parallel, fs.Args())
+		return faults(ctx, *program, *records, *parallel, fs.Args())
 	case "modem":
 		return modem(ctx, fs.Args())
 	}
@@ -82,7 +83,7 @@ func beside(name string) string {
 }
 
 // play plays every file and fails when one of them did.
-func play(ctx context.Context, program string, verbose bool, paths []string) error {
+func play(ctx context.Context, program, records string, verbose bool, paths []string) error {
 	if len(paths) == 0 {
 		return errUsage
 	}
@@ -92,6 +93,7 @@ func play(ctx context.Context, program string, verbose bool, paths []string) err
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
+		s.Records = records
 		fmt.Printf("%s: %s\n", s.Name, s.Title)
 		if err := lab.Play(ctx, s, program, verbose, os.Stdout); err != nil {
 			fmt.Println(err)
@@ -106,13 +108,14 @@ func play(ctx context.Context, program string, verbose bool, paths []string) err
 }
 
 // faults plays the fault gallery and prints its table.
-func faults(ctx context.Context, program string, parallel int, paths []string) error {
+func faults(ctx context.Context, program, records string, parallel int, paths []string) error {
 	var list []*lab.Scenario
 	for _, path := range paths {
 		s, err := lab.ReadScenario(path)
 		if err != nil {
 			return fmt.Errorf("%w: %w", errUsage, err)
 		}
+		s.Records = records
 		list = append(list, s)
 	}
 	if len(list) == 0 || parallel < 1 {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
@@ -131,6 +132,7 @@ func parts(cfg *config.Config, root string, told dns.Untold, leave func() bool, 
 	part := func(name string) *slog.Logger { return log.With("part", name) }
 	firewall := nat.New(nat.Options{Log: part("nat")})
 	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp"), Binder: firewall})
+	times := clock.New(clock.Options{Path: filepath.Join(cfg.Main.StateDir, "clock"), Log: part("clock")})
 	return control.Parts{
 		NAT:   firewall,
 		Link:  link.New(link.Options{Log: part("link")}),
@@ -140,7 +142,8 @@ func parts(cfg *config.Config, root string, told dns.Untold, leave func() bool, 
 		Probe: probe.New(probe.Options{Log: part("probe")}),
 
 		Hostapd: hostapd.New(hostapd.Options{RunDir: cfg.Main.RunDir, Leave: leave, Log: part("hostapd")}),
-		Fetch:   fetch.New(fetch.Options{Log: part("fetch")}),
+		Fetch:   fetch.New(fetch.Options{Now: times.Now, Log: part("fetch")}),
+		Clock:   times,
 	}
 }
 

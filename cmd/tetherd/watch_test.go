@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/dhcp"
@@ -52,6 +53,7 @@ func stillParts() control.Parts {
 		DNS: still[dns.Spec, dns.Status]{}, Modem: still[modem.Spec, modem.Status]{}, Probe: still[probe.Spec, probe.Status]{},
 		Hostapd: still[hostapd.Spec, hostapd.Status]{},
 		Fetch:   still[fetch.Spec, fetch.Status]{},
+		Clock:   still[clock.Spec, clock.Status]{},
 	}
 }
 

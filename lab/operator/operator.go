@@ -63,6 +63,7 @@ type Operator struct {
 
 	byAddress sync.Map // netip.Addr of a bearer (IPv6: first of its /64) → *bearer
 	dnsMode   atomic.Int32
+	skew      atomic.Int64 // nanoseconds
 	path      atomic.Pointer[Path]
 	up, down  way
 	filter    atomic.Pointer[map[string]bool]
@@ -116,7 +117,7 @@ func (o *Operator) start(options Options) error {
 		return fmt.Errorf("operator: %w", err)
 	}
 	go o.downlink()
-	return errors.Join(o.serve(zone), o.serveDesk())
+	return errors.Join(o.serve(zone), o.serveDesk(), o.listenNTP())
 }
 
 // Close ends all bearers, the servers and the user plane. The namespace stays.

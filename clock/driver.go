@@ -1,0 +1,245 @@
+package clock
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"golang.org/x/sys/unix"
+)
+
+// patience is how long a server may take.
+const patience = 3 * time.Second
+
+// Options are what a Driver needs from outside.
+type Options struct {
+	Path string // file that keeps the last known time, in Unix seconds
+	Log  *slog.Logger
+	// Step moves the machine's clock by a duration; nil is the kernel's.
+	Step func(time.Duration) error
+}
+
+// Driver asks for the time.
+type Driver struct {
+	opts   Options
+	wake   chan struct{}
+	offset atomic.Int64 // nanoseconds that the clock lacks, when that is known
+
+	mu       sync.Mutex
+	status   Status
+	failures int       // in a row
+	due      time.Time // of the next round; zero at once
+}
+
+// New returns a driver that asks nobody yet. What the file holds is believed when it is a
+// time.
+func New(o Options) *Driver {
+	d := &Driver{opts: o, wake: make(chan struct{}, 1)}
+	if o.Step == nil {
+		d.opts.Step = step
+	}
+	text, err := os.ReadFile(o.Path)
+	seconds, bad := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	switch {
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		o.Log.Warn("the last known time cannot be read", "err", err)
+	case err == nil && bad == nil && seconds > 0 && seconds < 1<<34:
+		d.status.Kept = time.Unix(seconds, 0)
+	}
+	return d
+}
+
+// Now is the time as far as it is known: the machine's, or the network's when the
+// machine's is known to be wrong.
+func (d *Driver) Now() time.Time { return time.Now().Add(time.Duration(d.offset.Load())) }
+
+// Apply replaces the wish.
+func (d *Driver) Apply(s Spec) error {
+	d.mu.Lock()
+	before := d.status.InForce
+	d.status.InForce = s
+	d.status.InForce.Servers = slices.Clone(s.Servers)
+	if s.Set && !before.Set || !slices.Equal(s.Servers, before.Servers) || s.Key != before.Key && d.status.Trust != TrustNetwork {
+		d.due, d.failures = time.Time{}, 0
+	}
+	d.mu.Unlock()
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// Observe tells what is known.
+func (d *Driver) Observe() Status {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.status
+	s.InForce.Servers = slices.Clone(s.InForce.Servers)
+	s.Behind = time.Now().Before(s.Kept)
+	if s.Trust == TrustNone && !s.Kept.IsZero() && !s.Behind {
+		s.Trust = TrustKept
+	}
+	return s
+}
+
+// Run asks until ctx ends.
+func (d *Driver) Run(ctx context.Context, changed func()) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.wake:
+		case <-timer.C:
+		}
+		d.mu.Lock()
+		spec, due := d.status.InForce, d.due
+		d.mu.Unlock()
+		switch {
+		case len(spec.Servers) == 0 || spec.Interface == "":
+			timer.Stop()
+			continue
+		case time.Now().Before(due):
+		default:
+			due = d.round(ctx, spec)
+			changed()
+		}
+		timer.Reset(time.Until(due))
+	}
+}
+
+// round asks one server after the other until two agree, and says when the next is due.
+func (d *Driver) round(ctx context.Context, spec Spec) time.Time {
+	var answers []heard
+	var fault error
+	for _, server := range spec.Servers {
+		offset, err := ask(ctx, spec, server)
+		if err != nil {
+			fault = fmt.Errorf("clock: %v: %w", server.Addr(), err)
+			continue
+		}
+		answers = append(answers, heard{server, offset})
+		if trust, _ := judge(answers); trust == TrustNetwork {
+			break
+		}
+	}
+	trust, best := judge(answers)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if trust == TrustNone {
+		d.failures++
+		if fault != nil {
+			d.status.Error = fault.Error()
+		}
+	} else {
+		d.failures = 0
+		d.take(spec, trust, best)
+	}
+	d.due = time.Now().Add(pause(d.failures))
+	return d.due
+}
+
+// take believes an answer; d.mu is held.
+func (d *Driver) take(spec Spec, trust Trust, h heard) {
+	s := &d.status
+	s.Trust, s.Offset, s.Source, s.At, s.Error = trust, h.offset, h.server.Addr().String(), time.Now(), ""
+	if spec.Set && trust == TrustNetwork && (h.offset > agree || h.offset < -agree) {
+		if err := d.opts.Step(h.offset); err != nil {
+			s.Error = "clock: it cannot be set: " + err.Error()
+		} else {
+			d.opts.Log.Info("the clock was set", "by", h.offset, "source", s.Source)
+			s.Offset, s.At, s.Sets = 0, s.At.Add(h.offset), s.Sets+1
+		}
+	}
+	if trust == TrustNetwork {
+		d.offset.Store(int64(s.Offset))
+		d.keep(time.Now().Add(s.Offset))
+	}
+}
+
+// keep writes a time down, seldom; d.mu is held.
+func (d *Driver) keep(t time.Time) {
+	if old := d.status.Kept; t.Sub(old) < rewrite && !t.Before(old) {
+		return
+	}
+	err := os.MkdirAll(filepath.Dir(d.opts.Path), 0o700)
+	if err == nil {
+		err = renameio.WriteFile(d.opts.Path, strconv.AppendInt(nil, t.Unix(), 10), 0o600)
+	}
+	if err != nil {
+		d.opts.Log.Warn("the time cannot be kept", "err", err)
+		return
+	}
+	d.status.Kept = t
+}
+
+// ask asks one server.
+func ask(ctx context.Context, spec Spec, server netip.AddrPort) (time.Duration, error) {
+	dialer := net.Dialer{Control: bind(spec.Interface, spec.Mark), Timeout: patience}
+	conn, err := dialer.DialContext(ctx, "udp", server.String())
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // never fails
+	nonce := binary.BigEndian.Uint64(random[:])
+	sent := time.Now()
+	if err := errors.Join(conn.SetDeadline(sent.Add(patience))); err != nil {
+		return 0, err
+	}
+	if _, err := conn.Write(question(nonce)); err != nil {
+		return 0, err
+	}
+	var buf [2 * packetLen]byte
+	for {
+		n, err := conn.Read(buf[:])
+		if err != nil {
+			return 0, errors.New("no answer")
+		}
+		received := sent.Add(time.Since(sent)) // by the monotonic clock, whatever sets the other
+		offset, err := answer(buf[:n], nonce, sent, received)
+		if err == nil || binary.BigEndian.Uint64(buf[atOrigin:]) == nonce {
+			return offset, err
+		}
+	}
+}
+
+// bind ties a socket to an interface and a mark, so that it cannot leave elsewhere.
+func bind(name string, mark uint32) func(string, string, syscall.RawConn) error {
+	return func(_, _ string, c syscall.RawConn) error {
+		var device, fwmark error
+		err := c.Control(func(fd uintptr) {
+			device = unix.BindToDevice(int(fd), name)
+			if mark != 0 {
+				fwmark = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark))
+			}
+		})
+		return errors.Join(err, device, fwmark)
+	}
+}
+
+// step moves the kernel's clock.
+func step(by time.Duration) error {
+	t := unix.NsecToTimeval(time.Now().Add(by).UnixNano())
+	return unix.Settimeofday(&t)
+}

@@ -1,0 +1,176 @@
+package clock
+
+import (
+	"context"
+	"encoding/binary"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tetherd/tetherd/lab/nstest"
+)
+
+// TestMain runs the tests where loopback is all there is.
+func TestMain(m *testing.M) { nstest.Main(m) }
+
+// server tells a time that is so much later than the machine's; it may be silent.
+type server struct {
+	at     netip.AddrPort
+	skew   atomic.Int64
+	silent atomic.Bool
+	asked  atomic.Int64
+}
+
+func newServer(t *testing.T, skew time.Duration) *server {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	s := &server{at: conn.LocalAddr().(*net.UDPAddr).AddrPort()}
+	s.skew.Store(int64(skew))
+	go func() {
+		var q [100]byte
+		for {
+			n, from, err := conn.ReadFrom(q[:])
+			if err != nil {
+				return
+			}
+			s.asked.Add(1)
+			if n != packetLen || s.silent.Load() {
+				continue
+			}
+			now := time.Now().Add(time.Duration(s.skew.Load()))
+			r := make([]byte, packetLen)
+			r[0], r[atStratum] = 0x24, 1
+			copy(r[atOrigin:], q[atTransmit:packetLen])
+			for _, at := range []int{atReceive, atTransmit} {
+				binary.BigEndian.PutUint32(r[at:], uint32(now.Unix()+toUnix))
+			}
+			_, _ = conn.WriteTo(r, from)
+		}
+	}()
+	return s
+}
+
+// start runs a driver and gives it a wish.
+func start(t *testing.T, o Options, s Spec) (*Driver, <-chan struct{}) {
+	t.Helper()
+	o.Log = slog.New(slog.DiscardHandler)
+	d := New(o)
+	ctx, stop := context.WithCancel(t.Context())
+	news, done := make(chan struct{}, 16), make(chan error, 1)
+	if err := d.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	go func() { done <- d.Run(ctx, func() { news <- struct{}{} }) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return d, news
+}
+
+func heardOf(t *testing.T, news <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-news:
+	case <-time.After(20 * time.Second):
+		t.Fatal("nothing was told")
+	}
+}
+
+func spec(servers ...*server) Spec {
+	s := Spec{Key: "a", Interface: "lo"}
+	for _, srv := range servers {
+		s.Servers = append(s.Servers, srv.at)
+	}
+	return s
+}
+
+// TestTwoServersAgree: the time of the network is known, kept on the disk, told without
+// touching the clock, and known to be past after a restart.
+func TestTwoServersAgree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state", "clock")
+	d, news := start(t, Options{Path: path, Step: func(time.Duration) error { t.Error("the clock was touched"); return nil }},
+		spec(newServer(t, 72*time.Hour), newServer(t, 72*time.Hour)))
+	heardOf(t, news)
+	s := d.Observe()
+	if s.Trust != TrustNetwork || s.Offset.Round(5*time.Second) != 72*time.Hour || s.Error != "" || s.Behind == false {
+		t.Errorf("%+v", s)
+	}
+	if now := d.Now(); now.Sub(time.Now()) < 71*time.Hour {
+		t.Errorf("the time is %v", now)
+	}
+	if lines := Drift(s.InForce, s); len(lines) != 0 {
+		t.Errorf("%v", lines)
+	}
+	again := New(Options{Path: path, Log: slog.New(slog.DiscardHandler)})
+	if s := again.Observe(); !s.Behind || s.Trust != TrustNone || s.Kept.Before(time.Now().Add(71*time.Hour)) {
+		t.Errorf("after a restart: %+v", s)
+	}
+	if err := os.WriteFile(path, []byte("1000000000"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if s := New(Options{Path: path, Log: slog.New(slog.DiscardHandler)}).Observe(); s.Behind || s.Trust != TrustKept {
+		t.Errorf("with an old time: %+v", s)
+	}
+}
+
+// TestTheClockIsSetWhenWished, once, and only when two servers agree.
+func TestTheClockIsSetWhenWished(t *testing.T) {
+	var by atomic.Int64
+	step := func(d time.Duration) error { by.Add(int64(d)); return nil }
+	one, two := newServer(t, time.Hour), newServer(t, time.Minute)
+	s := spec(one, two)
+	s.Set = true
+	d, news := start(t, Options{Path: filepath.Join(t.TempDir(), "clock"), Step: step}, s)
+	heardOf(t, news)
+	if st := d.Observe(); st.Trust != TrustOne || by.Load() != 0 {
+		t.Fatalf("two servers that do not agree: %+v", st)
+	}
+	two.skew.Store(int64(time.Hour))
+	s.Key = "b"
+	if err := d.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	heardOf(t, news)
+	if st := d.Observe(); st.Trust != TrustNetwork || st.Sets != 1 || st.Offset != 0 || time.Duration(by.Load()).Round(5*time.Second) != time.Hour {
+		t.Errorf("%+v, set by %v", st, time.Duration(by.Load()))
+	}
+}
+
+// TestSilenceIsNoTime: nobody answers; a later way out is tried at once.
+func TestSilenceIsNoTime(t *testing.T) {
+	srv := newServer(t, 0)
+	srv.silent.Store(true)
+	d, news := start(t, Options{Path: filepath.Join(t.TempDir(), "clock")}, spec(srv))
+	heardOf(t, news)
+	if st := d.Observe(); st.Trust != TrustNone || st.Error == "" || d.Now().Sub(time.Now()).Abs() > time.Second {
+		t.Errorf("%+v", st)
+	}
+	srv.silent.Store(false)
+	s := spec(srv)
+	s.Key = "b"
+	if err := d.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	heardOf(t, news)
+	if st := d.Observe(); st.Trust != TrustOne || st.Error != "" {
+		t.Errorf("%+v", st)
+	}
+	if err := d.Apply(Spec{}); err != nil {
+		t.Fatal(err)
+	}
+	if lines := Drift(s, d.Observe()); len(lines) != 3 {
+		t.Errorf("%v", lines)
+	}
+}
