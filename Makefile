@@ -25,7 +25,7 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 	mbimcli:libmbim-utils udhcpc:udhcpc dhclient:isc-dhcp-client dhcpcd:dhcpcd-base \
 	dig:bind9-dnsutils curl:curl ping:iputils-ping \
 	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools \
-	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps shellcheck:shellcheck zbarimg:zbar-tools
+	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps shellcheck:shellcheck zbarimg:zbar-tools rdate:rdate
 
 # What the lab with real kernels calls besides.
 VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
