@@ -25,7 +25,7 @@ TOOLS := nft:nftables ip:iproute2 nsenter:util-linux \
 	mbimcli:libmbim-utils udhcpc:udhcpc dhclient:isc-dhcp-client dhcpcd:dhcpcd-base \
 	dig:bind9-dnsutils curl:curl ping:iputils-ping \
 	qemu-mips-static:qemu-user-static xz:xz-utils mksquashfs:squashfs-tools \
-	hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps shellcheck:shellcheck zbarimg:zbar-tools rdate:rdate
+	mkfs.ext4:e2fsprogs hostapd:hostapd busybox:busybox sysctl:procps pgrep:procps shellcheck:shellcheck zbarimg:zbar-tools rdate:rdate
 
 # What the lab with real kernels calls besides.
 VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
@@ -190,6 +190,10 @@ journeys: deps ## a person's ways through the page, in a browser in the lab; pic
 	@$(MAKE) --no-print-directory install WANT="chromium:chromium npm:npm"
 	@test -s $(CACHE)/axe.min.js.gz || { cd $(CACHE) && npm pack --silent $(AXE) >/dev/null && tar -xzOf axe-core-*.tgz package/axe.min.js | gzip -9n > axe.min.js.gz; }
 	AXE=$(CURDIR)/$(CACHE)/axe.min.js.gz PICTURES=$(CURDIR)/$(CACHE)/pictures go test -count=1 -tags browser -timeout 15m ./lab -run TestJourneys
+
+.PHONY: powercut
+powercut: deps ## cut the power 50 times in the middle of writes of the configuration
+	POWERCUTS=50 go test -count=1 -timeout 15m -v -run TestPowerCut ./lab
 
 apn: ## make the packed access point table from its rows
 	go run ./tools/apngen
