@@ -19,6 +19,15 @@ const boardConfig = `config lan 'lan'
 	list port 'eth0'
 `
 
+// onlyServer keeps QEMU's own DHCP server from clients: behind that port there is one
+// client and no other gateway.
+const onlyServer = `table netdev board {
+	chain from_host {
+		type filter hook ingress device "eth0" priority 0
+		udp sport 67 drop
+	}
+}`
+
 const boardWelcome = `
 This is a gateway: tetherd runs, with a modem on the kernel's USB bus.
   tetherd status            how it is
@@ -33,6 +42,9 @@ Leave with exit or Ctrl-D.
 func boardCommand(ctx context.Context) (err error) {
 	// No one loads drivers here, and not every kernel has radios to simulate.
 	_ = exec.Command("modprobe", "-a", "virtio_net", "mac80211_hwsim").Run()
+	if out, err := exec.Command("nft", onlyServer).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
 	b, err := board.New()
 	if err != nil {
 		return err

@@ -129,7 +129,7 @@ func (j Job) console() string {
 
 // network is a LAN with this machine as the only client, and no way on.
 func (j Job) network() string {
-	return fmt.Sprintf("user,id=lan,restrict=on,net=192.168.97.0/24,host=192.168.97.254,dns=192.168.97.253,hostfwd=tcp:127.0.0.1:%d-%s", j.Forward, LANAddress)
+	return fmt.Sprintf("user,id=lan,restrict=on,ipv6=off,net=192.168.97.0/24,host=192.168.97.254,dns=192.168.97.253,hostfwd=tcp:127.0.0.1:%d-%s", j.Forward, LANAddress)
 }
 
 // socketPair makes a stream with one end for this process and one to inherit.

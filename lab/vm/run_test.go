@@ -103,7 +103,7 @@ func TestMachineCommand(t *testing.T) {
 		{"mipsel", Job{}, "readonly=on,id=job,file=job.disk -device virtio-blk-pci,drive=job,serial=job"},
 		{"amd64", Job{}, "-chardev file,id=console,"},
 		{"amd64", Job{Terminal: true}, "-chardev stdio,id=console,"},
-		{"mipsel", Job{Forward: 8097}, ",restrict=on,net=192.168.97.0/24,host=192.168.97.254,dns=192.168.97.253,hostfwd=tcp:127.0.0.1:8097-192.168.97.1:8080 -device virtio-net-pci,netdev=lan"},
+		{"mipsel", Job{Forward: 8097}, ",restrict=on,ipv6=off,net=192.168.97.0/24,host=192.168.97.254,dns=192.168.97.253,hostfwd=tcp:127.0.0.1:8097-192.168.97.1:8080 -device virtio-net-pci,netdev=lan"},
 		{"armhf", Job{Forward: 8097}, "-device virtio-net-device,netdev=lan"},
 	} {
 		arch, err := FindArch(c.arch)
