@@ -98,6 +98,7 @@ type state struct {
 	marks     Marks
 	seq       uint64
 	doctor    doctor.Report
+	diary     diary
 	examined  doctor.Case   // what it was made from
 	found     doctor.Report // what had been found before
 	wished    plan.Desired  // of the last turn
@@ -131,6 +132,8 @@ func New(opt Options) *Loop {
 		l.state.inputs.Former = l.state.former.read.bearers(opt.Config)
 	}
 	l.state.own = openOwn(opt.Config.Main.StateDir, opt.Log)
+	l.state.diary = openDiary(opt.Config.Main.StateDir, opt.Log)
+	l.state.doctor.History = l.state.diary.written
 	l.state.marks.Started = time.Now()
 	l.state.text = opt.Text
 	l.state.outcome = l.formerTrial()
@@ -181,6 +184,7 @@ func (l *Loop) Run(ctx context.Context) error {
 		l.state.former.forget(l.log)
 	}
 	l.state.memory.flush(l.log)
+	l.state.diary.write(l.state.doctor.History, l.log)
 	stop()
 	if err := group.Wait(); err != nil {
 		return fmt.Errorf("control: part ended: %w", err)

@@ -30,7 +30,7 @@ func (l *Loop) diagnose(obs plan.Observed, want plan.Desired, steps []plan.Step)
 	if s.repair(obs.Now) {
 		return obs.Now
 	}
-	return next
+	return earliest(next, s.diary.note(s.doctor.History, obs.Now, l.log))
 }
 
 // repair takes what the doctor asks for into the inputs, and says that something

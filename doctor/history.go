@@ -31,6 +31,16 @@ func add(history []Episode, ep Episode) []Episode {
 	return out[max(0, len(out)-maxHistory):]
 }
 
+// Sound is a history that somebody may have written by hand, without what no examination
+// makes, and bounded.
+func Sound(history []Episode) []Episode {
+	out := slices.DeleteFunc(slices.Clone(history), func(ep Episode) bool {
+		_, known := causeOf(ep.Code)
+		return !known || ep.To.Before(ep.From)
+	})
+	return out[max(0, len(out)-maxHistory):]
+}
+
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
 		return b

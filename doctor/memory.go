@@ -44,6 +44,7 @@ type Sample struct {
 	Failed   uint64    `json:"failed"`             // questions of clients that nobody could answer
 	Asked    uint64    `json:"asked"`              // questions of clients
 	Moved    time.Time `json:"moved"`              // when traffic was last seen
+	Heard    time.Time `json:"heard"`              // when something last came in by the bearer
 	Silenced bool      `json:"silenced,omitempty"` // no DNS server answered
 	Rivals   int       `json:"rivals,omitempty"`   // chains of others that drop
 	Tries    uint64    `json:"tries,omitempty"`    // of clients to connect
@@ -82,7 +83,10 @@ func (s Sample) unmet() int64 { return int64(s.Tries - s.Met) }
 func (e *exam) sample() {
 	now := e.take()
 	was := e.m.Sample
-	now.Moved = was.Moved
+	now.Moved, now.Heard = was.Moved, was.Heard
+	if now.Key == was.Key && now.Rx > was.Rx {
+		now.Heard = now.At
+	}
 	if now.Tx != was.Tx || now.Up != was.Up || now.Asked != was.Asked || now.Key != was.Key {
 		now.Moved = now.At
 	}
@@ -90,7 +94,7 @@ func (e *exam) sample() {
 	case was.Key != now.Key || now.Tx < was.Tx || now.Up < was.Up || now.Rx < was.Rx || now.Down < was.Down || now.Tries < was.Tries || now.Met < was.Met:
 		e.m.Stall = Stall{}
 	case now.At.Sub(was.At) < sampleBusy:
-		e.m.Sample.Moved = now.Moved
+		e.m.Sample.Moved, e.m.Sample.Heard = now.Moved, now.Heard
 		e.plan(e.m.Sample)
 		e.trouble(now, was)
 		return

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/probe"
@@ -60,7 +61,7 @@ func (e *exam) pathSigns() {
 		e.m.Carried = apn
 		e.sign(sign{code: "RC18", confidence: 85, args: []Value{{"detail", g.Detail}}, evidence: evidence})
 	case probe.Dead, probe.NoDNS:
-		if !e.failed(g) || g.Alive {
+		if !e.failed(g) || g.Alive || e.trickles(g) {
 			return
 		}
 		s := sign{code: "RC13", confidence: 70, args: []Value{{"apn", firstOf(e.Path.APN, "-")}}, evidence: e.traffic(evidence)}
@@ -72,6 +73,20 @@ func (e *exam) pathSigns() {
 		}
 		e.sign(s)
 	}
+}
+
+// deaf is how long nothing comes in before a path counts as dead.
+const deaf = 5 * time.Second
+
+// trickles says that something still comes in, so that failed looks may mean a path that
+// is slow or crowded; many in a row are a failure all the same.
+func (e *exam) trickles(g probe.Result) bool {
+	until := e.m.Sample.Heard.Add(deaf)
+	if g.Failed >= 4 || !e.Observed.Now.Before(until) {
+		return false
+	}
+	e.at(until)
+	return true
 }
 
 // traffic adds what the counters say.

@@ -388,3 +388,21 @@ func TestUnansweredTriesRaiseDoubt(t *testing.T) {
 		t.Error("late answers raise a doubt")
 	}
 }
+
+// TestASlowPathIsNotDead: looks that fail while something still comes in are of a crowded
+// path; when nothing comes in any more, or they go on failing, it is dead.
+func TestASlowPathIsNotDead(t *testing.T) {
+	p := well(t)
+	p.traffic(5000, 500, 5000, 500)
+	p.pass(sampleBusy)
+	p.probed(probe.Dead, probe.Dead, 2)
+	p.see().expect("")
+	p.pass(2 * deaf).expect("RC14")
+	p = well(t)
+	for range 3 {
+		p.traffic(5000, 500, 5000, 500)
+		p.pass(sampleBusy)
+	}
+	p.probed(probe.Dead, probe.Dead, 4)
+	p.see().expect("RC14")
+}
