@@ -70,7 +70,8 @@ type documents struct {
 	spurned string
 	buying  bool
 	consent consent
-	told    string // digest and entry of the document in force, as it was logged last
+	answers consentFile // of which consent is the present one
+	told    string      // digest and entry of the document in force, as it was logged last
 }
 
 // documentTrial is a list of documents that is in force and not yet kept.
@@ -79,16 +80,10 @@ type documentTrial struct {
 	next []Edition
 }
 
-// consent is what the operator's server said about sharing, and of whom.
-type consent struct {
-	key string // provision.Key of the SIM and what is asked
-	provision.Consent
-}
-
 // openDocuments reads the file. What cannot be read is put aside and logged, as is what
 // was on trial when its process ended.
 func openDocuments(dir string, log *slog.Logger) documents {
-	d := documents{path: filepath.Join(dir, "documents")}
+	d := documents{path: filepath.Join(dir, "documents"), answers: openConsent(dir, log)}
 	text, err := os.ReadFile(d.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return d

@@ -38,7 +38,7 @@ func TestWithAnotherConfig(t *testing.T) {
 		text string
 		want []plan.Part
 	}{
-		"sharing off":          {"config sharing\n\toption enabled '0'\n", []plan.Part{plan.NAT, plan.Probe}},
+		"sharing off":          {"config sharing\n\toption enabled '0'\n", []plan.Part{plan.NAT, plan.DNS, plan.Probe}},
 		"DNS off":              {"config dns\n\toption enabled '0'\n", []plan.Part{plan.DNS, plan.Probe}},
 		"other access points":  {twoAPNs, []plan.Part{plan.NAT, plan.Link, plan.DNS, plan.Clock, plan.Modem, plan.Probe}},
 		"another PIN":          {"config modem\n\toption pin '4711'\n", []plan.Part{plan.Modem}},

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -214,7 +215,7 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	if f == nil {
 		return time.Time{}
 	}
-	wake := d.ask(obs, f)
+	wake := d.ask(obs, f, l.log)
 	s.inputs.Policy = provision.Demand(f.Document, f.Entry)
 	if c := f.Entry.Sharing.Check; c != nil {
 		s.inputs.Policy = s.inputs.Policy.Answered(d.consent.Consent, c.Silent, obs.Now)
@@ -238,15 +239,15 @@ func (l *Loop) tellDocument(at int) {
 }
 
 // ask takes the entitlement server's answer, and returns when it grows too old.
-func (d *documents) ask(obs plan.Observed, f *provision.InForce) time.Time {
+func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logger) time.Time {
 	check := f.Entry.Sharing.Check
 	if check == nil {
 		d.consent = consent{}
 		return time.Time{}
 	}
-	key := check.URL + " " + provision.Key(nil, provision.IdentityOf(obs.Modem.SIM))
-	if d.consent.key != key {
-		d.consent = consent{key: key}
+	sim := provision.Key(nil, provision.IdentityOf(obs.Modem.SIM))
+	if key := check.URL + " " + sim; sim != "" && d.consent.key != key {
+		d.consent = d.answers.recall(key, obs.Now)
 	}
 	r, ok := answerTo(obs.Fetch, plan.AskEntitlement, check.URL)
 	if !ok {
@@ -262,6 +263,7 @@ func (d *documents) ask(obs plan.Observed, f *provision.InForce) time.Time {
 			Asked: true, Answered: true, Entitled: a.Entitled, Reason: a.Reason, Until: r.At.Add(time.Duration(a.Valid) * time.Second),
 		}
 	}
+	d.answers.keep(d.consent, obs.Now, log)
 	if !obs.Now.Before(d.consent.Until) {
 		return time.Time{}
 	}

@@ -33,6 +33,14 @@ func (e *engine) leads(q *query, client netip.Addr) bool {
 	return e.spec.Page.IsValid() && e.untold != nil && e.checks[string(q.lower[:q.n])] && e.untold.Untold(client)
 }
 
+// closed answers a question that goes to nobody.
+func (e *engine) closed(dst []byte, q *query, p *path) []byte {
+	if !e.spec.Page.IsValid() {
+		return q.fail(dst, codec.RcodeRefused, codec.ExtendedErrorCodeBlocked, "clients may not have Internet")
+	}
+	return q.reply(dst, e.local.lead(q, e.spec.Page), 0, p.limit(q))
+}
+
 // leadTTL is how many seconds a client remembers where the page is.
 const leadTTL = 1
 

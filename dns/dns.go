@@ -34,6 +34,9 @@ type Spec struct {
 	// Page is the address that connectivity-check names have for clients that are to be
 	// told by a page why they have no Internet (see Untold); invalid: nobody is.
 	Page netip.Addr
+	// Closed asks nobody for clients, who may not have Internet: not by questions either.
+	// Every name has the page's address then.
+	Closed bool
 }
 
 // patience is how long a try is waited for before the next server is asked in parallel.

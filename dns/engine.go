@@ -111,6 +111,9 @@ func (e *engine) serve(dst []byte, now time.Time, packet []byte, q *query, p *pa
 	if wire := e.localFor(p.client).answer(q); wire != nil {
 		return q.reply(dst, wire, 0, p.limit(q)), false
 	}
+	if e.spec.Closed {
+		return e.closed(dst, q, p), false
+	}
 	if e.up.Interface == "" || len(e.servers) == 0 {
 		e.counts.failed.Add(1)
 		return q.fail(dst, codec.RcodeServerFailure, codec.ExtendedErrorCodeNotReady, "no uplink"), false

@@ -46,6 +46,7 @@ type Request struct {
 	First    time.Time     // not before; the zero time is at once
 	Attempt  uint32        // counting up asks now
 	Max      int           // bytes of an answer, at most
+	Limit    time.Duration // for an answer, with all redirects and the signature; 0 is 45 s
 }
 
 // Spec is the complete wish. The zero value means that nothing is asked.

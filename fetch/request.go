@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -24,7 +25,7 @@ import (
 
 // Bounds of one request.
 const (
-	timeLimit    = 45 * time.Second // with all redirects and the signature
+	timeLimit    = 45 * time.Second // unless a request says otherwise
 	maxRedirects = 3
 	maxHeader    = 16 << 10
 	maxSignature = 256
@@ -101,7 +102,7 @@ func askOf(servers []netip.Addr, control func(string, string, syscall.RawConn) e
 
 // fetch makes one request. An answer of any status is no error.
 func (w way) fetch(ctx context.Context, r Request) (Result, error) {
-	ctx, stop := context.WithTimeout(ctx, timeLimit)
+	ctx, stop := context.WithTimeout(ctx, cmp.Or(r.Limit, timeLimit))
 	defer stop()
 	a, err := w.follow(ctx, r)
 	result := Result{Status: a.status, Tag: a.tag}

@@ -71,6 +71,6 @@ func askEntitlement(in Inputs, obs Observed) []fetch.Request {
 	}
 	return []fetch.Request{{
 		ID: AskEntitlement, URL: e.URL, Body: fetch.Secret(document.Question(card)),
-		Interval: every, Attempt: in.Refresh, Max: document.MaxAnswer,
+		Interval: every, Attempt: in.Refresh, Max: document.MaxAnswer, Limit: time.Duration(e.Timeout) * time.Second,
 	}}
 }

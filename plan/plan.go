@@ -151,8 +151,12 @@ func Compile(in Inputs, obs Observed) Desired {
 		d.NAT.Offload = offload(in.Config, nets, ups, obs.Link)
 	}
 	limit(in, &d.NAT)
-	d.DHCP = dhcpSpec(in, nets, ups, upstream(in.Config, bearers))
-	d.DNS = dnsSpec(in, nets, bearers)
+	clients := dns.Upstream{} // a question may carry anything: who is refused asks nobody
+	if d.Refusal == "" {
+		clients = upstream(in.Config, bearers)
+	}
+	d.DHCP = dhcpSpec(in, nets, ups, clients)
+	d.DNS = dnsSpec(in, nets, clients, d.Refusal != "")
 	d.Probe = probeSpec(in, obs, &d, bearers)
 	d.Fetch = fetchSpec(in, obs, bearers)
 	d.Clock = clockSpec(in, d, bearers)
@@ -328,7 +332,7 @@ func limit(in Inputs, s *nat.Spec) {
 	}
 }
 
-func dnsSpec(in Inputs, nets []network, bearers map[modem.Purpose]modem.BearerStatus) dns.Spec {
+func dnsSpec(in Inputs, nets []network, up dns.Upstream, closed bool) dns.Spec {
 	cfg := in.Config
 	if !cfg.DNS.Enabled {
 		return dns.Spec{}
@@ -337,7 +341,8 @@ func dnsSpec(in Inputs, nets []network, bearers map[modem.Purpose]modem.BearerSt
 	return dns.Spec{
 		Listen:     at,
 		Views:      views,
-		Upstream:   upstream(cfg, bearers),
+		Upstream:   up,
+		Closed:     closed,
 		Domain:     cfg.DHCP.Domain,
 		Names:      ownNames(nets[0]),
 		Rebind:     cfg.DNS.Rebind,

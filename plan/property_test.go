@@ -153,7 +153,11 @@ func soundUplinks(d Desired) error {
 			return fmt.Errorf("table %d of %s is not its own", u.Table, u.Interface)
 		}
 		tables[u.Table] = true
-		if u.Shared && d.DNS.Upstream.Interface != u.Interface && len(d.DNS.Listen) > 0 {
+		asked := d.DNS.Upstream.Interface
+		if d.Refusal != "" && len(d.DNS.Listen) > 0 && (asked != "" || !d.DNS.Closed) {
+			return fmt.Errorf("clients may not have Internet, and their questions leave by %q", asked)
+		}
+		if u.Shared && d.Refusal == "" && asked != u.Interface && len(d.DNS.Listen) > 0 {
 			return fmt.Errorf("clients leave by %s and their questions by %q", u.Interface, d.DNS.Upstream.Interface)
 		}
 	}

@@ -57,7 +57,7 @@ func (a *again) start() error {
 // somebody's who named the wrong folder.
 func learned() []string {
 	return []string{"keys", "audit", "audit.old", "trial", "leases", "apn-memory", "apn-memory.damaged", "pin-*",
-		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "clock", "diagnoses"}
+		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses"}
 }
 
 // forget removes what was learned and empties the owner's file: an empty file is a

@@ -123,9 +123,10 @@ type Sharing struct {
 
 // Entitlement is the server that is asked whether sharing is allowed.
 type Entitlement struct {
-	URL    string `json:"url"`
-	Cache  int    `json:"cache_seconds"` // how long an answer counts; 0 is a day
-	Silent string `json:"silent"`        // "allow" or "deny" while the server does not answer; "" is deny
+	URL     string `json:"url"`
+	Cache   int    `json:"cache_seconds"`   // how long an answer counts; 0 is a day
+	Timeout int    `json:"timeout_seconds"` // within which the server answers, or is silent; 0 is 45
+	Silent  string `json:"silent"`          // "allow" or "deny" while the server does not answer; "" is deny
 }
 
 // Roaming is where data may be used.
