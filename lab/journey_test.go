@@ -186,7 +186,7 @@ func TestJourneys(t *testing.T) {
 	for name, walk := range map[string]func(*testing.T, string){
 		"first-start": firstStart, "every-view": everyView, "wrong-pin": wrongPIN, "no-sim": noSIM,
 		"limit-reached": limitReached, "operator": operatorsDocument, "doctor": whatWasWrong, "rename": rename,
-		"lose-contact": loseContact, "backup": backup, "access-point": accessPoint, "russian": russian, "share": share,
+		"lose-contact": loseContact, "backup": backup, "access-point": accessPoint, "russian": russian, "told": told, "share": share,
 	} {
 		t.Run(name, func(t *testing.T) { walk(t, tetherd) })
 	}
@@ -217,6 +217,37 @@ func firstStart(t *testing.T, tetherd string) {
 	j.press("Log in")
 	j.sees("About")
 	j.quiet()
+}
+
+// told: while there is no SIM the telephone's own connectivity check opens a page that says
+// so; it sees by itself when the Internet is back, and is not opened for who wants to hear
+// no more of it.
+func told(t *testing.T, tetherd string) {
+	const check = "http://captive.apple.com/hotspot-detect.html"
+	j := begin(t, tetherd, plain)
+	j.awaits("expect", "online")
+	j.world.modem.RemoveSIM()
+	j.awaits("expect", "verdict", "RC04")
+	j.do(j.Open(check))
+	j.sees("there is no SIM in the modem")
+	j.picture("page")
+	j.press("Look again")
+	j.sees("there is no SIM in the modem")
+	j.world.modem.InsertSIM(j.world.scenario.SIMs["lab"])
+	j.sees("This device has Internet")
+	j.world.modem.RemoveSIM()
+	j.awaits("expect", "verdict", "RC04")
+	j.do(j.Open(check))
+	j.press("Do not tell me about this again")
+	j.sees("not told about it again")
+	j.awaits("check", "client1", "apple", "offline")
+}
+
+// awaits plays one step of a story.
+func (j *journey) awaits(words ...string) {
+	j.Helper()
+	_, err := steps[words[0]].do(j.Context(), j.world, words[1:])
+	j.do(err)
 }
 
 // everyView is drawn in light and dark, and has no serious fault for who cannot see it.
