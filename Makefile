@@ -2,7 +2,7 @@
 
 export CGO_ENABLED = 0
 export GOTOOLCHAIN = local
-# What was built in one clone need not be built in the next.
+# No path of a folder is in what is built: it is the same everywhere.
 export GOFLAGS += -trimpath
 # A release has its number in a file, a repository in its tags.
 VERSION  := $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null || echo unreleased)

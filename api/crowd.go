@@ -43,7 +43,8 @@ func (c *crowd) leave(a netip.Addr) {
 // fairListener closes connections of an address that has its share.
 type fairListener struct {
 	net.Listener
-	peers crowd
+	one, all int // connections of one address, and of all
+	peers    crowd
 }
 
 // Accept returns the next connection of who has not too many.
@@ -54,7 +55,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := addrOf(c.RemoteAddr())
-		if l.peers.enter(peer, peerConns, lanConns) {
+		if l.peers.enter(peer, l.one, l.all) {
 			return &countedConn{Conn: c, leave: sync.OnceFunc(func() { l.peers.leave(peer) })}, nil
 		}
 		c.Close()

@@ -44,7 +44,11 @@ func (s *Server) draw(snap *control.Snapshot) (*drawing, error) {
 
 // events sends the state as server-sent events, again with every change.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, by Caller) {
-	if !s.streams.enter(from(r), peerStreams, maxStreams) {
+	share := peerStreams
+	if !from(r).IsValid() { // by the local socket
+		share = maxStreams
+	}
+	if !s.streams.enter(from(r), share, maxStreams) {
 		refuse(w, &Fault{Code: TooMany, Message: "too many pages are open", Wait: 30})
 		return
 	}

@@ -16,6 +16,10 @@ import (
 // others wait.
 const pagePeers = 16
 
+// pageShare is how many of them may be one client's, so that none keeps the others from
+// being told.
+const pageShare = 4
+
 // ServePage serves the page for clients without Internet, to which the firewall leads
 // them, wherever the LAN is, until ctx ends.
 func (s *Server) ServePage(ctx context.Context) error {
@@ -72,7 +76,7 @@ func (s *Server) servePageAt(ctx context.Context, at netip.AddrPort) bool {
 		return false
 	}
 	go func() {
-		if err := Serve(ctx, netutil.LimitListener(l, pagePeers), hurry(explainer{s.Loop.Snapshot, &s.told})); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l, one: pageShare, all: pagePeers}, pagePeers), hurry(explainer{s.Loop.Snapshot, &s.told})); err != nil {
 			s.Log.Error("clients without Internet are not told why", "address", at, "err", err)
 		}
 	}()

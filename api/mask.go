@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // mask replaces what tells people apart: names and hardware addresses of devices get
@@ -112,8 +113,12 @@ func (m mask) tree(v any) any {
 	return v
 }
 
-// text masks one value. An address of the network layer stays.
+// text masks one value. An address of the network layer stays, and so does a time, in
+// which the name of a device may stand too.
 func (m mask) text(s string) string {
+	if _, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return s
+	}
 	if _, err := netip.ParsePrefix(s); err == nil {
 		return s
 	}

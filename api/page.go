@@ -91,6 +91,7 @@ type visit struct {
 func (v visit) check(w http.ResponseWriter, r *http.Request, at string) {
 	if !v.lacks || v.told.alone(v.client, v.want, time.Now()) {
 		w.Header().Set("Retry-After", "1")
+		w.Header().Set("Refresh", "2") // a browser asks on, until it asks for the name anew
 		http.Error(w, "try again", http.StatusServiceUnavailable)
 		return
 	}

@@ -199,7 +199,7 @@ func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
 	}
 	s.lanFault.Store(nil)
 	go func() {
-		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l}, lanConns), hurry(s.LAN())); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l, one: peerConns, all: lanConns}, lanConns), hurry(s.LAN())); err != nil {
 			s.notServed(at, err)
 		}
 	}()

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMask(t *testing.T) {
@@ -68,7 +69,9 @@ func TestMaskedState(t *testing.T) {
 		Doctor:   Doctor{Findings: []Finding{{Evidence: []Fact{{Name: "mac", Value: "02:00:00:00:00:04"}}}}},
 		Uplinks:  []Uplink{{Interface: "wwan0", Addresses: []netip.Prefix{netip.MustParsePrefix("2001:db8:11:22:33:44:55:66/64")}, Down: 1234567890123456}},
 		Problems: []string{"imsi 262010000012345"},
+		Process:  Process{Started: time.Date(2026, 11, 25, 1, 2, 3, 0, time.UTC)},
 	}
+	d.Clients = append(d.Clients, Client{MAC: "02:00:00:00:00:05", Name: "2026"}) // a name that stands in every time
 	got, err := newMask(d.Clients).document(d)
 	if err != nil {
 		t.Fatal(err)
@@ -79,7 +82,7 @@ func TestMaskedState(t *testing.T) {
 			t.Errorf("tells %s: %s", secret, text)
 		}
 	}
-	if got.WiFi.Radios[0].Wrong[0].Count != 3 || got.Uplinks[0].Addresses[0] != d.Uplinks[0].Addresses[0] || got.Uplinks[0].Down != d.Uplinks[0].Down {
+	if got.WiFi.Radios[0].Wrong[0].Count != 3 || got.Uplinks[0].Addresses[0] != d.Uplinks[0].Addresses[0] || got.Uplinks[0].Down != d.Uplinks[0].Down || !got.Process.Started.Equal(d.Process.Started) {
 		t.Errorf("too much is masked: %s", text)
 	}
 	if d.Clients[0].Name != "annas-phone" {

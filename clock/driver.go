@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,12 +38,13 @@ type Options struct {
 
 // Driver asks for the time.
 type Driver struct {
-	opts   Options
-	wake   chan struct{}
-	offset atomic.Int64 // nanoseconds that the clock lacks, when that is known
+	opts  Options
+	wake  chan struct{}
+	right atomic.Pointer[moment] // that two servers agree on; nil none
 
 	mu       sync.Mutex
 	status   Status
+	told     moment    // by whoever answered last
 	failures int       // in a row
 	due      time.Time // of the next round; zero at once
 }
@@ -65,9 +67,14 @@ func New(o Options) *Driver {
 	return d
 }
 
-// Now is the time as far as it is known: the machine's, or the network's when the
-// machine's is known to be wrong.
-func (d *Driver) Now() time.Time { return time.Now().Add(time.Duration(d.offset.Load())) }
+// Now is the time as far as it is known: the network's, or else the machine's. Whatever
+// sets the machine's clock does not move the network's.
+func (d *Driver) Now() time.Time {
+	if m := d.right.Load(); m != nil {
+		return m.now()
+	}
+	return time.Now()
+}
 
 // Apply replaces the wish.
 func (d *Driver) Apply(s Spec) error {
@@ -93,6 +100,9 @@ func (d *Driver) Observe() Status {
 	s := d.status
 	s.InForce.Servers = slices.Clone(s.InForce.Servers)
 	s.Behind = time.Now().Before(s.Kept)
+	if !d.told.at.IsZero() {
+		s.Offset = d.told.lacks()
+	}
 	if s.Trust == TrustNone && !s.Kept.IsZero() && !s.Behind {
 		s.Trust = TrustKept
 	}
@@ -131,12 +141,12 @@ func (d *Driver) round(ctx context.Context, spec Spec) time.Time {
 	var answers []heard
 	var fault error
 	for _, server := range spec.Servers {
-		offset, err := ask(ctx, spec, server)
+		m, err := ask(ctx, spec, server)
 		if err != nil {
 			fault = fmt.Errorf("clock: %v: %w", server.Addr(), err)
 			continue
 		}
-		answers = append(answers, heard{server, offset})
+		answers = append(answers, heard{server, m})
 		if trust, _ := judge(answers); trust == TrustNetwork {
 			break
 		}
@@ -144,13 +154,17 @@ func (d *Driver) round(ctx context.Context, spec Spec) time.Time {
 	trust, best := judge(answers)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if trust == TrustNone {
-		d.failures++
-		if fault != nil {
-			d.status.Error = fault.Error()
-		}
-	} else {
+	if !reflect.DeepEqual(spec, d.status.InForce) { // these are no longer the ones to ask
+		return d.due
+	}
+	d.failures++
+	switch {
+	case trust == TrustNetwork, trust == TrustOne && len(spec.Servers) == 1:
 		d.failures = 0
+	case fault != nil:
+		d.status.Error = fault.Error()
+	}
+	if trust != TrustNone {
 		d.take(spec, trust, best)
 	}
 	d.due = time.Now().Add(pause(d.failures))
@@ -160,19 +174,21 @@ func (d *Driver) round(ctx context.Context, spec Spec) time.Time {
 // take believes an answer; d.mu is held.
 func (d *Driver) take(spec Spec, trust Trust, h heard) {
 	s := &d.status
-	s.Trust, s.Offset, s.Source, s.At, s.Error = trust, h.offset, h.server.Addr().String(), time.Now(), ""
-	if spec.Set && trust == TrustNetwork && (h.offset > agree || h.offset < -agree) {
-		if err := d.opts.Step(h.offset); err != nil {
+	d.told = h.moment
+	s.Trust, s.Source, s.At, s.Error = trust, h.server.Addr().String(), h.at, ""
+	if trust != TrustNetwork {
+		return
+	}
+	d.right.Store(&h.moment)
+	if lacks := h.lacks(); spec.Set && lacks.Abs() > agree {
+		if err := d.opts.Step(lacks); err != nil {
 			s.Error = "clock: it cannot be set: " + err.Error()
 		} else {
-			d.opts.Log.Info("the clock was set", "by", h.offset, "source", s.Source)
-			s.Offset, s.At, s.Sets = 0, s.At.Add(h.offset), s.Sets+1
+			d.opts.Log.Info("the clock was set", "by", lacks, "source", s.Source)
+			s.At, s.Sets = s.At.Add(lacks), s.Sets+1
 		}
 	}
-	if trust == TrustNetwork {
-		d.offset.Store(int64(s.Offset))
-		d.keep(time.Now().Add(s.Offset))
-	}
+	d.keep(h.now())
 }
 
 // keep writes a time down, seldom; d.mu is held.
@@ -192,11 +208,11 @@ func (d *Driver) keep(t time.Time) {
 }
 
 // ask asks one server.
-func ask(ctx context.Context, spec Spec, server netip.AddrPort) (time.Duration, error) {
+func ask(ctx context.Context, spec Spec, server netip.AddrPort) (moment, error) {
 	dialer := net.Dialer{Control: bind(spec.Interface, spec.Mark), Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "udp", server.String())
 	if err != nil {
-		return 0, err
+		return moment{}, err
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
@@ -204,22 +220,22 @@ func ask(ctx context.Context, spec Spec, server netip.AddrPort) (time.Duration, 
 	_, _ = rand.Read(random[:]) // never fails
 	nonce := binary.BigEndian.Uint64(random[:])
 	sent := time.Now()
-	if err := errors.Join(conn.SetDeadline(sent.Add(patience))); err != nil {
-		return 0, err
+	if err := conn.SetDeadline(sent.Add(patience)); err != nil {
+		return moment{}, err
 	}
 	if _, err := conn.Write(question(nonce)); err != nil {
-		return 0, err
+		return moment{}, err
 	}
 	var buf [2 * packetLen]byte
 	for {
 		n, err := conn.Read(buf[:])
 		if err != nil {
-			return 0, errors.New("no answer")
+			return moment{}, errors.New("no answer")
 		}
 		received := sent.Add(time.Since(sent)) // by the monotonic clock, whatever sets the other
 		offset, err := answer(buf[:n], nonce, sent, received)
 		if err == nil || binary.BigEndian.Uint64(buf[atOrigin:]) == nonce {
-			return offset, err
+			return moment{at: received, right: received.Round(0).Add(offset)}, err
 		}
 	}
 }

@@ -143,7 +143,7 @@ func TestTheClockIsSetWhenWished(t *testing.T) {
 		t.Fatal(err)
 	}
 	heardOf(t, news)
-	if st := d.Observe(); st.Trust != TrustNetwork || st.Sets != 1 || st.Offset != 0 || time.Duration(by.Load()).Round(5*time.Second) != time.Hour {
+	if st := d.Observe(); st.Trust != TrustNetwork || st.Sets != 1 || st.Offset.Round(5*time.Second) != time.Hour || time.Duration(by.Load()).Round(5*time.Second) != time.Hour {
 		t.Errorf("%+v, set by %v", st, time.Duration(by.Load()))
 	}
 }
@@ -172,5 +172,22 @@ func TestSilenceIsNoTime(t *testing.T) {
 	}
 	if lines := Drift(s, d.Observe()); len(lines) != 3 {
 		t.Errorf("%v", lines)
+	}
+}
+
+// TestAnotherSetsTheClock: what the network said stays right when the machine's clock
+// moves under it, as the wall reading of the moment does here.
+func TestAnotherSetsTheClock(t *testing.T) {
+	at := time.Now()
+	for _, moved := range []time.Duration{0, 50 * 365 * 24 * time.Hour, -time.Hour} {
+		m := moment{at: at, right: at.Round(0).Add(moved)}
+		if got := m.now().Sub(time.Now().Round(0)) - moved; got.Abs() > time.Second {
+			t.Errorf("%v: the time is %v off", moved, got)
+		}
+		d := New(Options{Path: filepath.Join(t.TempDir(), "clock"), Log: slog.New(slog.DiscardHandler)})
+		d.right.Store(&m)
+		if got := d.Now().Sub(m.right); got < 0 || got > time.Second {
+			t.Errorf("%v: %v after the moment that it was told", moved, got)
+		}
 	}
 }

@@ -11,14 +11,29 @@ const agree = 2 * time.Second
 // heard is one server's answer.
 type heard struct {
 	server netip.AddrPort
-	offset time.Duration
+	moment
 }
+
+// moment is one moment by two clocks.
+type moment struct {
+	at    time.Time // by the machine's, with its monotonic reading
+	right time.Time // by the server's
+}
+
+// now is what the server's clock says now, whatever has set the machine's since.
+func (m moment) now() time.Time { return m.right.Add(time.Since(m.at)) }
+
+// lacks is what the machine's clock lacks now.
+func (m moment) lacks() time.Duration { return m.now().Sub(time.Now().Round(0)) }
+
+// offset is what it lacked then.
+func (m moment) offset() time.Duration { return m.right.Sub(m.at.Round(0)) }
 
 // judge weighs the answers: two that agree count, else the first.
 func judge(answers []heard) (Trust, heard) {
 	for i, a := range answers {
 		for _, b := range answers[:i] {
-			if d := a.offset - b.offset; d <= agree && d >= -agree {
+			if (a.offset() - b.offset()).Abs() <= agree {
 				return TrustNetwork, b
 			}
 		}

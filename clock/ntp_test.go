@@ -77,7 +77,8 @@ func TestQuestionTellsNothing(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	h := func(n byte, d time.Duration) heard {
-		return heard{netip.AddrPortFrom(netip.AddrFrom4([4]byte{n}), 123), d}
+		at := time.Unix(1e9, 0)
+		return heard{netip.AddrPortFrom(netip.AddrFrom4([4]byte{n}), 123), moment{at, at.Add(d)}}
 	}
 	for _, c := range []struct {
 		answers []heard
@@ -90,8 +91,8 @@ func TestJudge(t *testing.T) {
 		{[]heard{h(1, time.Hour), h(2, 0)}, TrustOne, time.Hour},
 		{[]heard{h(1, time.Hour), h(2, 0), h(3, -time.Second)}, TrustNetwork, 0},
 	} {
-		if trust, best := judge(c.answers); trust != c.trust || best.offset != c.offset {
-			t.Errorf("%v: %s, %v", c.answers, trust, best.offset)
+		if trust, best := judge(c.answers); trust != c.trust || best.offset() != c.offset {
+			t.Errorf("%v: %s, %v", c.answers, trust, best.offset())
 		}
 	}
 }

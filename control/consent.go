@@ -18,6 +18,9 @@ const longestConsent = 24 * time.Hour
 // consentSpacing is how often an answer is written that only counts for longer.
 const consentSpacing = time.Hour
 
+// consentRetry is how long a write that failed rests.
+const consentRetry = time.Minute
+
 // consent is what the operator's server said about sharing, and of whom.
 type consent struct {
 	key string // provision.Key of the SIM and what is asked
@@ -36,8 +39,9 @@ type keptConsent struct {
 
 // consentFile keeps the last answer.
 type consentFile struct {
-	path string
-	kept keptConsent
+	path  string
+	kept  keptConsent
+	retry time.Time // a write failed: not again before
 }
 
 // openConsent reads the file; one that makes no sense is as good as none.
@@ -69,19 +73,23 @@ func (f *consentFile) recall(key string, now time.Time) consent {
 	return c
 }
 
-// keep writes an answer that says something else, or counts noticeably longer.
+// keep writes an answer that says something else, or counts noticeably longer or shorter.
+// The server's words are free, and no reason by themselves to write soon again.
 func (f *consentFile) keep(c consent, now time.Time, log *slog.Logger) {
 	next := keptConsent{Key: c.key, Entitled: c.Entitled, Reason: c.Reason, At: now.UTC(), Until: c.Until.UTC()}
 	k := f.kept
-	if !c.Answered || next.Key == k.Key && next.Entitled == k.Entitled && next.Reason == k.Reason && next.Until.Sub(k.Until) < consentSpacing {
+	same := next.Key == k.Key && next.Entitled == k.Entitled && next.Until.Sub(k.Until).Abs() < consentSpacing
+	if !c.Answered || now.Before(f.retry) || same && (next.Reason == k.Reason || next.At.Sub(k.At).Abs() < consentSpacing) {
 		return
 	}
-	f.kept = next // also when it cannot be written: it is tried again with the next answer
 	text, err := json.Marshal(next)
 	if err == nil {
 		err = writeFile(f.path, text)
 	}
 	if err != nil {
+		f.retry = now.Add(consentRetry)
 		log.Error("the answer about sharing cannot be kept", "err", err)
+		return
 	}
+	f.kept = next
 }

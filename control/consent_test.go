@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,9 @@ func TestConsentIsWrittenSeldom(t *testing.T) {
 		{"a little longer", func() { said.Until = said.Until.Add(time.Minute) }, false},
 		{"much longer", func() { said.Until = said.Until.Add(2 * time.Hour) }, true},
 		{"a refusal", func() { said.Entitled = false }, true},
-		{"another reason", func() { said.Reason = "plan" }, true},
+		{"much shorter", func() { said.Until = said.Until.Add(-2 * time.Hour) }, true},
+		{"another reason at once", func() { said.Reason = "plan" }, false},
+		{"another reason later", func() { now = now.Add(consentSpacing) }, true},
 		{"of another SIM", func() { said.key = "b" }, true},
 		{"no answer", func() { said.Answered, said.key = false, "c" }, false},
 	} {
@@ -82,5 +85,43 @@ func TestConsentFileOfSomebodyElse(t *testing.T) {
 	f := consentFile{kept: keptConsent{Key: "a", Entitled: true, At: now, Until: now.Add(1000 * time.Hour)}}
 	if c := f.recall("a", now); !c.Until.Equal(now.Add(longestConsent)) {
 		t.Errorf("it counts until %v", c.Until)
+	}
+}
+
+// TestConsentIsWrittenAgain: an answer whose write failed is written once that works, and
+// not tried at every turn.
+func TestConsentIsWrittenAgain(t *testing.T) {
+	now, quiet := time.Unix(100000, 0), slog.New(slog.DiscardHandler)
+	dir := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(dir, nil, 0o600); err != nil { // no folder can be there
+		t.Fatal(err)
+	}
+	f := openConsent(dir, quiet)
+	said := consent{key: "a", Consent: provision.Consent{Asked: true, Answered: true, Until: now.Add(time.Hour)}}
+	f.keep(said, now, quiet)
+	if err := os.Remove(dir); err != nil {
+		t.Fatal(err)
+	}
+	answered := func(at time.Time) bool {
+		next := openConsent(dir, quiet)
+		return next.recall("a", at).Answered
+	}
+	if f.keep(said, now.Add(time.Second), quiet); answered(now) {
+		t.Error("it is tried again at once")
+	}
+	if f.keep(said, now.Add(consentRetry), quiet); !answered(now.Add(consentRetry)) {
+		t.Error("the answer is lost")
+	}
+}
+
+func TestDiaryRestsWhereWritesFollowEachOther(t *testing.T) {
+	var delay time.Duration
+	var got []time.Duration
+	for _, ago := range []time.Duration{1 << 60, time.Minute, 2 * time.Minute, 8 * time.Minute, 32 * time.Minute, time.Hour, time.Hour, 3 * time.Hour, 5 * time.Hour} {
+		delay = spaced(delay, ago)
+		got = append(got, delay/time.Minute)
+	}
+	if want := []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 1}; !slices.Equal(got, want) {
+		t.Errorf("%v minutes", got)
 	}
 }

@@ -243,7 +243,7 @@ func (l *Loop) take(i Intent) {
 	switch i := i.(type) {
 	case Reload:
 		l.state.badConfig = ""
-		if !l.overtaken(i.Config) {
+		if !l.overtaken(i) {
 			return
 		}
 		l.log.Info("configuration reloaded")

@@ -17,6 +17,7 @@ import (
 const (
 	maxDiary   = 256 << 10   // bytes of the file
 	diaryDelay = time.Minute // after which what is new is written, for flash's sake
+	diaryRest  = time.Hour   // and the longest, where writes follow each other
 )
 
 // diary keeps what the doctor has found over restarts.
@@ -24,6 +25,8 @@ type diary struct {
 	path    string
 	written []doctor.Episode
 	due     time.Time // when to write; zero when the file is up to date
+	at      time.Time // of the last write
+	delay   time.Duration
 }
 
 // openDiary reads what a former process found. What cannot be read is told and begun anew.
@@ -58,11 +61,22 @@ func (d *diary) note(history []doctor.Episode, now time.Time, log *slog.Logger) 
 	case len(history) == len(d.written) && (len(history) == 0 || reflect.DeepEqual(history, d.written)):
 		d.due = time.Time{}
 	case d.due.IsZero():
-		d.due = now.Add(diaryDelay)
+		d.delay = spaced(d.delay, now.Sub(d.at))
+		d.due = now.Add(d.delay)
 	case !now.Before(d.due):
 		d.write(history, log)
+		d.at = now
 	}
 	return d.due
+}
+
+// spaced is how long a write waits, after one that waited so long and was so long ago: a
+// fault that comes and goes does not wear the flash out.
+func spaced(delay, ago time.Duration) time.Duration {
+	if delay == 0 || ago > 4*delay {
+		return diaryDelay
+	}
+	return min(2*delay, diaryRest)
 }
 
 // write writes it now.

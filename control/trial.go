@@ -161,8 +161,10 @@ func (l *Loop) begin(i Try) error {
 	case err != nil:
 		return err
 	case s.trial != nil && i.Config.Revision() == s.trial.old.Revision():
-		l.undo("its author took it back")
-		return nil
+		if l.undo("its author took it back"); bytes.Equal(i.Text, s.text) {
+			return nil
+		}
+		return l.write(i.Text, s.text) // comments differ
 	case s.trial == nil && i.Config.Revision() == s.inputs.Config.Revision(): // only comments differ
 		return l.write(i.Text, s.text)
 	}
@@ -257,13 +259,14 @@ func (l *Loop) close(kept bool, why string) {
 }
 
 // overtaken says what becomes of a trial when the file itself was changed: its owner
-// has the last word. A file that says what it said is no change.
-func (l *Loop) overtaken(cfg *config.Config) bool {
+// has the last word. A file that says what it said, if in other words, is no change.
+func (l *Loop) overtaken(i Reload) bool {
 	t := l.state.trial
 	if t == nil {
 		return true
 	}
-	if cfg.Revision() == t.old.Revision() {
+	if i.Config.Revision() == t.old.Revision() {
+		t.oldText = i.Text
 		return false
 	}
 	l.close(false, "the file was changed by somebody else")

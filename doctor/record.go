@@ -86,6 +86,12 @@ func anonymous(c Case) Case {
 		c.Observed.DHCP.InForce.Networks = append(c.Observed.DHCP.InForce.Networks, n)
 	}
 	c.Observed.Hostapd.InForce, c.Observed.Hostapd.Stations, c.Observed.Hostapd.Acts = hostapd.Spec{}, nil, nil
+	radios := c.Observed.Hostapd.Radios
+	c.Observed.Hostapd.Radios = nil
+	for _, r := range radios {
+		r.Mismatches = nil
+		c.Observed.Hostapd.Radios = append(c.Observed.Hostapd.Radios, r)
+	}
 	c.Observed.NAT.Slots, c.Observed.NAT.Freed = nil, nil
 	interfaces := c.Observed.Link.Interfaces
 	c.Observed.Link.Interfaces = nil

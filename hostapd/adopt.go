@@ -56,7 +56,7 @@ func birth(pid int) (string, error) {
 }
 
 // findProcess returns the process that note wrote of, if it is alive and the kernel
-// lets us watch it (Linux 5.3).
+// lets us watch it (pidfd_open(2), Linux 5.3).
 func findProcess(path string) (*process, bool) {
 	text, err := os.ReadFile(path)
 	f := strings.Fields(string(text))
@@ -67,10 +67,11 @@ func findProcess(path string) (*process, bool) {
 	if err != nil || pid < 2 {
 		return nil, false
 	}
-	fd, err := unix.PidfdOpen(pid, unix.O_NONBLOCK)
+	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return nil, false
 	}
+	_ = unix.SetNonblock(fd, true) // for the poller; PIDFD_NONBLOCK is younger
 	handle := os.NewFile(uintptr(fd), "pidfd")
 	if born, err := birth(pid); err != nil || born != f[1] {
 		handle.Close()

@@ -51,10 +51,10 @@ func TestPowerCut(t *testing.T) {
 	d.sync(t) // what the owner has had for long is on the disk
 	found := map[string]int{}
 	for n := range cuts {
-		found[p.cut(n)]++
+		found[stages[n%len(stages)]+" "+p.cut(n)]++
 	}
 	t.Logf("after %d cuts: %v", cuts, found)
-	if cuts >= 50 && (found["old"] == 0 || found["new"] == 0) {
+	if cuts >= 50 && (found["confirm old"] == 0 || found["confirm new"] == 0) {
 		t.Errorf("the cuts came always early, or always late: %v", found)
 	}
 }
@@ -85,6 +85,7 @@ type powered struct {
 	*testing.T
 	disk  *disk
 	world *World
+	took  time.Duration // a confirmation, the last time
 }
 
 // stages are where the power is cut: while the change is put on trial, while it is
@@ -94,7 +95,7 @@ var stages = []string{"set", "confirm", "answered"}
 // cut starts the gateway, changes something, cuts the power, and says what the disk holds
 // then: the "old" configuration or the "new" one.
 func (p *powered) cut(n int) string {
-	stage, delay := stages[n%len(stages)], time.Duration(rand.IntN(12_000))*time.Microsecond
+	stage, delay := stages[n%len(stages)], rand.N(2*max(p.took, 6*time.Millisecond))
 	before := p.boot()
 	domain := fmt.Sprintf("d%d", n)
 	set := func() (any, error) {
@@ -113,9 +114,11 @@ func (p *powered) cut(n int) string {
 			go confirm()
 			break
 		}
+		began := time.Now()
 		if _, err := confirm(); err != nil {
 			p.Fatal(err)
 		}
+		p.took = time.Since(began)
 		confirmed, delay = true, 0
 	}
 	<-time.After(delay)

@@ -53,6 +53,7 @@ type registry struct {
 	held     map[netip.Addr]mac    // who had a place at the last look
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
 	settled  bool                  // a wish was put in force in this process
+	owed     bool                  // connections of clients without a place are to be ended
 	stale    bool                  // the sets are not as they should be
 }
 
@@ -425,10 +426,11 @@ func (r *registry) keys(t *nftables.Table, name string) (list []nftables.SetElem
 func (r *registry) settle(s Spec) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fewer := !limited(r.spec) || s.Limit < r.spec.Limit
-	r.spec, r.stale, r.settled = s, false, true
+	r.owed = r.owed || !limited(r.spec) || s.Limit < r.spec.Limit
+	r.spec, r.stale, r.settled = s, true, true
 	r.rouse()
 	if !limited(s) {
+		r.owed, r.stale = false, false
 		r.act(s.Free, time.Now())
 		return nil
 	}
@@ -440,6 +442,7 @@ func (r *registry) settle(s Spec) error {
 	if err != nil {
 		return fmt.Errorf("read bindings: %w", err)
 	}
+	r.stale = false // until one of the following fails
 	if !r.adopted {
 		r.adopt(bound, placed)
 	}
@@ -453,8 +456,12 @@ func (r *registry) settle(s Spec) error {
 		r.put(addr, b)
 	}
 	r.act(s.Free, time.Now())
-	if fewer {
-		r.endUnplaced(s)
+	if r.owed {
+		if err := r.endUnplaced(s); err != nil {
+			r.stale = true
+			return fmt.Errorf("end connections of clients without a place: %w", err)
+		}
+		r.owed = false
 	}
 	if r.stale {
 		return errors.New("bindings are not all in force")

@@ -180,11 +180,10 @@ func (r *registry) replace(old []nftables.SetElement, next nftables.SetElement, 
 
 // endUnplaced ends the connections of clients without a place, which would otherwise
 // outlive the moment from which a limit holds.
-func (r *registry) endUnplaced(s Spec) {
+func (r *registry) endUnplaced(s Spec) error {
 	all, err := r.slots()
 	if err != nil {
-		r.log.Warn("connections of clients without a place go on", "err", err)
-		return
+		return err
 	}
 	n, err := dropConnections(func(f *conntrack.Flow) bool {
 		client := ofClient(f)
@@ -192,6 +191,7 @@ func (r *registry) endUnplaced(s Spec) {
 			!slices.ContainsFunc(all, func(s Slot) bool { return s.Addr == client })
 	})
 	r.log.Info("a limit of clients begins", "limit", s.Limit, "places", len(all), "dropped", n, "err", err)
+	return err
 }
 
 // rouse has the places looked after at once.

@@ -56,7 +56,7 @@ func (a *again) start() error {
 // learned are the files of the state folder, by pattern. What else lies there may be
 // somebody's who named the wrong folder.
 func learned() []string {
-	return []string{"keys", "audit", "audit.old", "trial", "leases", "apn-memory", "apn-memory.damaged", "pin-*",
+	return []string{"keys", "audit", "audit.old", "trial", "leases", "leases-*", "apn-memory", "apn-memory.damaged", "pin-*",
 		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses"}
 }
 

@@ -124,7 +124,13 @@ func (s *station) leave() {
 	_ = s.supplicant.Wait()
 	s.supplicant = nil
 	if s.t.Failed() {
-		text, _ := os.ReadFile(s.dir + "/log")
-		s.t.Logf("the supplicant of %s:\n%s", s.dev, text[max(0, len(text)-3000):])
+		said := s.log()
+		s.t.Logf("the supplicant of %s:\n%s", s.dev, said[max(0, len(said)-3000):])
 	}
+}
+
+// log is what the supplicant said since it was asked to join.
+func (s *station) log() string {
+	text, _ := os.ReadFile(s.dir + "/log")
+	return string(text)
 }

@@ -42,19 +42,21 @@ const silence = 40000;
 export function watch(onState, onContact) {
 	let source, timer, ended = false;
 	const lost = () => {
+		if (ended) return;
 		onContact(false);
 		source.close();
 		clearTimeout(timer);
 		if (!ended) timer = setTimeout(open, 2000);
 	};
-	const there = () => {
+	const there = () => { // who is told may end this watch
 		onContact(true);
+		if (ended) return;
 		clearTimeout(timer);
 		timer = setTimeout(lost, silence);
 	};
 	const open = () => {
 		source = new EventSource('/v1/events');
-		source.addEventListener('status', (e) => { there(); onState(JSON.parse(e.data)); });
+		source.addEventListener('status', (e) => { there(); if (!ended) onState(JSON.parse(e.data)); });
 		source.addEventListener('beat', there);
 		source.onerror = lost;
 	};

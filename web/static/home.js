@@ -28,7 +28,7 @@ export function update(app) {
 	const s = app.state, place = document.getElementById('verdict');
 	if (!place || !s) return;
 	const blocked = s.stages.some((x) => x.state === 'failed');
-	const key = JSON.stringify([s.sentence, s.online, s.modem.sim, s.lan.sharing, app.session.in]);
+	const key = JSON.stringify([s.sentence, s.online, s.modem.sim, s.lan.sharing, app.session.in, s.provision?.buying, s.doctor.verdict, s.modem.phase]);
 	if (sentence !== key || !place.firstChild) { // a reader hears it once
 		sentence = key;
 		place.replaceChildren(h('section', { class: 'card verdict ' + (s.online ? 'good' : blocked || !s.lan.sharing ? 'bad' : '') },

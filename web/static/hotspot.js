@@ -103,11 +103,11 @@ const bands = { auto: [], 2.4: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], 5: [
 // radio changes the band and the channel.
 function radio(app, view, renew) {
 	const section = view.sections.find((s) => s.type === 'radio'), at = section?.address || 'radio';
-	const channels = (band) => ['auto', ...bands[band]].map((c) => [String(c), c === 'auto' ? t('wifi.auto') : String(c)]);
-	const band = own(section, 'band') || 'auto';
+	const band = own(section, 'band') || 'auto', mine = own(section, 'channel') || 'auto';
+	const channels = (b) => [...new Set(['auto', ...bands[b], ...(b === band ? [mine] : [])].map(String))].map((c) => [c, c === 'auto' ? t('wifi.auto') : c]);
 	const f = form(app, [
 		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' GHz']), value: band }),
-		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: own(section, 'channel') || 'auto' }, t('wifi.channel.help')),
+		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: mine }, t('wifi.channel.help')),
 	], t('save'), (f) => change(view, section
 		? [`${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`]
 		: ['air=radio', `air.band=${f.elements.band.value}`, `air.channel=${f.elements.channel.value}`], f, renew));
