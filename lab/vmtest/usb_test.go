@@ -116,13 +116,13 @@ func TestTwoSessionsThroughUSB(t *testing.T) {
 	}
 }
 
-// TestReplug: twenty times out and in again (three with -short), the client is back
+// TestReplug: twenty times out and in again (twice with -short), the client is back
 // online each time and its connections take the short way again, and neither tetherd
 // nor the kernel keeps anything of the former devices.
 func TestReplug(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
-		rounds = 3
+		rounds = 2
 	}
 	w := newWorld(t)
 	g := newGateway(t, "")

@@ -1,5 +1,5 @@
-// Command fuzz runs every fuzz target of a module for a while each, as many at a time
-// as there are processors, with one worker each.
+// Command fuzz runs every fuzz target of a module for a while each, twice as many at a
+// time as there are processors, with one worker each.
 //
 //	fuzz [-time 5s] [-run REGEXP] [-total FILE]
 //
@@ -127,7 +127,7 @@ func build(targets []target, bins string) (map[string]program, error) {
 // all runs the targets and returns how many failed.
 func all(targets []target, programs map[string]program, span time.Duration, out io.Writer) (int, error) {
 	var group errgroup.Group
-	group.SetLimit(runtime.NumCPU())
+	group.SetLimit(2 * runtime.NumCPU()) // each often waits for its one worker
 	results := make(chan error, len(targets))
 	for _, t := range targets {
 		group.Go(func() error {
