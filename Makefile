@@ -176,7 +176,7 @@ vm-shell: vm-deps build vm-tetherd ## a shell in a booted gateway (ARCH=…); it
 	bin/tetherd-lab vm shell -arch $(ARCH) -m 128 -port $(or $(PORT),8097) -tetherd bin/tetherd-vm-$(ARCH) -lab bin/tetherd-lab-vm-$(ARCH)
 
 # What the suite plays of it: all that only a real kernel can show, each fact once.
-VMSHORT := Boot|KernelBinds|Unplug|Replug|FlowTable|Stations
+VMSHORT := Boot|KernelBinds|Unplug|FlowTable|Stations
 
 .PHONY: vm-images
 vm-images: vm-deps build

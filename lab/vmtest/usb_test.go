@@ -116,14 +116,11 @@ func TestTwoSessionsThroughUSB(t *testing.T) {
 	}
 }
 
-// TestReplug: twenty times out and in again (twice with -short), the client is back
-// online each time and its connections take the short way again, and neither tetherd
-// nor the kernel keeps anything of the former devices.
+// TestReplug: twenty times out and in again, the client is back online each time and its
+// connections take the short way again, and neither tetherd nor the kernel keeps anything
+// of the former devices.
 func TestReplug(t *testing.T) {
-	rounds := 20
-	if testing.Short() {
-		rounds = 2
-	}
+	const rounds = 20
 	w := newWorld(t)
 	g := newGateway(t, "")
 	round := func() {
