@@ -80,6 +80,7 @@ test-working:
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go vet ./...
+	go vet -tags browser ./lab && go vet -tags vm ./lab/vmtest
 
 unit: ## unit and namespace tests
 	@go test -json -count=1 -timeout 5m $$(go list ./... | grep -v '/lab$$') | $(SUM)

@@ -146,7 +146,12 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 	case "mtu":
 		return func(d api.Document) bool { return len(d.Uplinks) > 0 && strconv.Itoa(d.Uplinks[0].MTU) == arg(0) }, nil
 	}
-	prefix, err := netip.ParsePrefix(arg(0))
+	return inPrefix(kind, arg(0))
+}
+
+// inPrefix says that an address is in a prefix: the LAN's, or else the first uplink's.
+func inPrefix(kind, text string) (func(api.Document) bool, error) {
+	prefix, err := netip.ParsePrefix(text)
 	if err != nil {
 		return nil, fmt.Errorf("expect %s: %w", kind, err)
 	}

@@ -29,27 +29,13 @@ type journey struct {
 // begin lays the scenario out, starts tetherd, gives client1 a lease and a browser.
 func begin(t *testing.T, tetherd, scenario string) *journey {
 	t.Helper()
-	s, err := ParseScenario([]byte(scenario))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := NewWorld(t.Context(), s, tetherd, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(w.tail())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	w := layOut(t, tetherd, scenario)
 	j := &journey{T: t, world: w}
 	j.do(w.daemon.start())
 	j.leased()
 	j.url = "http://" + w.publicStatus() + "/"
 	cmd := w.clients["client1"].command(context.Background(), "chromium", browser.Args(filepath.Join(w.dir, "browser"))...)
+	var err error
 	j.Page, err = browser.Start(cmd, func(c *exec.Cmd) error { return w.spawn.start(w.clients["client1"].ns, c) })
 	if err != nil {
 		t.Fatal(err)
@@ -81,8 +67,6 @@ func (j *journey) leased() {
 	_, err = j.world.clients["client1"].lease(j.Context())
 	j.do(err)
 }
-
-const long = 20 * time.Second
 
 func (j *journey) sees(text string) {
 	j.Helper()

@@ -21,6 +21,29 @@ func program(t *testing.T) string {
 	return path
 }
 
+// layOut lays the world of a scenario out for as long as the test lasts. Its story is not
+// played, and tetherd not started.
+func layOut(t *testing.T, tetherd, scenario string) *World {
+	t.Helper()
+	s, err := ParseScenario([]byte(scenario))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := NewWorld(t.Context(), s, tetherd, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(w.tail())
+		}
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
 // TestScenarios plays every file in scenarios, each in namespaces of its own.
 func TestScenarios(t *testing.T) {
 	paths, err := filepath.Glob("scenarios/*.txtar")

@@ -47,7 +47,7 @@ func TestPowerCut(t *testing.T) {
 	d := newDisk(t)
 	tetherd := program(t)
 	t.Setenv("TMPDIR", d.mount)
-	p := &powered{T: t, disk: d, world: layOutPowered(t, tetherd)}
+	p := &powered{T: t, disk: d, world: layOut(t, tetherd, household)}
 	d.sync(t) // what the owner has had for long is on the disk
 	found := map[string]int{}
 	for n := range cuts {
@@ -57,27 +57,6 @@ func TestPowerCut(t *testing.T) {
 	if cuts >= 50 && (found["confirm old"] == 0 || found["confirm new"] == 0) {
 		t.Errorf("the cuts came always early, or always late: %v", found)
 	}
-}
-
-func layOutPowered(t *testing.T, tetherd string) *World {
-	t.Helper()
-	s, err := ParseScenario([]byte(household))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := NewWorld(t.Context(), s, tetherd, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(w.tail())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return w
 }
 
 // powered is a gateway on a disk.

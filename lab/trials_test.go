@@ -115,23 +115,8 @@ type person struct {
 // sitDown lays the world out and logs the person in.
 func sitDown(t *testing.T, tetherd string) *person {
 	t.Helper()
-	s, err := ParseScenario([]byte(abroad))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := NewWorld(t.Context(), s, tetherd, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(w.tail())
-		}
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	for _, st := range s.Story {
+	w := layOut(t, tetherd, abroad)
+	for _, st := range w.scenario.Story {
 		if _, err := steps[st.Words[0]].do(t.Context(), w, st.Words[1:]); err != nil {
 			t.Fatalf("%v: %v", st.Words, err)
 		}

@@ -22,8 +22,11 @@ type kernel struct {
 // findKernel finds the kernel that was unpacked; there must be one only.
 func findKernel(root string) (kernel, error) {
 	images, err := filepath.Glob(filepath.Join(root, "boot/vmlinu[xz]-*"))
-	if err != nil || len(images) != 1 {
-		return kernel{}, fmt.Errorf("vm: want one kernel, found %q, %v", images, err)
+	if err != nil {
+		return kernel{}, fmt.Errorf("vm: look for the kernel below %s: %w", root, err)
+	}
+	if len(images) != 1 {
+		return kernel{}, fmt.Errorf("vm: want one kernel below %s, found %q", root, images)
 	}
 	_, release, _ := strings.Cut(filepath.Base(images[0]), "-")
 	return kernel{root: root, release: release, image: images[0]}, nil
