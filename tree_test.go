@@ -179,3 +179,19 @@ func TestNoPackageState(t *testing.T) {
 		}
 	}
 }
+
+// TestSortedByOneFunction: each type that slices.SortFunc sorts brings 8 KiB of its own to
+// a MIPS binary, sort.Slice is there once for all. Lists here are short.
+func TestSortedByOneFunction(t *testing.T) {
+	for _, s := range sources(t, 0) {
+		if layer(s.dir) < 0 || strings.HasSuffix(s.file, "_test.go") {
+			continue
+		}
+		ast.Inspect(s.ast, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && slices.Contains([]string{"SortFunc", "SortStableFunc", "SortedFunc"}, sel.Sel.Name) {
+				t.Errorf("%s/%s sorts with %s: use sort.Slice", s.dir, s.file, sel.Sel.Name)
+			}
+			return true
+		})
+	}
+}

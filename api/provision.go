@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -307,15 +308,8 @@ func (v Verdict) Text() string {
 // writeItems writes elements a line each, refused ones first.
 func writeItems(w io.Writer, indent string, list []Item) {
 	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b Item) int {
-		first := func(i Item) int {
-			if i.State == string(document.Refused) {
-				return 0
-			}
-			return 1
-		}
-		return first(a) - first(b)
-	})
+	refused := func(i int) bool { return list[i].State == string(document.Refused) }
+	sort.SliceStable(list, func(i, j int) bool { return refused(i) && !refused(j) })
 	for _, i := range list {
 		fmt.Fprintf(w, "%s%-15s %s", indent, i.State, i.Path)
 		if i.Why != "" {

@@ -2,7 +2,7 @@ package config
 
 import (
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -76,7 +76,7 @@ func (e Errors) in(file string) Errors {
 	for i := range e {
 		e[i].File = file
 	}
-	slices.SortStableFunc(e, func(a, b Error) int { return a.Line - b.Line })
+	sort.SliceStable(e, func(i, j int) bool { return e[i].Line < e[j].Line })
 	return e
 }
 

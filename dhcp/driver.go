@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 )
@@ -152,7 +154,10 @@ func (d *Driver) Observe() Status {
 		st.Dropped += one.Dropped
 		st.TurnedAway += one.TurnedAway
 	}
-	slices.SortFunc(st.Leases, func(a, b Lease) int { return cmp.Or(a.Addr.Compare(b.Addr), slices.Compare(a.MAC, b.MAC)) })
+	sort.Slice(st.Leases, func(i, j int) bool {
+		a, b := &st.Leases[i], &st.Leases[j]
+		return cmp.Or(a.Addr.Compare(b.Addr), bytes.Compare(a.MAC, b.MAC)) < 0
+	})
 	st.Serving = len(st.InForce.Networks) > 0 && len(st.InForce.Networks) == len(d.spec.Networks)
 	st.Error = strings.Join(faults, "; ")
 	return st

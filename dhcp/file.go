@@ -11,7 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -64,7 +64,7 @@ func (t *Table) records(now time.Time) []record {
 			remaining: max(0, e.expires.Sub(now)), age: max(0, now.Sub(e.since)),
 		})
 	}
-	slices.SortFunc(list, func(a, b record) int { return a.addr.Compare(b.addr) })
+	sort.Slice(list, func(i, j int) bool { return list[i].addr.Less(list[j].addr) })
 	return list
 }
 

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -406,7 +407,7 @@ func (t *Table) leases(now time.Time) []Lease {
 			Reserved: t.owners[addr] == e.client.mac,
 		})
 	}
-	slices.SortFunc(list, func(a, b Lease) int { return a.Addr.Compare(b.Addr) })
+	sort.Slice(list, func(i, j int) bool { return list[i].Addr.Less(list[j].Addr) })
 	return list
 }
 

@@ -3,6 +3,7 @@ package dns
 import (
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -72,7 +73,7 @@ func (s *server) rank(now time.Time) int {
 // ranked lists the two servers worth asking first.
 func (e *engine) ranked(now time.Time) []netip.Addr {
 	servers := slices.Clone(e.servers)
-	slices.SortStableFunc(servers, func(a, b *server) int { return a.rank(now) - b.rank(now) })
+	sort.SliceStable(servers, func(i, j int) bool { return servers[i].rank(now) < servers[j].rank(now) })
 	var addrs []netip.Addr
 	for _, s := range servers[:min(2, len(servers))] {
 		addrs = append(addrs, s.addr)

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -171,7 +172,7 @@ func (e *exam) show(before []Finding) []Finding {
 			out = append(out, f)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Finding) int { return depth(a.Check) - depth(b.Check) })
+	sort.SliceStable(out, func(i, j int) bool { return depth(out[i].Check) < depth(out[j].Check) })
 	return out
 }
 

@@ -2,6 +2,7 @@ package hostapd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"time"
@@ -96,12 +98,10 @@ func (d *Driver) Observe() Status {
 		st.Radios = append(st.Radios, a.status)
 		st.Stations = append(st.Stations, a.stations...)
 	}
-	slices.SortFunc(st.Radios, func(a, b RadioStatus) int { return strings.Compare(a.Interface, b.Interface) })
-	slices.SortFunc(st.Stations, func(a, b Station) int {
-		if c := bytes.Compare(a.MAC, b.MAC); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Interface, b.Interface)
+	sort.Slice(st.Radios, func(i, j int) bool { return st.Radios[i].Interface < st.Radios[j].Interface })
+	sort.Slice(st.Stations, func(i, j int) bool {
+		a, b := &st.Stations[i], &st.Stations[j]
+		return cmp.Or(bytes.Compare(a.MAC, b.MAC), strings.Compare(a.Interface, b.Interface)) < 0
 	})
 	return st
 }

@@ -17,6 +17,7 @@ import (
 	"bytes"
 	"net"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/tetherd/tetherd/secret"
@@ -69,7 +70,7 @@ type Stations []net.HardwareAddr
 // Sorted returns the addresses in order, each once.
 func (s Stations) Sorted() Stations {
 	out := slices.Clone(s)
-	slices.SortFunc(out, func(a, b net.HardwareAddr) int { return bytes.Compare(a, b) })
+	sort.Slice(out, func(i, j int) bool { return bytes.Compare(out[i], out[j]) < 0 })
 	return slices.CompactFunc(out, func(a, b net.HardwareAddr) bool { return bytes.Equal(a, b) })
 }
 

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -77,7 +77,7 @@ func listRadios() ([]Capabilities, error) {
 	for _, p := range phys {
 		out = append(out, capabilitiesOf(p, ifis, country, more[p.Index]))
 	}
-	slices.SortFunc(out, func(a, b Capabilities) int { return strings.Compare(a.Interface, b.Interface) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Interface < out[j].Interface })
 	return out, nil
 }
 
@@ -112,7 +112,7 @@ func interfacesOf(phy int, all []*wifi.Interface) []*wifi.Interface {
 			out = append(out, i)
 		}
 	}
-	slices.SortFunc(out, func(a, b *wifi.Interface) int { return a.Index - b.Index })
+	sort.Slice(out, func(i, j int) bool { return out[i].Index < out[j].Index })
 	return out
 }
 
@@ -151,7 +151,7 @@ func bandCapabilities(band Band, b wifi.BandAttributes, d bandDetails) BandCapab
 			out.Channels = append(out.Channels, ch)
 		}
 	}
-	slices.SortFunc(out.Channels, func(a, b Channel) int { return a.Number - b.Number })
+	sort.Slice(out.Channels, func(i, j int) bool { return out.Channels[i].Number < out.Channels[j].Number })
 	if h := b.HTCapabilities; h != nil {
 		out.HT = &HT{
 			Width40: h.CW40, LDPC: h.RxLDPC, ShortGI20: h.SGI20, ShortGI40: h.SGI40, TxSTBC: h.TxSTBC,

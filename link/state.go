@@ -3,6 +3,7 @@ package link
 import (
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -170,7 +171,7 @@ func (k *kernel) foreign() []netip.Prefix {
 		}
 	}
 	out = slices.DeleteFunc(out, everywhere)
-	slices.SortFunc(out, netip.Prefix.Compare)
+	sort.Slice(out, func(i, j int) bool { return out[i].Compare(out[j]) < 0 })
 	return slices.Compact(out)
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -32,8 +33,9 @@ func distinct(s Spec) []wanted {
 	for p := range s.Bearers {
 		purposes = append(purposes, p)
 	}
-	slices.SortFunc(purposes, func(a, b Purpose) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
+	sort.Slice(purposes, func(i, j int) bool {
+		a, b := purposes[i], purposes[j]
+		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b)) < 0
 	})
 	var list []wanted
 	for _, p := range purposes {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 )
 
@@ -41,8 +41,9 @@ func discover(root string) []node {
 			}
 		}
 	}
-	slices.SortFunc(nodes, func(a, b node) int {
-		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.name, b.name))
+	sort.Slice(nodes, func(i, j int) bool {
+		a, b := &nodes[i], &nodes[j]
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.name, b.name)) < 0
 	})
 	return nodes
 }

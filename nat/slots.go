@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/google/nftables"
@@ -31,7 +32,7 @@ func (r *registry) slots() ([]Slot, error) {
 			out = append(out, Slot{MAC: net.HardwareAddr(m[:]), Addr: addr, Left: e.Expires})
 		}
 	}
-	slices.SortFunc(out, func(a, b Slot) int { return a.Addr.Compare(b.Addr) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Addr.Less(out[j].Addr) })
 	return out, nil
 }
 
@@ -205,7 +206,7 @@ func (r *registry) rouse() {
 // carry gives a set of slots that is made anew those of the former one, the most recently
 // used first, as many as fit.
 func carry(old []Slot, limit int) []nftables.SetElement {
-	slices.SortStableFunc(old, func(a, b Slot) int { return int(b.Left.Milliseconds() - a.Left.Milliseconds()) })
+	sort.SliceStable(old, func(i, j int) bool { return old[i].Left > old[j].Left })
 	var out []nftables.SetElement
 	for _, s := range old[:min(len(old), limit)] {
 		if s.Left > 0 {

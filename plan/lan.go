@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"bytes"
 	"math"
 	"net/netip"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/tetherd/tetherd/config"
@@ -184,10 +186,12 @@ func admitProbe(s *dhcp.Network, mac [6]byte) {
 		return
 	}
 	s.Hosts = append(s.Hosts, host)
-	slices.SortFunc(s.Hosts, byMAC)
+	byMAC(s.Hosts)
 }
 
-func byMAC(a, b dhcp.Host) int { return slices.Compare(a.MAC, b.MAC) }
+func byMAC(list []dhcp.Host) {
+	sort.Slice(list, func(i, j int) bool { return bytes.Compare(list[i].MAC, list[j].MAC) < 0 })
+}
 
 // hasProbe says that a synthetic client can have a lease.
 func hasProbe(s dhcp.Spec) bool {
@@ -246,6 +250,6 @@ func hosts(in []config.Host, lan netip.Prefix) []dhcp.Host {
 			out = append(out, dhcp.Host{MAC: h.MAC, Addr: h.Addr, Name: h.Name})
 		}
 	}
-	slices.SortFunc(out, byMAC)
+	byMAC(out)
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -224,7 +225,7 @@ func uplinks(in Inputs, bearers map[modem.Purpose]modem.BearerStatus) []link.Upl
 		ups[i].Own = ups[i].Own || p == modem.Own
 		ups[i].Shared = ups[i].Shared || p == modem.Shared
 	}
-	slices.SortFunc(ups, func(a, b link.Uplink) int { return strings.Compare(a.Interface, b.Interface) })
+	sort.Slice(ups, func(i, j int) bool { return ups[i].Interface < ups[j].Interface })
 	return ups
 }
 

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
+	"sort"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/hostapd"
@@ -64,7 +64,7 @@ func radios(cfg *config.Config, obs Observed, d *Desired) []config.Radio {
 	if others.Enabled {
 		out = append(out, unnamed(others, named, obs, d)...)
 	}
-	slices.SortFunc(out, func(a, b config.Radio) int { return strings.Compare(a.Interface, b.Interface) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Interface < out[j].Interface })
 	return out
 }
 

@@ -3,10 +3,9 @@ package provision
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"compress/gzip"
 	_ "embed"
-	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -52,7 +51,7 @@ func (t table) lookup(sim Identity, roaming bool) []Candidate {
 			found = append(found, entry)
 		}
 	})
-	slices.SortStableFunc(found, byMerit)
+	sort.SliceStable(found, func(i, j int) bool { return found[i].before(&found[j]) })
 	var candidates []Candidate
 	for _, entry := range found {
 		if c := entry.candidate(plmn, roaming); len(candidates) < maxListed {
@@ -205,14 +204,12 @@ func hasPrefixFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
 }
 
-func byMerit(a, b listing) int {
-	if a.only != b.only {
-		if a.only {
-			return 1
-		}
-		return -1
+// before ranks: rows for tethering only come last, the more exact match before the others.
+func (e *listing) before(other *listing) bool {
+	if e.only != other.only {
+		return other.only
 	}
-	return cmp.Compare(b.merit, a.merit)
+	return e.merit > other.merit
 }
 
 func (e *listing) candidate(plmn string, roaming bool) Candidate {
