@@ -20,6 +20,8 @@ import (
 	"github.com/tetherd/tetherd/link"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
+	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/provision/document"
 	"github.com/tetherd/tetherd/wpa"
 )
 
@@ -86,6 +88,7 @@ func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Obser
 //	bridged wlan0 br-lan    the interface is in that bridge
 //	country DE              of the mobile network, as remembered
 //	roaming                 the modem is
+//	used 450 of 500         of the plan in the operator's document, in megabytes
 //	device                  the device has made a name and passphrases of its own
 //	was-online, off
 func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
@@ -112,6 +115,11 @@ func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 			in.Country = w[1]
 		case "roaming":
 			obs.Modem.Registration = modem.Registration{State: "roaming", PLMN: "20810"}
+		case "used":
+			p := document.Plan{Usage: &document.PlanUsage{}}
+			fmt.Sscan(w[1], &p.Usage.UsedMB)
+			fmt.Sscan(w[3], &p.LimitMB)
+			in.Document = &provision.InForce{Document: &document.Document{Plans: []document.Plan{p}}}
 		case "device":
 			in.WiFi = wpa.Own{SSID: "Tether 4821", Passphrase: "own-pass-word", Guest: "own-gues-word"}
 		case "own", "shared":

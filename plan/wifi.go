@@ -38,7 +38,7 @@ func wifiSpec(in Inputs, obs Observed, d *Desired) hostapd.Spec {
 	s.Country = wifiCountry(in, d)
 	s.Blocked = blocked(in.Config)
 	s.Kicks = in.Kicks
-	s.Cost = cost(in.Config, obs.Modem)
+	s.Cost = cost(in, obs)
 	return s
 }
 
@@ -175,11 +175,21 @@ func blocked(cfg *config.Config) (out hostapd.Stations) {
 	return out.Sorted()
 }
 
-// cost is what clients are told about metering: their way out is the modem's.
-func cost(cfg *config.Config, m modem.Status) hostapd.Cost {
-	level := hostapd.CostLevel(cfg.WiFi.Metered)
-	if level == "off" || !cfg.Modem.Enabled {
+// cost is what clients are told about metering: their way out is the modem's, paid for by
+// the plan that the operator's document tells of.
+func cost(in Inputs, obs Observed) hostapd.Cost {
+	c := hostapd.Cost{Level: hostapd.CostLevel(in.Config.WiFi.Metered)}
+	switch {
+	case c.Level == "off" || !in.Config.Modem.Enabled:
 		return hostapd.Cost{}
+	case c.Level == hostapd.CostUnrestricted:
+		return c
 	}
-	return hostapd.Cost{Level: level, Roaming: m.Registration.State == "roaming" && level != hostapd.CostUnrestricted}
+	c.Roaming = obs.Modem.Registration.State == "roaming"
+	if f := in.Document; f != nil {
+		p, _ := f.Document.Plan(f.Entry)
+		q := p.Quota(obs.Now)
+		c.OverLimit, c.Approaching, c.Congested = q.Over, q.Near, q.Congested
+	}
+	return c
 }

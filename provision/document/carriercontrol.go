@@ -191,7 +191,7 @@ func plan() rule {
 			leaf(nsPlans, "DataUsageInMobileOperatorNotificationEnabled", "", boolean),
 			{space: nsPlans, name: "UserSMSEnabled", as: NotEnforceable, note: notUsed, text: boolean},
 		}},
-		{space: nsPlans, name: "Usage", attrs: []attribute{{"OverLimit", false, boolean}, {"Congested", false, boolean},
+		{space: nsPlans, name: "Usage", as: Applied, attrs: []attribute{{"OverLimit", false, boolean}, {"Congested", false, boolean},
 			{"CurrentUsage", true, number(0, 1<<53)}, {"UsageTimestamp", true, moment}}},
 	}}, 1, maxPlans)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -149,46 +150,77 @@ func hexBytes(least, most int) check {
 
 // moment takes an XML Schema dateTime, with a time zone or without.
 func moment(s string) error {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
-		if _, err := time.Parse(layout, s); err == nil {
-			return nil
-		}
-	}
-	return errors.New("must be a time such as 2026-11-02T08:00:00Z")
+	_, err := momentOf(s)
+	return err
 }
 
-// seconds reads a duration of days, hours, minutes and seconds (ISO 8601, such as
-// PT1M30S).
-func seconds(s string) (int, error) {
-	wrong := errors.New("must be a duration such as PT1M30S")
-	rest, ok := strings.CutPrefix(s, "P")
-	if !ok || rest == "" || len(s) > 32 {
-		return 0, wrong
-	}
-	day, clock, timed := strings.Cut(rest, "T")
-	if timed && clock == "" {
-		return 0, wrong
-	}
-	total, order := 0, 0
-	for _, part := range []struct {
-		text, units string
-	}{{day, "D"}, {clock, "HMS"}} {
-		for text := part.text; text != ""; {
-			i := strings.IndexAny(text, "DHMS")
-			if i < 1 || strings.IndexByte(part.units, text[i]) < 0 {
-				return 0, wrong
-			}
-			n, err := strconv.Atoi(text[:i])
-			place := strings.IndexByte("DHMS", text[i]) + 1
-			if err != nil || n < 0 || n > 1_000_000 || place <= order {
-				return 0, wrong
-			}
-			order = place
-			total += n * []int{86400, 3600, 60, 1}[place-1]
-			text = text[i+1:]
+// momentOf reads one; without a zone it is UTC.
+func momentOf(s string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
 		}
 	}
-	return total, nil
+	return time.Time{}, errors.New("must be a time such as 2026-11-02T08:00:00Z")
+}
+
+// length is a duration: years, months, weeks, days, hours, minutes, whole seconds, each
+// up to a million.
+type length [7]int
+
+// lengthOf reads a duration (ISO 8601, such as P1M or PT1M30S).
+func lengthOf(s string) (l length, err error) {
+	rest, ok := strings.CutPrefix(s, "P")
+	day, clock, timed := strings.Cut(rest, "T")
+	empty := rest == "" || timed && clock == ""
+	for i, unit := range []string{"Y", "M", "W", "D"} {
+		l[i], day = amount(day, unit)
+	}
+	for i, unit := range []string{"H", "M", "S"} {
+		l[4+i], clock = amount(clock, unit)
+	}
+	if !ok || len(s) > 32 || empty || day+clock != "" {
+		return length{}, errors.New("must be a duration such as PT1M30S")
+	}
+	return l, nil
+}
+
+// amount takes a number and its unit off a text, or nothing when it begins otherwise. A
+// fraction of a second is left out.
+func amount(text, unit string) (n int, rest string) {
+	number, rest, ok := strings.Cut(text, unit)
+	if whole, fraction, _ := strings.Cut(number, "."); unit == "S" && strings.Trim(fraction, decDigits) == "" {
+		number = whole
+	}
+	n, err := strconv.Atoi(number)
+	if !ok || err != nil || n > 1_000_000 || !digitAt(number, 0) {
+		return 0, text
+	}
+	return n, rest
+}
+
+// seconds is the length in seconds, with a year and a month as long as they are on average.
+func (l length) seconds() (total int64) {
+	for i, unit := range [...]int64{31_556_952, 2_629_746, 604_800, 86_400, 3600, 60, 1} {
+		total += int64(l[i]) * unit
+	}
+	return total
+}
+
+// after is n lengths after a moment.
+func (l length) after(t time.Time, n int64) time.Time {
+	k := int(n)
+	clock := time.Duration(l[4])*time.Hour + time.Duration(l[5])*time.Minute + time.Duration(l[6])*time.Second
+	return t.AddDate(k*l[0], k*l[1], k*(7*l[2]+l[3])).Add(time.Duration(n) * clock)
+}
+
+// seconds reads a duration of days, hours, minutes and whole seconds.
+func seconds(s string) (int, error) {
+	l, err := lengthOf(s)
+	if err != nil || l[0]+l[1]+l[2] > 0 || strings.Contains(s, ".") {
+		return 0, errors.New("must be a duration such as PT1M30S")
+	}
+	return int(min(l.seconds(), math.MaxInt32)), nil
 }
 
 // span takes a duration within bounds in seconds.
@@ -207,8 +239,7 @@ func span(least, most int) check {
 
 // period takes a duration with years and months as well, longer than none.
 func period(s string) error {
-	rest, ok := strings.CutPrefix(s, "P")
-	if !ok || len(s) > 32 || strings.Trim(rest, decDigits+"YMWDTHS.") != "" || strings.Trim(rest, "0YMWDTHS.") == "" {
+	if _, err := lengthOf(s); err != nil || strings.Trim(s, "P0YMWDTHS.") == "" {
 		return errors.New("must be a duration such as P1M, longer than nothing")
 	}
 	return nil
