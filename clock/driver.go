@@ -18,10 +18,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/egress"
 	"golang.org/x/sys/unix"
 )
 
@@ -209,7 +209,7 @@ func (d *Driver) keep(t time.Time) {
 
 // ask asks one server.
 func ask(ctx context.Context, spec Spec, server netip.AddrPort) (moment, error) {
-	dialer := net.Dialer{Control: bind(spec.Interface, spec.Mark), Timeout: patience}
+	dialer := net.Dialer{Control: egress.Control(spec.Interface, spec.Mark), Timeout: patience}
 	conn, err := dialer.DialContext(ctx, "udp", server.String())
 	if err != nil {
 		return moment{}, err
@@ -237,20 +237,6 @@ func ask(ctx context.Context, spec Spec, server netip.AddrPort) (moment, error) 
 		if err == nil || binary.BigEndian.Uint64(buf[atOrigin:]) == nonce {
 			return moment{at: received, right: received.Round(0).Add(offset)}, err
 		}
-	}
-}
-
-// bind ties a socket to an interface and a mark, so that it cannot leave elsewhere.
-func bind(name string, mark uint32) func(string, string, syscall.RawConn) error {
-	return func(_, _ string, c syscall.RawConn) error {
-		var device, fwmark error
-		err := c.Control(func(fd uintptr) {
-			device = unix.BindToDevice(int(fd), name)
-			if mark != 0 {
-				fwmark = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark))
-			}
-		})
-		return errors.Join(err, device, fwmark)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"unsafe"
 
+	"github.com/tetherd/tetherd/egress"
 	"golang.org/x/sys/unix"
 )
 
@@ -243,7 +244,7 @@ func openUpstream(up Upstream, server netip.Addr, packet []byte) (int, error) {
 	if err != nil {
 		return -1, os.NewSyscallError("socket", err)
 	}
-	if err = bindUpstream(socket, up); err == nil {
+	if err = egress.Bind(socket, up.Interface, up.Mark); err == nil {
 		err = unix.Connect(socket, sockaddr(serverAddr(up, server)))
 	}
 	if err == nil {
@@ -262,14 +263,4 @@ func serverAddr(up Upstream, server netip.Addr) netip.AddrPort {
 		server = server.WithZone(up.Interface)
 	}
 	return netip.AddrPortFrom(server, serverPort)
-}
-
-// bindUpstream ties a socket to the bearer before it sends anything.
-func bindUpstream(socket int, up Upstream) error {
-	if up.Mark != 0 {
-		if err := unix.SetsockoptInt(socket, unix.SOL_SOCKET, unix.SO_MARK, int(int32(up.Mark))); err != nil {
-			return os.NewSyscallError("setsockopt", err)
-		}
-	}
-	return os.NewSyscallError("setsockopt", unix.BindToDevice(socket, up.Interface))
 }

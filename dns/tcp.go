@@ -7,10 +7,10 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"syscall"
 	"time"
 
 	codec "github.com/miekg/dns"
+	"github.com/tetherd/tetherd/egress"
 	"golang.org/x/sys/unix"
 )
 
@@ -146,12 +146,7 @@ func (d *Driver) askTCP(ctx context.Context, q *query) []byte {
 func exchangeTCP(ctx context.Context, up Upstream, server netip.Addr, key []byte, private bool) verdict {
 	ctx, cancel := context.WithTimeout(ctx, tcpPatience)
 	defer cancel()
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		if e := c.Control(func(fd uintptr) { err = bindUpstream(int(fd), up) }); e != nil {
-			return e
-		}
-		return err
-	}}
+	dialer := net.Dialer{Control: egress.Control(up.Interface, up.Mark)}
 	conn, err := dialer.DialContext(ctx, "tcp", serverAddr(up, server).String())
 	if err != nil {
 		return verdict{kind: bad}

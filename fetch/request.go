@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/tetherd/tetherd/egress"
 )
 
 // Bounds of one request.
@@ -41,7 +41,7 @@ type way struct {
 
 // wayOut makes the way that a Spec wishes.
 func wayOut(s Spec) (way, error) {
-	d := &net.Dialer{Control: bind(s.Interface, s.Mark)}
+	d := &net.Dialer{Control: egress.Control(s.Interface, s.Mark)}
 	d.Resolver = &net.Resolver{PreferGo: true, Dial: askOf(s.Servers, d.Control)}
 	w := way{dial: d.DialContext}
 	if s.CAFile == "" {
@@ -68,22 +68,6 @@ func authorities(path string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("authorities: %s holds no certificate", path)
 	}
 	return pool, nil
-}
-
-// bind ties a socket to an interface and a mark, so that it cannot leave elsewhere.
-func bind(name string, mark uint32) func(string, string, syscall.RawConn) error {
-	return func(_, _ string, c syscall.RawConn) error {
-		var errs [2]error
-		err := c.Control(func(fd uintptr) {
-			if name != "" {
-				errs[0] = unix.BindToDevice(int(fd), name)
-			}
-			if mark != 0 {
-				errs[1] = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(int32(mark)))
-			}
-		})
-		return errors.Join(err, errs[0], errs[1])
-	}
 }
 
 // askOf dials the bearer's servers in turn, whichever the resolver wants to ask: the

@@ -24,7 +24,7 @@ var tour []byte
 const (
 	onlineLimit = 30 * time.Second
 	settle      = 20 * time.Second // until clients count as resting, and passive evidence is seldom taken
-	idleWindow  = 10 * time.Second // over which wake-ups are counted
+	idleWindow  = time.Minute      // over which wake-ups are counted
 )
 
 // page is what the client loads at the end of the way.

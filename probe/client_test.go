@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -98,30 +97,6 @@ func TestGatewayStaysOnItsInterface(t *testing.T) {
 	f = lookFromGateway(t.Context(), Gateway{Interface: "absent0"}, []Target{{URL: "http://203.0.113.204/204", Status: 204}}, usualLimits(), false)
 	if f.verdict != Dead || f.bytes != 0 || l.fetched.Load() != 0 {
 		t.Errorf("%+v, %d pages were fetched", f, l.fetched.Load())
-	}
-}
-
-// TestGatewayBindsAndMarks: routing and firewall see whose packets they are.
-func TestGatewayBindsAndMarks(t *testing.T) {
-	newLAN(t)
-	dialer := net.Dialer{Control: bind("lo", 0x77, 0)}
-	for _, network := range []string{"udp", "tcp"} {
-		conn, err := dialer.DialContext(t.Context(), network, "203.0.113.204:80")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		raw, err := conn.(syscall.Conn).SyscallConn()
-		if err != nil {
-			t.Fatal(err)
-		}
-		raw.Control(func(fd uintptr) {
-			mark, err1 := unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK)
-			device, err2 := unix.GetsockoptString(int(fd), unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
-			if mark != 0x77 || device != "lo" || err1 != nil || err2 != nil {
-				t.Errorf("%s: mark %#x, %v, device %q, %v", network, mark, err1, device, err2)
-			}
-		})
 	}
 }
 

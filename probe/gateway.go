@@ -9,37 +9,39 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/tetherd/tetherd/egress"
 	"golang.org/x/sys/unix"
 )
 
+// control prepares a socket before it is connected, for net.Dialer.
+type control = func(network, address string, c syscall.RawConn) error
+
 // lookFromGateway looks from the machine itself, by one interface only.
 func lookFromGateway(ctx context.Context, g Gateway, targets []Target, l limits, full bool) finding {
-	narrow := func(segment int) dialer {
-		d := net.Dialer{Control: bind(g.Interface, g.Mark, segment)}
-		return d.DialContext
-	}
-	v := vantage{dial: narrow(0), servers: g.Servers, limits: l, literals: g.Literals}
+	bind := egress.Control(g.Interface, g.Mark)
+	d := net.Dialer{Control: bind}
+	v := vantage{dial: d.DialContext, servers: g.Servers, limits: l, literals: g.Literals}
 	if full {
-		v.narrow = narrow
+		v.narrow = func(segment int) dialer {
+			d := net.Dialer{Control: narrowed(bind, segment)}
+			return d.DialContext
+		}
 	}
 	return v.look(ctx, targets)
 }
 
-// bind ties a socket to an interface and a mark, so that it cannot leave elsewhere, and
-// bounds the segments of a TCP socket when segment is not 0.
-func bind(name string, mark uint32, segment int) func(string, string, syscall.RawConn) error {
-	return func(network, _ string, c syscall.RawConn) error {
-		var device, fwmark, mss error
-		err := c.Control(func(fd uintptr) {
-			device = unix.BindToDevice(int(fd), name)
-			if mark != 0 {
-				fwmark = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_MARK, int(mark))
-			}
-			if segment != 0 && strings.HasPrefix(network, "tcp") {
-				mss = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, segment)
-			}
+// narrowed bounds the segments of TCP besides binding.
+func narrowed(bind control, segment int) control {
+	return func(network, address string, c syscall.RawConn) error {
+		err := bind(network, address, c)
+		if err != nil || !strings.HasPrefix(network, "tcp") {
+			return err
+		}
+		var bounded error
+		err = c.Control(func(fd uintptr) {
+			bounded = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, segment)
 		})
-		return errors.Join(err, device, fwmark, mss)
+		return errors.Join(err, bounded)
 	}
 }
 
