@@ -48,7 +48,7 @@ type OperatorDocument struct {
 	Plans     []string  `json:"plans,omitempty"`         // names
 	WLANs     []string  `json:"wlans,omitempty"`         // names of the operator's Wi-Fi networks, for later use
 	Messages  int       `json:"messages,omitempty"`      // rules that recognise messages, for later use
-	Activate  string    `json:"activation,omitempty"`    // what to do after a plan was bought
+	Activate  string    `json:"activation,omitempty"`    // what is done after a plan was bought, and how far it has got
 	Refreshed string    `json:"refresh,omitempty"`       // what its server said last
 	Items     []Item    `json:"items,omitempty"`         // what became of each element; not in the status
 }
@@ -98,6 +98,9 @@ func RenderProvisioning(s *control.Snapshot) Provisioning {
 		o := operatorDocument(e)
 		if o.InForce = i == d.InForce; o.InForce {
 			o.Refreshed = refreshed(d)
+			if a := e.Document.Activation; a != nil {
+				o.Activate = d.Activity.Text(*a)
+			}
 		}
 		p.Documents = append(p.Documents, o)
 	}

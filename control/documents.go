@@ -33,6 +33,8 @@ type Edition struct {
 
 	Document *document.Document `json:"-"`
 	Report   document.Report    `json:"-"`
+
+	sum string // digest, once it was made
 }
 
 // same says that an edition is of the same operator, for the same subscriber and device.
@@ -42,6 +44,9 @@ func (e Edition) same(d *document.Document) bool {
 
 // digest names the exact bytes.
 func (e Edition) digest() string {
+	if e.sum != "" {
+		return e.sum
+	}
 	sum := sha256.Sum256(e.Raw)
 	return hex.EncodeToString(sum[:16])
 }
@@ -54,6 +59,8 @@ type shelf struct {
 	Former  []Edition `json:",omitempty"` // that Kept has replaced
 	Trial   []Edition `json:",omitempty"` // that would replace Kept
 	OnTrial bool      `json:",omitempty"`
+
+	Activity provision.Activity // of one of them
 }
 
 const shelfVersion = 1
@@ -71,7 +78,9 @@ type documents struct {
 	buying  bool
 	consent consent
 	answers consentFile // of which consent is the present one
-	told    string      // digest and entry of the document in force, as it was logged last
+	// activity is the activation of one of them.
+	activity provision.Activity
+	told     string // digest and entry of the document in force, as it was logged last
 }
 
 // documentTrial is a list of documents that is in force and not yet kept.
@@ -99,7 +108,7 @@ func openDocuments(dir string, log *slog.Logger) documents {
 		}
 		return d
 	}
-	d.kept, d.former = s.Kept, s.Former
+	d.kept, d.former, d.activity = s.Kept, s.Former, s.Activity.Resumed()
 	if s.OnTrial {
 		d.outcome = &Outcome{Why: "the program ended before it was kept", At: time.Now()}
 		log.Info("document trial of the former process", "kept", false)
@@ -133,11 +142,12 @@ func readShelf(text []byte) (shelf, error) {
 // read parses the raw bytes.
 func (e *Edition) read() bool {
 	e.Document, e.Report = document.Read(e.Raw)
+	e.sum = e.digest()
 	return e.Document != nil
 }
 
 func (d *documents) write() error {
-	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former}
+	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former, Activity: d.activity}
 	if d.trial != nil {
 		s.OnTrial, s.Trial = true, d.trial.next
 	}

@@ -63,6 +63,8 @@ type Documents struct {
 	Buying  bool
 	Fetched fetch.Result // last answer of the document's server
 	Consent provision.Consent
+	// Activity is how far the activation of the document in force has got.
+	Activity provision.Activity
 }
 
 // Judge says what would become of a document, and does nothing.
@@ -99,7 +101,12 @@ func (l *Loop) offer(o document.Offer, by Author, tag string) (document.Report, 
 			return report, "", nil
 		}
 	}
+	former := d.activity
+	d.activity = d.activation(e)
 	id, err := l.tryDocuments(with(d.kept, e), by)
+	if err != nil {
+		d.activity = former
+	}
 	return report, id, err
 }
 
@@ -168,7 +175,7 @@ func (l *Loop) buy(i Buy) {
 	if i.On && len(l.state.inputs.Policy.Contexts[modem.Purchase]) == 0 {
 		err = errors.New("control: no document names an access point for buying a plan")
 	} else {
-		l.state.documents.buying = i.On
+		l.state.bought(i.On)
 	}
 	l.answer(i.Answer, err)
 }
@@ -222,6 +229,9 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	}
 	s.inputs.Policy.Buying = d.buying && len(s.inputs.Policy.Contexts[modem.Purchase]) > 0
 	l.tellDocument(at)
+	if at >= 0 {
+		wake = earliest(wake, l.activate(obs, d.list()[at]))
+	}
 	return wake
 }
 
@@ -382,6 +392,9 @@ func (s *state) view(obs plan.Observed) Documents {
 	d := &s.documents
 	_, at := choose(d.list(), cardOf(obs.Modem))
 	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buying, Consent: d.consent.Consent}
+	if at >= 0 && d.list()[at].digest() == d.activity.Edition {
+		v.Activity = d.activity
+	}
 	if d.trial != nil {
 		t := d.trial.Trial
 		v.Trial = &t

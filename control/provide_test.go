@@ -369,13 +369,20 @@ func TestSilentEntitlementServer(t *testing.T) {
 
 const refreshing = `"refresh": {"url": "https://d.example/doc.json", "days": 1}, "sims": [{"sharing": {"max_devices": %d}}]`
 
+// signer is the operator's key, which signerKey pins.
+func signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, 32)) }
+
+func signerKey() string {
+	return "config document\n\tlist key '" + base64.StdEncoding.EncodeToString(signer().Public().(ed25519.PublicKey)) + "'\n"
+}
+
+func sign(raw []byte) []byte { return ed25519.Sign(signer(), raw) }
+
 // What the document's server gives is applied when it is signed, newer and not known.
 func TestFetchedDocuments(t *testing.T) {
-	private := ed25519.NewKeyFromSeed(make([]byte, 32))
-	key := "config document\n\tlist key '" + base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey)) + "'\n"
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, key)
+		r := w.start(t, signerKey())
 		r.pass(time.Second)
 		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
 		r.pass(10 * time.Second)
@@ -393,7 +400,7 @@ func TestFetchedDocuments(t *testing.T) {
 		} {
 			result := fetch.Result{Status: http.StatusOK, Body: test.raw, Tag: test.what}
 			if test.sign {
-				result.Beside = ed25519.Sign(private, test.raw)
+				result.Beside = sign(test.raw)
 			}
 			w.says(plan.AskDocument, result)
 			got := story(r.pass(time.Second))
@@ -413,15 +420,14 @@ func TestFetchedDocuments(t *testing.T) {
 
 // A fetched document that does harm is undone and not tried again.
 func TestFetchedDocumentThatDoesHarm(t *testing.T) {
-	private := ed25519.NewKeyFromSeed(make([]byte, 32))
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, "config document\n\tlist key '"+base64.StdEncoding.EncodeToString(private.Public().(ed25519.PublicKey))+"'\n")
+		r := w.start(t, signerKey())
 		r.pass(time.Second)
 		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
 		r.pass(10 * time.Second)
 		raw := paper("1", 4, fmt.Sprintf(refreshing, 4))
-		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: ed25519.Sign(private, raw)})
+		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
 		r.pass(time.Second)
 		w.change(plan.Probe, func() { w.verdict = probe.Dead })
 		if got := story(r.pass(documentLimit)); got != "limit 3, kept false: clients lost the Internet" {

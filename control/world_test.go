@@ -120,6 +120,8 @@ type world struct {
 	probed       map[string]time.Time // when each key was probed, and anew
 	blind        bool                 // nothing is probed anew
 
+	refused uint32 // operator's data that the modem does not take: those of acts up to this one
+
 	log    *slog.Logger
 	lines  *lockedBuffer
 	state  string // folders
@@ -224,6 +226,12 @@ func (w *world) modemStatus(s modem.Spec) modem.Status {
 		return modem.Status{Phase: modem.PhaseOff, InForce: s}
 	}
 	st := modem.Status{Phase: w.phase, SIM: w.sim, Registration: w.registration, InForce: s, Bearers: w.bearers}
+	if s.Service.ID != 0 {
+		st.Served.ID = s.Service.ID
+		if s.Service.ID <= w.refused {
+			st.Served.Error = "the network refused the activation (33)"
+		}
+	}
 	if w.phase == modem.PhaseReady && w.bearers == nil {
 		st.Bearers = map[modem.Purpose]modem.BearerStatus{}
 		for p, b := range s.Bearers {

@@ -139,6 +139,8 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 		return func(d api.Document) bool {
 			return d.Provision != nil && d.Provision.Outcome != nil && strings.Contains(d.Provision.Outcome.Why, arg(0))
 		}, nil
+	case "activation":
+		return func(d api.Document) bool { return activationHolds(d, arg(0)) }, nil
 	case "limit":
 		return func(d api.Document) bool { return d.Provision != nil && strconv.Itoa(d.Provision.Limit) == arg(0) }, nil
 	case "leases":
@@ -171,7 +173,7 @@ func arity(kind string) (least, most int) {
 		return 0, 0
 	case "found", "helped":
 		return 1, 2
-	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink", "document", "limit", "outcome":
+	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink", "document", "limit", "outcome", "activation":
 		return 1, 1
 	case "sharing":
 		return 1, 2
@@ -191,6 +193,13 @@ func documentHolds(d api.Document, serial string) bool {
 		}
 	}
 	return serial == "none"
+}
+
+// activationHolds says whether what is told of the activation has a text.
+func activationHolds(d api.Document, text string) bool {
+	return d.Provision != nil && slices.ContainsFunc(d.Provision.Documents, func(o api.OperatorDocument) bool {
+		return o.InForce && strings.Contains(o.Activate, text)
+	})
 }
 
 // sharingHolds says whether sharing is "allowed" or "refused", for a reason with a text.

@@ -115,6 +115,8 @@ func simAttribute(sim *simmodem.SIM, w []string) error {
 		sim.SPN = w[1]
 	case "gid1":
 		sim.GID1 = w[1]
+	case "activation":
+		sim.Activation = w[1]
 	case "pin":
 		sim.PIN = simmodem.PIN{Enabled: true, Code: w[1], Tries: 3, PUK: "12345678", PUKTries: 10}
 		if len(w) > 2 {

@@ -167,6 +167,7 @@ func (s *State) snapshot() Status {
 		RadioOn: s.known.radio.hardware && s.known.radio.software,
 		SIM:     s.sim(), Registration: s.registered(), Signal: s.known.signal,
 		Bearers: make(map[Purpose]BearerStatus),
+		Served:  s.served,
 	}
 	if out.Phase == "" {
 		out.Phase = PhaseOff

@@ -84,6 +84,8 @@ func (b *mbimBackend) do(ctx context.Context, c Command) (fact, *failure) {
 		return b.ask(ctx, mbim.SetDeviceReset())
 	case opEnterPIN:
 		return b.enterPIN(ctx, c.pin)
+	case opActivate:
+		return b.activate(ctx, c.data)
 	case opHangUp:
 		return b.hangUp(ctx, c.session)
 	case opReadBearer:
@@ -106,6 +108,8 @@ func simpleRequest(c Command) (mbim.Request, bool) {
 		return mbim.QueryRadioState(), true
 	case opRadioOn:
 		return mbim.SetRadioState(true), true
+	case opRadioOff:
+		return mbim.SetRadioState(false), true
 	case opReadSIM:
 		return mbim.QuerySubscriberReady(), true
 	case opReadPIN:
@@ -273,6 +277,22 @@ func (b *mbimBackend) enterPIN(ctx context.Context, pin Secret) (fact, *failure)
 		f.tries = state.Attempts
 	}
 	return nil, f
+}
+
+// activate hands over the operator's data. The network's refusal comes as a number beside
+// a status of success.
+func (b *mbimBackend) activate(ctx context.Context, data Secret) (fact, *failure) {
+	m, err := b.conn.Do(ctx, mbim.SetServiceActivation([]byte(data)))
+	if err == nil {
+		err = m.Refusal()
+	}
+	if err != nil {
+		return nil, explain(ctx, err)
+	}
+	if cause, err := mbim.ParseServiceActivation(m.Info); err == nil && cause != 0 {
+		return nil, &failure{reason: reasonRefused, cause: cause, tries: -1, text: fmt.Sprintf("the network refused the activation (%d)", cause)}
+	}
+	return nil, nil
 }
 
 // hangUp deactivates a session; that there is none to deactivate is success.

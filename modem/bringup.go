@@ -2,6 +2,7 @@ package modem
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -134,8 +135,8 @@ func (t *turn) breakSilence() {
 // nothing stands between it and the next.
 func (t *turn) bringUp() {
 	steps := [...]func(*turn) bool{
-		(*turn).readCapabilities, (*turn).switchRadio, (*turn).unlockSIM, (*turn).readIdentity,
-		(*turn).register, (*turn).attach,
+		(*turn).readCapabilities, (*turn).leaveNetwork, (*turn).switchRadio, (*turn).unlockSIM, (*turn).readIdentity,
+		(*turn).activate, (*turn).register, (*turn).attach,
 	}
 	for _, done := range steps {
 		if !done(t) {
@@ -153,6 +154,34 @@ func (t *turn) readCapabilities() bool {
 	}
 	t.enter(PhaseReading, "")
 	t.ask(opReadCapabilities, timeoutQuery)
+	return false
+}
+
+// leaveNetwork switches the radio off when registering anew is wished, once nothing is up
+// any more. switchRadio puts it on again.
+func (t *turn) leaveNetwork() bool {
+	k := &t.known
+	switch {
+	case t.spec.Reregister == t.reregistered:
+		return true
+	case k.radioRead && !k.radio.software: // it is off the network anyway
+		t.reregistered = t.spec.Reregister
+		return true
+	}
+	t.enter(PhaseRadio, "")
+	if !slices.ContainsFunc(t.slots, func(s slot) bool { return !s.idle() }) {
+		t.ask(opRadioOff, timeoutSIM)
+	}
+	return false
+}
+
+// activate hands the operator's data to the modem, which may need them to register.
+func (t *turn) activate() bool {
+	if id := t.spec.Service.ID; id == 0 || id == t.served.ID {
+		return true
+	}
+	t.enter(PhaseRegister, "")
+	t.askWith(Command{op: opActivate, data: t.spec.Service.Data}, timeoutDial)
 	return false
 }
 
@@ -324,7 +353,7 @@ func (t *turn) moved(o op, result fact) bool {
 	switch o {
 	case opAttach:
 		return t.known.packet.state == packetAttached || t.known.packet.state == packetAttaching
-	case opRadioOn, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal:
+	case opRadioOn, opRadioOff, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal:
 		return true
 	}
 	return result != nil
@@ -334,7 +363,7 @@ func (t *turn) moved(o op, result fact) bool {
 func (t *turn) excuse(err *failure) bool {
 	k := &t.known
 	l := &t.control
-	if err.reason == reasonTimeout {
+	if err.reason == reasonTimeout && l.op != opActivate {
 		return false
 	}
 	switch l.op {
@@ -353,7 +382,9 @@ func (t *turn) excuse(err *failure) bool {
 			return false
 		}
 		k.packet.state, k.packetRead = packetAttached, true // it attaches by itself
-	case opReadSignal, opRadioOn, opSetAutomatic:
+	case opActivate:
+		t.served.Error = err.text
+	case opReadSignal, opRadioOn, opRadioOff, opSetAutomatic:
 	default:
 		return false
 	}
@@ -368,6 +399,14 @@ func (t *turn) finish(o op, done bool) {
 		k.signalRead = true
 	case opRadioOn:
 		k.radioTried = true
+	case opRadioOff:
+		t.reregistered = t.spec.Reregister
+		k.radioTried, k.registrationRead, k.packetRead = false, false, false
+	case opActivate:
+		t.served.ID = t.spec.Service.ID
+		if done {
+			t.served.Error = ""
+		}
 	case opSetAutomatic:
 		k.autoTried = true
 	case opRecordPIN, opEnterPIN:

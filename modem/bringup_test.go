@@ -266,8 +266,12 @@ func TestDisabledInTheMiddleOfAnythingEndsInOff(t *testing.T) {
 		w.radio.software, w.packet.state, w.reg.manual = false, packetDetached, true
 		w.up[0], w.run[0] = internet, internet // adopted
 		w.up[1] = tether                       // replaced
-		w.event(specChanged{Spec{Enabled: true, PIN: "1234",
-			Bearers: map[Purpose]Bearer{Shared: internet, Own: {APN: "own"}}}})
+		spec := Spec{Enabled: true, PIN: "1234", Service: Service{ID: 1, Data: "data"},
+			Bearers: map[Purpose]Bearer{Shared: internet, Own: {APN: "own"}}}
+		if o == opRadioOff { // in front of what would switch it on
+			spec.Reregister = 1
+		}
+		w.event(specChanged{spec})
 		if w.count(o) == 0 && o != opReset && o != opClose {
 			t.Fatalf("%s was not reached: %v", o, w.ops())
 		}

@@ -22,6 +22,8 @@ func Drift(want Spec, have Status) []string {
 	add(want.PIN != is.PIN || want.PINByPerson != is.PINByPerson, "another PIN is known")
 	add(want.Roaming != is.Roaming, "roaming wished %s, is %s", onOff(want.Roaming), onOff(is.Roaming))
 	add(!maps.Equal(want.Sessions, is.Sessions), "sessions of a former process are %v, were %v", want.Sessions, is.Sessions)
+	add(want.Reregister != is.Reregister, "registering anew wished for the %d. time, was for the %d.", want.Reregister, is.Reregister)
+	add(want.Service != is.Service, "activation %d wished, was %d", want.Service.ID, is.Service.ID)
 	for _, p := range slices.Sorted(maps.Keys(want.Bearers)) {
 		w := want.Bearers[p]
 		i, ok := is.Bearers[p]

@@ -60,6 +60,8 @@ func each(t *testing.T, kind reflect.Type, f func(name string, change func(refle
 					return
 				}
 				v.Set(reflect.ValueOf(map[Purpose]Bearer{Shared: internet}))
+			case reflect.Struct:
+				v.Set(reflect.ValueOf(Service{ID: 3, Data: "data"}))
 			default:
 				t.Fatalf("%s: a kind that this test does not know", field.Name)
 			}
@@ -68,9 +70,9 @@ func each(t *testing.T, kind reflect.Type, f func(name string, change func(refle
 }
 
 func TestDriftTellsNoSecrets(t *testing.T) {
-	s := Spec{PIN: "4711", Bearers: map[Purpose]Bearer{Own: {APN: "a", User: "someuser", Password: "somepassword"}}}
+	s := Spec{PIN: "4711", Service: Service{ID: 1, Data: "someservice"}, Bearers: map[Purpose]Bearer{Own: {APN: "a", User: "someuser", Password: "somepassword"}}}
 	text := strings.Join(Drift(s, Status{}), "\n")
-	for _, secret := range []string{"4711", "someuser", "somepassword"} {
+	for _, secret := range []string{"4711", "someuser", "somepassword", "someservice"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q tells %s", text, secret)
 		}

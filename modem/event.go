@@ -168,6 +168,8 @@ const (
 	opEnterPIN
 	opReadRegistration
 	opSetAutomatic
+	opRadioOff
+	opActivate
 	opReadPacket
 	opAttach
 	opReadSignal
@@ -188,6 +190,7 @@ var opNames = [...]string{
 	opReadSIM: "read SIM", opReadIdentity: "read SIM identity", opReadPIN: "read PIN state",
 	opEnterPIN: "enter PIN", opReadRegistration: "read registration",
 	opSetAutomatic: "register automatically", opReadPacket: "read packet service",
+	opRadioOff: "radio off", opActivate: "activate the service",
 	opAttach: "attach", opReadSignal: "read signal", opReadBearer: "read bearer", opDial: "dial",
 	opHangUp: "hang up", opReadIP: "read IP configuration", opRecallPIN: "recall PIN record",
 	opRecordPIN: "write PIN record", opRecallRun: "recall bearer record",
@@ -216,6 +219,7 @@ type Command struct {
 	iccid   Secret // the run record
 	imsi    Secret // opReadIdentity: what the length of the MNC is applied to
 	pin     Secret // opEnterPIN
+	data    Secret // opActivate
 	key     string // the PIN record
 	outcome pinOutcome
 }

@@ -74,6 +74,17 @@ type Spec struct {
 	// gets the same one again, so that its bearer can be adopted and what others still route
 	// there never leaves by that of another purpose.
 	Sessions map[Purpose]uint32
+	// Reregister counts: when it grows the modem hangs up, leaves the network (its radio is
+	// switched off) and registers again.
+	Reregister uint32
+	Service    Service
+}
+
+// Service is an act: an operator's data for the modem, with which it activates what the
+// subscriber bought (MBIM 10.5.14). Another ID is another act; 0 is none.
+type Service struct {
+	ID   uint32
+	Data Secret // bytes as they are, at most 8 KiB
 }
 
 // Phase is where the session stands, from nothing to registered and attached.
@@ -199,6 +210,12 @@ type BearerStatus struct {
 	Drops     uint32    // times the network took this bearer down since the process started
 }
 
+// Served is how the act Service ended.
+type Served struct {
+	ID    uint32 // of the last one that was carried out; 0 none
+	Error string // why the modem or the network did not take it; "" they did
+}
+
 // Transition is one line of the session's bounded log.
 type Transition struct {
 	At   time.Time
@@ -219,5 +236,6 @@ type Status struct {
 	Bearers      map[Purpose]BearerStatus
 	Log          []Transition // oldest first, at most 64
 	Error        string       // what the session complains of now; "" none
-	InForce      Spec         // the wish that the session pursues
+	Served       Served
+	InForce      Spec // the wish that the session pursues
 }

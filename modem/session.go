@@ -51,6 +51,9 @@ type State struct {
 	known   known  // what was learned since the channel was opened
 	slots   []slot // one a session of the modem
 
+	reregistered uint32 // Spec.Reregister that was carried out
+	served       Served // Spec.Service that was carried out
+
 	typed    string // key of the PIN that was sent since it was wished, unless accepted
 	timeouts int    // commands that were not answered, in a row
 	rung     int    // how often silence was acted on since the session was last ready

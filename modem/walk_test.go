@@ -69,6 +69,7 @@ func (w *walker) spec() Spec {
 			s.Bearers[p] = Bearer{APN: fmt.Sprint("apn", w.dice.IntN(3)), Family: []Family{IPv4, IPv6, IPv4v6}[w.dice.IntN(3)]}
 		}
 	}
+	s.Reregister, s.Service.ID = uint32(w.dice.IntN(2)), uint32(w.dice.IntN(2))
 	if w.dice.IntN(5) == 0 {
 		s.Device = fmt.Sprint("1-", w.dice.IntN(2))
 	}

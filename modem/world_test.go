@@ -145,6 +145,9 @@ func (w *world) carryOut(c Command) (fact, *failure) {
 	case opRadioOn:
 		w.radio.software = w.radio.hardware
 		return w.radio, nil
+	case opRadioOff:
+		w.radio.software = false
+		return w.radio, nil
 	case opReadSIM:
 		return w.sim, nil
 	case opReadIdentity:

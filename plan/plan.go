@@ -37,7 +37,11 @@ type Inputs struct {
 	// the one that decides about sharing, are to be asked at once.
 	Document *provision.InForce
 	Refresh  uint32
-	Avoid    []netip.Prefix // networks that the LAN must stay clear of, see Avoid
+	// Reregister counts up when the modem is to register anew, Service is an operator's data
+	// for it.
+	Reregister uint32
+	Service    modem.Service
+	Avoid      []netip.Prefix // networks that the LAN must stay clear of, see Avoid
 	// Former are bearers that the former process left up and of which the modem has
 	// not yet told what became, see StillFormer.
 	Former map[modem.Purpose]modem.BearerStatus
@@ -379,6 +383,8 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 		Roaming: cfg.Roaming,
 
 		PINByPerson: in.PINTyped,
+		Reregister:  in.Reregister,
+		Service:     in.Service,
 	}
 	if barred {
 		return s

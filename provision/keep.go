@@ -42,6 +42,15 @@ func (l Ladder) Redial(why string, now time.Time) Ladder {
 	return l.tell(why, now)
 }
 
+// Reconnect asks for a dial now: of the rung that is settled, or, after a round that found
+// nothing, of the first one. A ladder that is trying its rungs dials anyway.
+func (l Ladder) Reconnect(why string, now time.Time) Ladder {
+	if l.stage == waiting {
+		return l.Again()
+	}
+	return l.Redial(why, now)
+}
+
 // watch looks after a settled bearer that is up.
 func (l Ladder) watch(list func() []Rung, seen Seen) (Ladder, bool) {
 	if seen.Verdict != probe.Dead && seen.Verdict != probe.NoDNS {

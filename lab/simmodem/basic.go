@@ -15,6 +15,7 @@ func (m *Modem) basicConnect() []handler {
 		{mbim.CIDPacketService, m.queryPacketService, m.setPacketService},
 		{mbim.CIDSignalState, m.querySignalState, m.setSignalState},
 		{mbim.CIDConnect, m.queryConnect, m.setConnect},
+		{mbim.CIDServiceActivation, nil, m.setServiceActivation},
 		{mbim.CIDIPConfiguration, m.queryIPConfiguration, nil},
 		{mbim.CIDDeviceServices, m.queryDeviceServices, nil},
 		{mbim.CIDSubscribeList, nil, m.setSubscribeList},
@@ -185,6 +186,17 @@ func (m *Modem) setPacketService(r *mbim.Reader) answer {
 	}
 	m.detached = action == detach
 	return ok(m.packetService())
+}
+
+// setServiceActivation takes an operator's data (10.5.14), which are the whole buffer.
+func (m *Modem) setServiceActivation(*mbim.Reader) answer {
+	if status := m.cardStatus(); status != statusOK {
+		return failed(status)
+	}
+	if m.sim.Activation != "" && m.sim.Activation != string(m.payload) {
+		return ok(new(mbim.Writer).U32(uint32(CauseNotSubscribed)))
+	}
+	return ok(new(mbim.Writer).U32(0))
 }
 
 // packetService is MBIM_PACKET_SERVICE_INFO (10.5.10), with the frequency range of

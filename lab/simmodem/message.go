@@ -168,6 +168,7 @@ func (m *Modem) perform(message mbim.Message) answer {
 	if run == nil {
 		return failed(statusInvalidOperation)
 	}
+	m.payload = message.Info
 	reader := mbim.NewReader(message.Info)
 	a := run(reader)
 	if reader.Err() != nil {

@@ -92,6 +92,7 @@ type Modem struct {
 	faults      faults
 	indications []indication // wait for the answer in hand
 	onReset     func()
+	payload     []byte // buffer of the command in hand
 
 	active atomic.Pointer[[]*session]  // what the data path uses
 	tuns   [maxTUN]atomic.Pointer[tun] // by session; the first is for all unless split

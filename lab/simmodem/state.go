@@ -47,7 +47,10 @@ type SIM struct {
 	SPN      string // EF_SPN; "" leaves the file out
 	GID1     string // EF_GID1 in hex; "" leaves the file out
 	Number   string // own telephone number; "" none
-	PIN      PIN
+	// Activation is the operator's data with which the network activates the subscription:
+	// others are refused with cause 33. "" takes any.
+	Activation string
+	PIN        PIN
 }
 
 // PIN is the state of the card's PIN1.

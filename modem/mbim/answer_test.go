@@ -212,6 +212,7 @@ func parsers() []parser {
 		{"provisioned contexts", []string{"provisioned-contexts"}, func(b []byte) (any, error) { return ParseProvisionedContexts(b) }},
 		{"LTE attach configuration", []string{"attach-config"}, func(b []byte) (any, error) { return ParseAttachConfig(b) }},
 		{"LTE attach info", []string{"attach-info"}, func(b []byte) (any, error) { return ParseAttachInfo(b) }},
+		{"service activation", nil, func(b []byte) (any, error) { return ParseServiceActivation(b) }},
 	}
 }
 

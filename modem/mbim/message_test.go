@@ -53,7 +53,7 @@ func TestFragmentsEqualForeignTools(t *testing.T) {
 	for i := range content {
 		content[i] = byte(7 * i)
 	}
-	m := Message{Type: TypeCommand, Transaction: 2, Service: ServiceBasicConnect, CID: CIDServiceActivation, Set: true, Info: content}
+	m := command(SetServiceActivation(content), 2)
 	frames := m.Frames(DefaultControl)
 	same(t, "frames", bytes.Join(frames, nil), golden(t, "mbimcli-1.28.2/set-service-activation-fragments"))
 	if len(frames) != 2 || len(frames[0]) != DefaultControl {

@@ -66,6 +66,18 @@ func ParseRadioState(info []byte) (RadioState, error) {
 	return RadioState{Hardware: r.U32() == 1, Software: r.U32() == 1}, r.done("radio state")
 }
 
+// SetServiceActivation hands an operator's data to the modem, which activates the
+// subscription with them (MBIM 10.5.14).
+func SetServiceActivation(data []byte) Request {
+	return Request{Service: ServiceBasicConnect, CID: CIDServiceActivation, Set: true, Info: data}
+}
+
+// ParseServiceActivation reads the answer: the network's error (3GPP TS 24.008), 0 none.
+func ParseServiceActivation(info []byte) (nwError uint32, err error) {
+	r := NewReader(info)
+	return r.U32(), r.done("service activation")
+}
+
 // Provider is one network operator (MBIM 10.5.6).
 type Provider struct {
 	PLMN          string // MCC and MNC digits

@@ -71,9 +71,9 @@ func root() *rule {
 func activation() []rule {
 	timing := []attribute{{"Delay", false, span(0, 3599)}, {"RetryCount", false, number(0, 10)}, {"RetryInterval", false, span(60, 3600)}}
 	return []rule{
-		{space: nsWWAN, name: "ReregisterToNetwork", as: Stored, attrs: timing},
-		{space: nsWWAN, name: "ReconnectToNetwork", as: Stored, attrs: timing},
-		{space: nsWWAN, name: "ServiceActivation", as: Stored, attrs: timing, kids: []rule{
+		{space: nsWWAN, name: "ReregisterToNetwork", as: Applied, attrs: timing},
+		{space: nsWWAN, name: "ReconnectToNetwork", as: Applied, attrs: timing},
+		{space: nsWWAN, name: "ServiceActivation", as: Applied, attrs: timing, kids: []rule{
 			needed(rule{space: nsWWAN, name: "CarrierSpecificData", text: binary(8 << 10)}),
 		}},
 	}
