@@ -62,16 +62,16 @@ install:
 		>$(CACHE)/apt.log 2>&1 || { tail -20 $(CACHE)/apt.log; exit 1; }; fi
 
 # What waits for clocks and packets runs first in line; what only needs a processor
-# takes what that leaves.
+# takes what that leaves. The third job is for what may wait side by side.
 test: vm-deps lint build ## run the whole suite
 	@rm -f $(TOTAL)
-	@$(MAKE) --no-print-directory -j2 test-waiting test-working
+	@$(MAKE) --no-print-directory -j3 test-waiting test-working
 	@$(SUM) -close
 
 .PHONY: test-waiting test-working
 test-waiting:
 	@$(MAKE) --no-print-directory unit
-	@$(MAKE) --no-print-directory -j2 unit-lab scenarios
+	@$(MAKE) --no-print-directory unit-lab scenarios
 	@$(MAKE) --no-print-directory vm-short
 
 test-working:
@@ -185,7 +185,7 @@ vm-images: vm-deps build
 
 vm-short: vm-deps build ## the part of it that belongs to the suite
 	@$(MAKE) --no-print-directory vm-tests ARCH=amd64 VMFLAGS="-short -run '$(VMSHORT)'"
-	@$(MAKE) --no-print-directory -j2 vm-short-armhf vm-short-mipsel
+	@$(MAKE) --no-print-directory vm-short-armhf vm-short-mipsel
 	@bin/tetherd-lab vm table
 
 vm-short-%:

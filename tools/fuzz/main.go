@@ -154,7 +154,8 @@ const grace = 2 * time.Minute
 func fuzz(t target, p program, span time.Duration, out io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), span+grace)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, p.file, "-test.run=^$", "-test.fuzz=^"+t.name+"$",
+	// Making a large input small can take all of the span: a few tries must do.
+	cmd := exec.CommandContext(ctx, p.file, "-test.run=^$", "-test.fuzzminimizetime=100x", "-test.fuzz=^"+t.name+"$",
 		"-test.fuzztime="+span.String(), "-test.parallel=1", "-test.fuzzcachedir="+p.cache)
 	cmd.Dir = t.dir
 	text, err := cmd.CombinedOutput()
