@@ -177,6 +177,15 @@ func with(list []Edition, e Edition) []Edition {
 	return next[max(0, len(next)-maxDocuments):]
 }
 
+// without is what is kept but for the edition that asked its server for the next one, which
+// is to replace it whomever it is bound to.
+func (d *documents) without(asker int, origin document.Origin) []Edition {
+	if origin != document.Pulled || asker < 0 {
+		return d.kept
+	}
+	return slices.Delete(slices.Clone(d.kept), asker, asker+1)
+}
+
 // choose returns the document for a card, and its place in the list; nil when none is.
 func choose(list []Edition, card document.Card) (*provision.InForce, int) {
 	var docs []*document.Document

@@ -90,7 +90,9 @@ func (l *Loop) provide(i Provide) {
 // offer judges a document and begins its trial; without an id nothing is to be changed.
 func (l *Loop) offer(o document.Offer, by Author, tag string) (document.Report, string, error) {
 	d := &l.state.documents
-	next, report := judge(o, d.list(), l.state.inputs.Config.Document.Keys, cardOf(l.Snapshot().Observed.Modem))
+	card := cardOf(l.Snapshot().Observed.Modem)
+	next, report := judge(o, d.list(), l.state.inputs.Config.Document.Keys, card)
+	_, asker := choose(d.kept, card)
 	if next == nil {
 		return report, "", nil
 	}
@@ -103,7 +105,7 @@ func (l *Loop) offer(o document.Offer, by Author, tag string) (document.Report, 
 	}
 	former := d.activity
 	d.activity = d.activation(e)
-	id, err := l.tryDocuments(with(d.kept, e), by)
+	id, err := l.tryDocuments(with(d.without(asker, o.Origin), e), by)
 	if err != nil {
 		d.activity = former
 	}

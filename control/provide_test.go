@@ -540,3 +540,23 @@ func TestSnapshotJudges(t *testing.T) {
 		}
 	})
 }
+
+// What a document's server gives takes the place of the document that asked, also when it
+// is bound to others than that one.
+func TestFetchedEditionTakesTheAskersPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, signerKey())
+		r.pass(time.Second)
+		bound := `"bound": {"subscriber": "26201"}, ` + fmt.Sprintf(refreshing, 3)
+		r.provide(paper("1", 3, bound))
+		r.provide(paper("2", 1, `"sims": [{"match": {"mcc": "310"}}]`)) // refused: of another SIM
+		r.pass(10 * time.Second)
+		free := paper("1", 4, fmt.Sprintf(refreshing, 4))
+		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: free, Beside: sign(free)})
+		s := r.pass(10 * time.Second)
+		if got := story(s); len(s.Documents.List) != 1 || got != "limit 4, kept true: clients have Internet with it" {
+			t.Errorf("%d documents, %s", len(s.Documents.List), got)
+		}
+	})
+}

@@ -31,10 +31,16 @@ func Conflicts(cfg *config.Config, p provision.Policy) []Reason {
 		"roaming", "off", "the configuration does not allow what "+p.Name+" does")
 	add(cfg.Modem.MTU != 0 && p.MTU4 != 0 && cfg.Modem.MTU != p.MTU4, "MTU", fmt.Sprint(cfg.Modem.MTU),
 		fmt.Sprintf("the configuration prevails over the %d of %s", p.MTU4, p.Name))
+	add(len(p.Probes) > 0 && ownTargets(cfg), "pages to look at", cfg.Probe.Targets[0].URL, "the configuration prevails over "+p.Name)
 	if names, named := apart(cfg, p); named {
 		add(len(p.Contexts[modem.Shared]) > 0, "clients' access point", names, p.Name+" prevails over the configuration")
 	}
 	return out
+}
+
+// ownTargets says that the owner has named pages to look at.
+func ownTargets(cfg *config.Config) bool {
+	return !slices.Equal(cfg.Probe.Targets, config.Default().Probe.Targets)
 }
 
 // apart names the document's access points for clients, when the owner has named other

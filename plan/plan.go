@@ -440,6 +440,10 @@ func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]mo
 	for _, a := range up.Fallback { // public resolvers take TCP as well (RFC 7766)
 		s.Gateway.Literals = append(s.Gateway.Literals, netip.AddrPortFrom(a, 53))
 	}
+	if !ownTargets(cfg) && len(in.Policy.Probes) > 0 {
+		s.Targets = slices.Clone(in.Policy.Probes)
+		d.Why = append(d.Why, Reason{What: "page to look at first", Value: s.Targets[0].URL, Why: "named by " + in.Policy.Name})
+	}
 	for _, t := range cfg.Probe.Targets {
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})
 	}

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision/document"
 )
 
@@ -40,9 +42,9 @@ func Demand(d *document.Document, e document.SIM) Policy {
 		Roaming:    levels()[e.Roaming.Level],
 		Partners:   partners(e.Roaming.Partners),
 		MTU4:       e.Network.MTU4,
-		MTU6:       e.Network.MTU6,
 		DNSRetry:   time.Duration(e.Network.DNSRetry) * time.Second,
 		DNSTries:   e.Network.DNSTries,
+		Probes:     probes(d.Probes),
 	}
 }
 
@@ -58,6 +60,13 @@ func levels() map[string]Roaming {
 	}
 }
 
+func probes(list []document.Probe) (targets []probe.Target) {
+	for _, p := range list {
+		targets = append(targets, probe.Target{URL: p.URL, Status: p.Status, Body: p.Body})
+	}
+	return targets
+}
+
 func partners(list []document.Partner) []string {
 	var plmns []string
 	for _, p := range list {
@@ -66,11 +75,23 @@ func partners(list []document.Partner) []string {
 	return plmns
 }
 
-// contexts sorts access points by purpose. Clients have contexts of their own only when
+// usualPriority is that of a context which names none (CarrierControl's default).
+const usualPriority = 5
+
+func priority(c document.Context) int {
+	if c.Priority == nil {
+		return usualPriority
+	}
+	return *c.Priority
+}
+
+// contexts sorts access points by purpose, those of greater priority first. Clients have contexts of their own only when
 // one of those is not for the gateway's own traffic too.
 func contexts(list []document.Context) map[modem.Purpose][]Candidate {
 	all := map[modem.Purpose][]Candidate{}
 	apart := false
+	list = slices.Clone(list)
+	sort.SliceStable(list, func(i, j int) bool { return priority(list[i]) > priority(list[j]) })
 	for _, c := range list {
 		use := func(u document.Use) bool { return slices.Contains(c.Uses, u) }
 		named := candidateOf(c)

@@ -50,7 +50,7 @@ func TestDemandOfEverything(t *testing.T) {
 		Name: "Lab", OwnFirst: true, MaxClients: 5, Absence: 10 * time.Minute,
 		Contexts: map[modem.Purpose][]Candidate{modem.Own: {own}, modem.Shared: {named("clients", "tether.lab")}, modem.Purchase: {named("shop", "shop.lab")}},
 		Sharing:  Entitlement{Rule: ShareCheck}, Roaming: RoamDomestic, Partners: []string{"26202"},
-		MTU4: 1430, MTU6: 1400, DNSRetry: 2 * time.Second, DNSTries: 3,
+		MTU4: 1430, DNSRetry: 2 * time.Second, DNSTries: 3,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

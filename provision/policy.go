@@ -8,6 +8,7 @@ import (
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/probe"
 )
 
 // Policy is what an operator's document demands for the SIM at hand. The zero value
@@ -29,9 +30,12 @@ type Policy struct {
 	Sharing    Entitlement
 	Roaming    Roaming
 	Partners   []string      // PLMNs, or their first digits, where data may be used abroad; none: all
-	MTU4, MTU6 int           // bytes; 0 takes what the network tells
+	MTU4       int           // bytes; 0 takes what the network tells
 	DNSRetry   time.Duration // of a question that is not answered; 0 is the forwarder's own
 	DNSTries   int           // in all; 0 is the forwarder's own
+	// Probes are pages of the operator that tell whether the Internet is reached, looked at
+	// before those that tetherd knows, unless the owner has named some.
+	Probes []probe.Target
 }
 
 // Standing is the part of a policy that holds before the SIM of the former process is

@@ -25,7 +25,10 @@ const (
 	maxCerts    = 16
 )
 
-const notUsed = "a router has no use for it"
+const (
+	notUsed = "a router has no use for it"
+	noApps  = "a router cannot tell which app of a client sends"
+)
 
 func leaf(space, name string, as State, c check) rule {
 	return rule{space: space, name: name, as: as, text: c}
@@ -51,7 +54,8 @@ func root() *rule {
 		}}),
 		{space: nsV1, name: "Activation", choice: true, kids: activation(), need: oneOf("ReregisterToNetwork", "ReconnectToNetwork", "ServiceActivation")},
 		{space: nsV1, name: "MBNProfiles", kids: []rule{
-			profile("DefaultProfile", Applied), profile("PurchaseProfile", Applied), messages(),
+			profile("DefaultProfile", Applied, Applied, ""),
+			profile("PurchaseProfile", Stored, NotEnforceable, "the partners of DefaultProfile count"), messages(),
 			{space: nsWWAN, name: "Branding", foreign: true, kids: []rule{
 				leaf(nsWWAN, "Logo", Stored, binary(16<<10)),
 				leaf(nsWWAN, "Name", Stored, text(0, 20)),
@@ -79,14 +83,15 @@ func activation() []rule {
 	}
 }
 
-func profile(name string, as State) rule {
+// profile is ConnectionProfileType. What its plan and its partners are used for differs.
+func profile(name string, plan, partners State, note string) rule {
 	return rule{space: nsWWAN, name: name, attrs: []attribute{{"Priority", false, number(0, 9)}}, kids: []rule{
 		needed(leaf(nsWWAN, "Name", Stored, text(1, 255))),
 		leaf(nsWWAN, "Description", Stored, text(1, 255)),
-		leaf(nsWWAN, "AssociatedPlan", Stored, text(1, 255)),
+		leaf(nsWWAN, "AssociatedPlan", plan, text(1, 255)),
 		leaf(nsWWAN, "HomeProviderName", Stored, text(1, 20)),
-		context(nsWWAN, as, 0),
-		{space: nsWWAN, name: "DataRoamingPartners", as: as, kids: []rule{
+		context(nsWWAN, Applied, "", 0),
+		{space: nsWWAN, name: "DataRoamingPartners", as: partners, note: note, kids: []rule{
 			many(rule{space: nsWWAN, name: "Provider", kids: []rule{
 				needed(rule{space: nsBase, name: "ProviderID", text: digits(1, 6)}),
 				needed(rule{space: nsBase, name: "ProviderName", text: text(1, 20)}),
@@ -97,15 +102,15 @@ func profile(name string, as State) rule {
 }
 
 // context is ContextType and ApnContextType.
-func context(space string, as State, least int) rule {
+func context(space string, as State, note string, least int) rule {
 	return rule{space: space, name: "Context", least: least, kids: []rule{
-		leaf(space, "AccessString", as, text(1, 100)),
-		{space: space, name: "UserLogonCred", as: as, kids: []rule{
+		{space: space, name: "AccessString", as: as, note: note, text: text(1, 100)},
+		{space: space, name: "UserLogonCred", as: as, note: note, kids: []rule{
 			needed(rule{space: space, name: "UserName", text: text(1, 255)}),
 			{space: space, name: "Password", text: text(0, 255), raw: true},
 		}},
 		{space: space, name: "Compression", as: NotEnforceable, note: notUsed, text: words("ENABLE", "DISABLE")},
-		leaf(space, "AuthProtocol", as, words("NONE", "PAP", "CHAP", "MsCHAPv2")),
+		{space: space, name: "AuthProtocol", as: as, note: note, text: words("NONE", "PAP", "CHAP", "MsCHAPv2")},
 	}}
 }
 
@@ -222,7 +227,7 @@ func extensions() rule {
 		{space: nsV2, name: "CarrierNetworkMetadata", kids: []rule{
 			{space: nsV2, name: "NetworkSettings", kids: []rule{
 				leaf(nsV2, "IPv4LinkMTU", Applied, number(1280, 1500)),
-				leaf(nsV2, "IPv6LinkMTU", Applied, number(1280, 1500)),
+				{space: nsV2, name: "IPv6LinkMTU", as: NotEnforceable, note: noIPv6, text: number(1280, 1500)},
 				{space: nsV2, name: "DNSRetrySettings", as: Applied, kids: []rule{
 					needed(leaf(nsV2, "DNSRetryIntervalInSeconds", "", number(1, 4))),
 					needed(leaf(nsV2, "DNSRetryCount", "", number(1, 4))),
@@ -235,8 +240,8 @@ func extensions() rule {
 			{space: nsV2, name: "MultiplePDPContextPolicies", attrs: []attribute{{"MultiplePDPContextSupport", false, boolean}}, kids: []rule{
 				many(rule{space: nsV2, name: "PDPContextPolicy", kids: []rule{
 					needed(leaf(nsV2, "Name", Stored, text(1, 255))),
-					context(nsV2, Stored, 1),
-					needed(rule{space: nsV2, name: "AppIDList", as: NotEnforceable, note: "a router cannot tell which app of a client sends", kids: []rule{
+					context(nsV2, NotEnforceable, noApps, 1),
+					needed(rule{space: nsV2, name: "AppIDList", as: NotEnforceable, note: noApps, kids: []rule{
 						many(leaf(nsV2, "AppID", "", text(0, 255)), 0, maxApps),
 					}}),
 				}}, 0, maxContexts),
@@ -244,7 +249,7 @@ func extensions() rule {
 			{space: nsV2, name: "TetheringSettings", kids: []rule{
 				{space: nsV2, name: "TetheringProfile", kids: []rule{
 					needed(leaf(nsV2, "Name", Stored, text(1, 255))),
-					context(nsV2, Applied, 1),
+					context(nsV2, Applied, "", 1),
 				}},
 				leaf(nsV2, "MaxNumberOfDevices", Applied, number(3, 10)),
 			}},

@@ -91,8 +91,12 @@ func (d *Document) checkSIM(report *Report, i int) {
 	if (s.Network.DNSRetry == 0) != (s.Network.DNSTries == 0) {
 		report.refuse(path+"/network", "dns_retry_seconds and dns_tries belong together")
 	}
+	report.amend(path+"/network/mtu6", NotEnforceable, noIPv6)
 	d.checkContexts(report, path, s)
 }
+
+// noIPv6 is why an MTU for IPv6 is of no use.
+const noIPv6 = "IPv6 is not shared yet, and none leaves"
 
 func (d *Document) checkContexts(report *Report, path string, s *SIM) {
 	names := map[string]bool{}
@@ -111,7 +115,7 @@ func (d *Document) checkContexts(report *Report, path string, s *SIM) {
 			report.refuse(at, "the access point's name has a character that none may have")
 		}
 		if d.Form == JSON && !slices.ContainsFunc(c.Uses, enforced) {
-			report.amend(at, Stored, "a router has no such use")
+			report.amend(at, NotEnforceable, "a router has no such use")
 		}
 		names[c.Name] = true
 	}

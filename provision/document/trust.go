@@ -125,7 +125,9 @@ func (t Trust) serial(o Offer, d *Document) string {
 	switch {
 	case d.Serial == 0 && o.Origin != ByOwner:
 		return "the document has no serial, so that an old one could not be told from a new one"
-	case t.Former == nil || t.Former.Operator.ID != d.Operator.ID || t.Former.Bound != d.Bound:
+	case t.Former == nil || t.Former.Operator.ID != d.Operator.ID:
+		return ""
+	case o.Origin == ByOwner && t.Former.Bound != d.Bound: // it does not replace that one
 		return ""
 	case d.Serial < t.Former.Serial:
 		return fmt.Sprintf("the document is older (serial %d) than the one in force (serial %d)", d.Serial, t.Former.Serial)

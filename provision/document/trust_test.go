@@ -31,6 +31,9 @@ func TestJudge(t *testing.T) {
 	former, _ := Read(edition(7))
 	foreign, _ := Read(bytes.Replace(edition(3), []byte("{1111"), []byte("{2111"), 1))
 	xmlSigned := files(t, "right")["foreign-extension-and-signature.xml"]
+	ours := func(serial int) []byte {
+		return bytes.Replace(edition(serial), []byte(`"sims"`), []byte(`"bound": {"subscriber": "26201"}, "sims"`), 1)
+	}
 	bound := bytes.Replace(edition(8), []byte(`"sims"`), []byte(`"bound": {"subscriber": "26202"}, "sims"`), 1)
 	for _, test := range []struct {
 		what   string
@@ -53,6 +56,9 @@ func TestJudge(t *testing.T) {
 		{"truncated document", Offer{edition(8)[:60], signed(edition(8)), Pulled}, former, lab, "ends too early"},
 		{"replayed", Offer{edition(6), signed(edition(6)), Pulled}, former, lab, "older (serial 6) than the one in force (serial 7)"},
 		{"replayed by the owner", Offer{edition(6), nil, ByOwner}, former, lab, "older"},
+		{"replayed, though bound", Offer{ours(6), signed(ours(6)), Pulled}, former, lab, "older (serial 6) than the one in force (serial 7)"},
+		{"newer, and bound now", Offer{ours(8), signed(ours(8)), Pulled}, former, lab, ""},
+		{"bound, beside an unbound one, by the owner", Offer{ours(6), nil, ByOwner}, former, lab, ""},
 		{"same serial, pulled", Offer{edition(7), signed(edition(7)), Pulled}, former, lab, "has the serial of the one in force (7)"},
 		{"same serial, by the owner", Offer{edition(7), nil, ByOwner}, former, lab, ""},
 		{"no serial, pulled", Offer{edition(0), signed(edition(0)), Pulled}, nil, lab, "has no serial"},
