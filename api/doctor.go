@@ -60,6 +60,8 @@ type Remedy struct {
 	Bytes  int    `json:"bytes,omitempty"`    // of the plan
 	Left   int    `json:"tries_left"`         // further remedies before a person is asked
 	Former string `json:"helped,omitempty"`   // "no": the remedy before did not help
+	// Tried are all those before it, oldest first; none of them helped.
+	Tried []string `json:"tried,omitempty"`
 }
 
 // Check is one node of the tree.
@@ -125,7 +127,10 @@ func findingDoc(f doctor.Finding) Finding {
 		d.Hides = append(d.Hides, string(c))
 	}
 	if r := f.Remedy; r != nil {
-		d.Remedy = &Remedy{Kind: string(r.Kind), State: r.State, Outage: r.Outage, Bytes: r.Bytes, Left: r.Left, Former: r.Helped}
+		d.Remedy = &Remedy{Kind: string(r.Kind), State: r.State, Outage: r.Outage, Bytes: r.Bytes, Left: r.Left}
+		for _, k := range r.Tried {
+			d.Remedy.Tried, d.Remedy.Former = append(d.Remedy.Tried, string(k)), "no"
+		}
 	}
 	return d
 }
@@ -158,6 +163,9 @@ func (d Doctor) Text(sentence string) string {
 		}
 		if r := f.Remedy; r != nil {
 			fmt.Fprintf(&b, "    remedy: %s, %s; costs %d s and %d bytes; %d more to try\n", r.Kind, r.State, r.Outage, r.Bytes, r.Left)
+			if len(r.Tried) > 0 {
+				fmt.Fprintf(&b, "    did not help: %s\n", strings.Join(r.Tried, ", "))
+			}
 		}
 	}
 	for _, e := range d.History {

@@ -40,7 +40,7 @@ func (s *state) repair(now time.Time) bool {
 	if s.inputs.Repairs == wish && s.inputs.Doubt == doubt {
 		return false
 	}
-	if wish.Redial != s.inputs.Repairs.Redial {
+	if wish.Dials() != s.inputs.Repairs.Dials() {
 		s.inputs.Ladder = s.inputs.Ladder.Redial("dialled again: the connection was dead", now)
 	}
 	s.inputs.Repairs, s.inputs.Doubt = wish, doubt

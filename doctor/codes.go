@@ -10,7 +10,7 @@ type cause struct {
 	appear   time.Duration // it must be true for so long before anybody hears of it
 	dwell    time.Duration // it is shown for at least so long, unless a proof says that it is over
 	hides    []Code        // symptoms that need no name of their own
-	ladder   []Kind        // repairs in the order of their cost
+	ladder   []Kind        // repairs in the order of their cost, once self has tried everything
 	self     Kind          // what the parts do about it by themselves
 	advice   bool          // without a repair a person has to act
 }
@@ -32,8 +32,8 @@ func causes() []cause {
 		{code: "RC11", check: CheckBearer, severity: Fault, self: NextAPN, advice: true},
 		{code: "RC12", check: CheckBearer, severity: Fault, self: NextAuth, advice: true},
 		{code: "RC22", check: CheckAddress, severity: Fault, self: NextFamily, advice: true},
-		{code: "RC13", check: CheckPath, severity: Fault, self: NextAPN, hides: pathSymptoms()},
-		{code: "RC14", check: CheckPath, severity: Fault, hides: pathSymptoms(), ladder: []Kind{Redial, Redial, Redial}},
+		{code: "RC13", check: CheckPath, severity: Fault, self: NextAPN, hides: pathSymptoms(), ladder: []Kind{Reattach, RadioCycle, ModemReset}, advice: true},
+		{code: "RC14", check: CheckPath, severity: Fault, hides: pathSymptoms(), ladder: []Kind{Redial, Reattach, RadioCycle, ModemReset}, advice: true},
 		{code: "RC15", check: CheckAddress, severity: Note, dwell: 10 * s, self: Followed},
 		{code: "RC29", check: CheckPath, severity: Note, dwell: 10 * s, self: DropFlows},
 		{code: "RC21", check: CheckPath, severity: Degraded, ladder: []Kind{LowerMTU}},

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
 )
 
@@ -13,9 +14,12 @@ type Kind string
 
 // The remedies.
 const (
-	Redial     Kind = "redial"     // hang up and dial again
-	LowerMTU   Kind = "lower-mtu"  // packets and segments as large as the path carries
-	DirectDNS  Kind = "direct-dns" // clients ask the network's servers themselves
+	Redial     Kind = "redial"      // hang up and dial again
+	Reattach   Kind = "reattach"    // that, and leave the network's packet service between
+	RadioCycle Kind = "radio-cycle" // that, and switch the radio off and on between
+	ModemReset Kind = "modem-reset" // that, and reset the modem between
+	LowerMTU   Kind = "lower-mtu"   // packets and segments as large as the path carries
+	DirectDNS  Kind = "direct-dns"  // clients ask the network's servers themselves
 	NextAPN    Kind = "next-access-point"
 	NextFamily Kind = "next-family"
 	NextAuth   Kind = "next-authentication"
@@ -34,7 +38,7 @@ type Remedy struct {
 	Bytes  int       `json:"bytes"`              // of the plan that it costs
 	Left   int       `json:"tries_left"`         // further remedies before a person is asked
 	State  string    `json:"state"`              // "running", "in force" or "exhausted"
-	Helped string    `json:"helped,omitempty"`   // "no": the one before this did not; absent: not known yet
+	Tried  []Kind    `json:"tried,omitempty"`    // those before it, which did not help
 	Began  time.Time `json:"began,omitzero"`     // the present one
 	Until  time.Time `json:"judged_at,omitzero"` // when it will be judged
 }
@@ -49,6 +53,12 @@ func (k Kind) price() price {
 	switch k {
 	case Redial:
 		return price{5, 2000, 20 * time.Second}
+	case Reattach:
+		return price{10, 2000, 30 * time.Second}
+	case RadioCycle:
+		return price{20, 2000, 45 * time.Second}
+	case ModemReset:
+		return price{45, 2000, 2 * time.Minute}
 	case LowerMTU:
 		return price{1, 3000, 20 * time.Second}
 	case DirectDNS:
@@ -59,16 +69,23 @@ func (k Kind) price() price {
 
 // Course is the ladder of remedies for one cause, as far as it was climbed.
 type Course struct {
-	Code  Code      `json:"code"`
-	Step  int       `json:"step"`  // of the cause's ladder; its length: exhausted
-	Began time.Time `json:"began"` // the step; zero: not begun
-	Ended time.Time `json:"ended"` // the cause was gone; zero: it is there
+	Code   Code      `json:"code"`
+	Step   int       `json:"step"`             // of the cause's ladder; its length: exhausted
+	Rounds int       `json:"rounds,omitempty"` // how often it was exhausted
+	Began  time.Time `json:"began"`            // the step; zero: not begun
+	Ended  time.Time `json:"ended"`            // the cause was gone; zero: it is there
 }
 
 const (
-	forget  = 15 * time.Minute // after the cause was gone, the ladder begins at its bottom
-	restart = 30 * time.Minute // an exhausted ladder begins again
+	forget    = 15 * time.Minute // after the cause was gone, the ladder begins at its bottom
+	restart   = 30 * time.Minute // an exhausted ladder begins again, doubling with each time
+	doublings = 4
+	relapse   = 2 * time.Minute  // a cause that is back sooner was never gone
+	settling  = 10 * time.Second // a new bearer may be slow for so long before it counts as dead
 )
+
+// rest is how long an exhausted ladder is left alone.
+func (k Course) rest() time.Duration { return restart << min(max(k.Rounds, 0), doublings) }
 
 // treat climbs the ladder of the verdict, and tells of each finding what is done.
 // Others are left alone: what is wrong deeper down must be right first.
@@ -82,10 +99,10 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 		c, _ := causeOf(found[i].Code)
 		switch {
 		case c.self == SetClock && !e.Facts.SetClock: // another program's matter
+		case e.remediable(c, found[i]):
+			found[i].Remedy = e.climb(c, found[i], found[i].Code == code)
 		case c.self != "":
 			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
-		case len(c.ladder) > 0 && remediable(found[i]):
-			found[i].Remedy = e.climb(c, found[i], found[i].Code == code)
 		}
 		found[i].Advice = c.advice && e.stuck(c, found[i].Remedy)
 	}
@@ -93,15 +110,22 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 }
 
 // remediable says that the cause's ladder is for this form of it: other servers help when
-// ours cannot listen, and not when none of the network's answers.
-func remediable(f Finding) bool { return f.Code != "RC34" || f.Variant == "port" }
+// ours cannot listen, and not when none of the network's answers; the modem is left alone
+// while there is another access point to try.
+func (e *exam) remediable(c cause, f Finding) bool {
+	switch {
+	case c.self != "" && e.Path.Outcome == provision.Trying, f.Code == "RC34" && f.Variant != "port":
+		return false
+	}
+	return len(c.ladder) > 0
+}
 
 // stuck says that nothing is being done any more that could help.
 func (e *exam) stuck(c cause, r *Remedy) bool {
 	switch {
 	case r == nil:
 		return true
-	case c.self != "": // the ladder's, which waits when it has tried everything
+	case r.Kind == c.self: // the ladder's, which waits when it has tried everything
 		return e.Path.Outcome != provision.Trying
 	}
 	return r.State == "exhausted"
@@ -116,6 +140,9 @@ func (e *exam) tidy(found []Finding) {
 		there := slices.ContainsFunc(found, func(f Finding) bool { return f.Code == c.Code })
 		switch {
 		case there:
+			if !c.Ended.IsZero() && now.Sub(c.Ended) >= relapse {
+				c.Began = time.Time{} // what helped for a while helps again
+			}
 			c.Ended = time.Time{}
 		case c.Ended.IsZero() && !e.unknown(c.Code):
 			c.Ended = now
@@ -160,11 +187,9 @@ func (e *exam) climb(c cause, f Finding, act bool) *Remedy {
 		}
 	} else {
 		r.Kind = c.ladder[len(c.ladder)-1]
-		r.Until = k.Began.Add(restart)
+		r.Until = k.Began.Add(k.rest())
 	}
-	if k.Step > 0 {
-		r.Helped = "no"
-	}
+	r.Tried = c.ladder[:k.Step:k.Step]
 	if r.Until.After(now) {
 		e.at(r.Until)
 	}
@@ -177,11 +202,11 @@ func (e *exam) step(k *Course, c cause, f Finding) {
 	switch {
 	case k.Began.IsZero():
 	case k.Step >= len(c.ladder):
-		if now.Before(k.Began.Add(restart)) {
+		if now.Before(k.Began.Add(k.rest())) {
 			return
 		}
-		k.Step = 0
-	case now.Before(k.Began.Add(c.ladder[k.Step].price().dwell)):
+		k.Step, k.Rounds = 0, k.Rounds+1
+	case now.Before(k.Began.Add(c.ladder[k.Step].price().dwell)) && !e.failedAgain(k, c):
 		return
 	default:
 		k.Step++
@@ -192,12 +217,42 @@ func (e *exam) step(k *Course, c cause, f Finding) {
 	}
 }
 
+// failedAgain says before its time that a step did not help: it has brought a new bearer,
+// which is as dead as the one before.
+func (e *exam) failedAgain(k *Course, c cause) bool {
+	since := e.Observed.Modem.Bearers[modem.Shared].Since
+	if c.check != CheckPath || !since.After(k.Began) || !slices.ContainsFunc(e.signs, func(s sign) bool { return s.code == c.code }) {
+		return false
+	}
+	e.at(since.Add(settling))
+	return !e.Observed.Now.Before(since.Add(settling))
+}
+
+// resetting says that the modem is away because it was reset from here.
+func (e *exam) resetting() bool {
+	return slices.ContainsFunc(e.m.Courses, func(k Course) bool {
+		c, _ := causeOf(k.Code)
+		if k.Step < 0 || k.Step >= len(c.ladder) || c.ladder[k.Step] != ModemReset || !k.Ended.IsZero() {
+			return false
+		}
+		until := k.Began.Add(ModemReset.price().dwell)
+		e.at(until)
+		return e.Observed.Now.Before(until)
+	})
+}
+
 // apply puts a remedy into the repairs that are wished.
 func (e *exam) apply(kind Kind, f Finding) {
 	r := &e.m.Repairs
 	switch kind {
 	case Redial:
 		r.Redial++
+	case Reattach:
+		r.Reattach++
+	case RadioCycle:
+		r.Radio++
+	case ModemReset:
+		r.Reset++
 	case LowerMTU:
 		mtu, err := strconv.Atoi(f.word("mtu"))
 		if err != nil || mtu < leastMTU {

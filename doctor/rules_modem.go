@@ -14,7 +14,7 @@ func (e *exam) modemSigns() {
 	if m.Device.Control != "" {
 		e.m.ModemSeen = true
 	}
-	if !e.Facts.Modem {
+	if !e.Facts.Modem || e.resetting() {
 		return
 	}
 	phase := Value{"phase", string(m.Phase)}

@@ -98,31 +98,94 @@ func TestLadderOfRemedies(t *testing.T) {
 	p := well(t)
 	p.probed(probe.NoDNS, probe.NoDNS, 2)
 	f := p.see().expect("RC14")
-	if r := f.Remedy; r.Kind != Redial || r.State != "running" || r.Left != 2 || r.Outage <= 0 || r.Bytes <= 0 || p.report.Repairs != (plan.Repairs{Redial: 1}) {
+	if r := f.Remedy; r.Kind != Redial || r.State != "running" || r.Left != 3 || r.Outage <= 0 || r.Bytes <= 0 || p.report.Repairs != (plan.Repairs{Redial: 1}) {
 		t.Fatalf("%+v, %+v", r, p.report.Repairs)
 	}
 	f = p.pass(15 * time.Second).expect("RC14")
 	if f.Remedy.Kind != Redial || f.Advice {
 		t.Errorf("before its time: %+v", f.Remedy)
 	}
-	f = p.pass(10 * time.Second).expect("RC14")
-	if r := f.Remedy; r.Kind != Redial || r.Helped != "no" || p.report.Repairs != (plan.Repairs{Redial: 2}) {
+	all := plan.Repairs{Redial: 1}
+	for _, next := range []struct {
+		kind  Kind
+		count *uint32
+		wait  time.Duration
+	}{{Reattach, &all.Reattach, 10 * time.Second}, {RadioCycle, &all.Radio, 30 * time.Second}, {ModemReset, &all.Reset, 45 * time.Second}} {
+		before := f.Remedy
+		f = p.pass(next.wait).expect("RC14")
+		*next.count++
+		r := f.Remedy
+		if r.Kind != next.kind || r.State != "running" || f.Advice || len(r.Tried) == 0 || r.Tried[len(r.Tried)-1] != before.Kind || r.Outage <= before.Outage || p.report.Repairs != all {
+			t.Errorf("after %s: %+v, %+v", before.Kind, r, p.report.Repairs)
+		}
+	}
+	f = p.pass(2 * time.Minute).expect("RC14")
+	if r := f.Remedy; r.State != "exhausted" || len(r.Tried) != 4 || !f.Advice || p.report.Repairs != all {
 		t.Errorf("%+v, %+v", r, p.report.Repairs)
 	}
-	f = p.pass(100 * time.Second).expect("RC14")
-	if r := f.Remedy; r.State != "exhausted" || p.report.Repairs != (plan.Repairs{Redial: 3}) {
-		t.Errorf("%+v, %+v", r, p.report.Repairs)
-	}
-	if s := Sentence("en", *f); !strings.Contains(s, "did not help") {
+	if s := Sentence("en", *f); !strings.Contains(s, "helped") {
 		t.Errorf("%s", s)
 	}
-	p.pass(restart - 50*time.Second)
-	if got := p.report.Repairs; got != (plan.Repairs{Redial: 4}) {
+	p.pass(restart)
+	if got := p.report.Repairs; got.Redial != 2 || got.Reset != 1 {
 		t.Errorf("half an hour later: %+v", got)
 	}
 	p.pass(24 * time.Hour)
-	if got := p.report.Repairs; got.Redial > 160 {
+	if got := p.report.Repairs; got.Reset < 4 || got.Reset > 8 {
 		t.Errorf("a day later: %+v", got)
+	}
+}
+
+// TestStepIsJudgedByTheBearerThatItBrought: a new bearer that is as dead as the one before
+// ends a step before its time, and one that has only just come does not.
+func TestStepIsJudgedByTheBearerThatItBrought(t *testing.T) {
+	p := well(t)
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	p.see().expect("RC14")
+	p.pass(2 * time.Second)
+	p.shared(func(b *modem.BearerStatus) { b.Since = p.Observed.Now })
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	if f := p.pass(settling - time.Second).expect("RC14"); f.Remedy.Kind != Redial {
+		t.Errorf("too soon: %+v", f.Remedy)
+	}
+	if f := p.pass(2 * time.Second).expect("RC14"); f.Remedy.Kind != Reattach {
+		t.Errorf("dead again: %+v", f.Remedy)
+	}
+	if f := p.pass(settling + time.Second).expect("RC14"); f.Remedy.Kind != Reattach {
+		t.Errorf("judged by the bearer that was there before: %+v", f.Remedy)
+	}
+}
+
+// TestModemThatIsResetFromHereHasNotVanished: the verdict stays, until it should be back.
+func TestModemThatIsResetFromHereHasNotVanished(t *testing.T) {
+	p := well(t)
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	p.see().pass(20*time.Second + 30*time.Second + 45*time.Second).expect("RC14")
+	if got := p.report.Verdict.Remedy.Kind; got != ModemReset {
+		t.Fatalf("remedy %s", got)
+	}
+	p.down(modem.PhaseNoModem)
+	p.see().expect("RC14")
+	p.pass(time.Minute).expect("RC14")
+	p.pass(70 * time.Second).expect("RC01")
+}
+
+// TestModemIsRepairedOnceNoAccessPointIsLeft: an access point that carries nothing is the
+// ladder's matter first, and only what it leaves is the modem's.
+func TestModemIsRepairedOnceNoAccessPointIsLeft(t *testing.T) {
+	p := well(t)
+	p.report = Report{}
+	p.Path = Path{APN: "internet", Outcome: provision.Trying, Story: []provision.Try{try("internet", provision.Mute, 0)}}
+	p.probed(probe.Dead, probe.Dead, 2)
+	if f := p.see().pass(time.Minute).expect("RC13"); f.Remedy.Kind != NextAPN || f.Advice || p.report.Repairs != (plan.Repairs{}) {
+		t.Fatalf("%+v, %+v", f.Remedy, p.report.Repairs)
+	}
+	p.Path.Outcome = provision.Mute
+	if f := p.see().expect("RC13"); f.Remedy.Kind != Reattach || f.Advice || p.report.Repairs != (plan.Repairs{Reattach: 1}) {
+		t.Fatalf("%+v, %+v", f.Remedy, p.report.Repairs)
+	}
+	if f := p.pass(4 * time.Minute).expect("RC13"); f.Remedy.State != "exhausted" || !f.Advice || p.report.Repairs.Reset != 1 {
+		t.Errorf("%+v, %+v", f.Remedy, p.report.Repairs)
 	}
 }
 
@@ -136,21 +199,26 @@ func TestNothingIsRepairedAtThePayPage(t *testing.T) {
 	}
 }
 
-// TestRepairHelped: the remedy that was under way when the fault went is named, and the
-// fault's return goes on where it was.
+// TestRepairHelped: the remedy that was under way when the fault went is named. A fault
+// that is back at once goes on to the next; one that is back later takes what helped.
 func TestRepairHelped(t *testing.T) {
-	p := well(t)
-	p.probed(probe.NoDNS, probe.NoDNS, 2)
-	p.see().pass(21 * time.Second).expect("RC14")
-	p.probed(probe.Online, probe.Online, 0)
-	p.see().expect("")
-	if h := p.report.History; len(h) != 1 || h[0].Remedy != string(Redial) || h[0].Helped != "yes" {
-		t.Errorf("past %+v", h)
-	}
-	p.pass(5 * time.Minute)
-	p.probed(probe.NoDNS, probe.NoDNS, 2)
-	if f := p.see().expect("RC14"); f.Remedy.State != "running" || f.Remedy.Left != 0 {
-		t.Errorf("it begins anew: %+v", f.Remedy)
+	for _, c := range []struct {
+		gone time.Duration
+		want Kind
+	}{{relapse / 2, RadioCycle}, {2 * relapse, Reattach}, {2 * forget, Redial}} {
+		p := well(t)
+		p.probed(probe.NoDNS, probe.NoDNS, 2)
+		p.see().pass(21 * time.Second).expect("RC14")
+		p.probed(probe.Online, probe.Online, 0)
+		p.see().expect("")
+		if h := p.report.History; len(h) != 1 || h[0].Remedy != string(Reattach) || h[0].Helped != "yes" {
+			t.Errorf("past %+v", h)
+		}
+		p.pass(c.gone)
+		p.probed(probe.NoDNS, probe.NoDNS, 2)
+		if f := p.see().expect("RC14"); f.Remedy.State != "running" || f.Remedy.Kind != c.want {
+			t.Errorf("after %v: %+v", c.gone, f.Remedy)
+		}
 	}
 }
 

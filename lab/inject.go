@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/lab/operator"
+	"github.com/tetherd/tetherd/lab/simmodem"
 )
 
 // policyStep changes an access point of the operator: policy NAME ATTRIBUTE [VALUE…].
@@ -28,8 +29,18 @@ func policyStep(_ context.Context, w *World, args []string) (string, error) {
 	return "", w.operator.SetAPN(args[0], apn)
 }
 
-// staleStep makes the bearers that are up carry nothing any more.
-func staleStep(_ context.Context, w *World, _ []string) (string, error) {
+// cures are what a stale modem may be said to need.
+func cures() map[string]simmodem.Cure {
+	return map[string]simmodem.Cure{"detach": simmodem.CureDetach, "radio": simmodem.CureRadio, "reset": simmodem.CureReset}
+}
+
+// staleStep makes the bearers that are up carry nothing any more: stale; or every bearer
+// whatever, until the modem is given more than that: stale until detach|radio|reset.
+func staleStep(_ context.Context, w *World, args []string) (string, error) {
+	if len(args) > 0 {
+		w.modem.Wedge(cures()[args[1]])
+		return "", nil
+	}
 	if w.operator.Stale() == 0 {
 		return "", errors.New("no bearer is up")
 	}

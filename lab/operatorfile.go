@@ -132,6 +132,8 @@ func simAttribute(sim *simmodem.SIM, w []string) error {
 
 func (s *Scenario) modemAttribute(w []string) (err error) {
 	switch {
+	case w[0] == "no-reset":
+		s.Device.NoReset = true
 	case w[0] == "absent":
 		s.Absent = true
 	case w[0] == "radio" && len(w) == 2 && w[1] == "off":

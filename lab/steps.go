@@ -67,7 +67,7 @@ var steps = map[string]step{
 	"expect":      {1, many, expectStep},
 	"always":      {1, many, alwaysStep},
 	"policy":      {1, many, policyStep},
-	"stale":       {0, 0, staleStep},
+	"stale":       {0, 2, staleStep},
 	"servers":     {1, 1, serversStep},
 	"skew":        {1, 1, skewStep},
 	"filter":      {0, many, filterStep},
@@ -103,6 +103,10 @@ func (s *Scenario) check(st Step) (err error) {
 		_, err = time.ParseDuration(args[0])
 	case "path":
 		_, err = parsePath(args)
+	case "stale":
+		if len(args) > 0 && (len(args) != 2 || args[0] != "until" || cures()[args[1]] == 0) {
+			err = errors.New("stale takes nothing, or until and one of detach, radio and reset")
+		}
 	case "policy":
 		if _, ok := s.APNs[args[0]]; !ok {
 			err = fmt.Errorf("there is no access point %q", args[0])

@@ -120,8 +120,8 @@ func simpleRequest(c Command) (mbim.Request, bool) {
 		return mbim.SetRegisterAutomatic(0), true
 	case opReadPacket:
 		return mbim.QueryPacketService(), true
-	case opAttach:
-		return mbim.SetPacketService(true), true
+	case opAttach, opDetach:
+		return mbim.SetPacketService(c.op == opAttach), true
 	case opReadSignal:
 		return mbim.QuerySignalState(), true
 	case opReadIP:

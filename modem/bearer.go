@@ -61,7 +61,7 @@ func (s *slot) lost(at time.Time) {
 
 // tend derives what is to be done about one session.
 func (t *turn) tend(s *slot) {
-	if t.channel != channelOpen || t.control.busy() && t.control.op == opReset {
+	if t.channel != channelOpen || t.control.busy() && (t.control.op == opReset || t.control.op == opReplug) {
 		return
 	}
 	switch {
@@ -90,7 +90,7 @@ func (t *turn) tend(s *slot) {
 // allowed reports whether the bearer that is up or under way there may stay.
 func (t *turn) allowed(s *slot) bool {
 	roaming := t.known.registration.state == "roaming" || t.known.registration.state == "partner"
-	return s.wished && !t.leaving() && t.spec.Reregister == t.reregistered && (t.spec.Roaming || !roaming)
+	return s.wished && !t.leaving() && t.spec.Reregister == t.reregistered && t.spec.Mend == t.mended && (t.spec.Roaming || !roaming)
 }
 
 // release ends what may not stay. A dial, or a look at a bearer of ours, is not waited

@@ -17,7 +17,7 @@ func (t *turn) steer() {
 		t.enter(PhaseOff, "")
 	case t.channel == channelClosed && !t.pick():
 		t.enter(PhaseNoModem, t.missing())
-	case t.control.busy() && t.control.op == opReset:
+	case t.control.busy() && (t.control.op == opReset || t.control.op == opReplug):
 	case t.timeouts >= maxSilence:
 		t.breakSilence()
 	case t.channel == channelOpen:
@@ -95,6 +95,7 @@ func (t *turn) opened(err *failure) {
 	if err == nil {
 		t.channel = channelOpen
 		t.control = lane{}
+		t.mended = t.spec.Mend // that was about what is over
 		return
 	}
 	t.loseChannel(err.text)
@@ -113,7 +114,8 @@ func (t *turn) closed() {
 }
 
 // breakSilence acts on a modem that does not answer: the channel is closed and
-// opened anew, every second time after a reset, each time after a longer dwell.
+// opened anew, every second time after a reset, each time after a longer dwell. One that
+// does not even open is reset by its port.
 func (t *turn) breakSilence() {
 	t.enter(PhaseUnanswered, "the modem does not answer")
 	for i := range t.slots {
@@ -123,6 +125,8 @@ func (t *turn) breakSilence() {
 	t.rung++
 	t.control.hold = t.at.Add(backoff(redialFirst, t.rung-1, maxBackoff))
 	switch {
+	case t.channel != channelOpen && t.rung%2 == 0 && t.node.port != "":
+		t.replug()
 	case t.channel != channelOpen:
 	case t.rung%2 == 0:
 		t.start(&t.control, Command{op: opReset}, timeoutQuery)
@@ -135,7 +139,7 @@ func (t *turn) breakSilence() {
 // nothing stands between it and the next.
 func (t *turn) bringUp() {
 	steps := [...]func(*turn) bool{
-		(*turn).readCapabilities, (*turn).leaveNetwork, (*turn).switchRadio, (*turn).unlockSIM, (*turn).readIdentity,
+		(*turn).readCapabilities, (*turn).mend, (*turn).leaveNetwork, (*turn).switchRadio, (*turn).unlockSIM, (*turn).readIdentity,
 		(*turn).activate, (*turn).register, (*turn).attach,
 	}
 	for _, done := range steps {
@@ -327,7 +331,10 @@ func (t *turn) controlAnswer(a answered) {
 		t.closed()
 		return
 	case opReset:
-		t.shut()
+		t.reset(a.err)
+		return
+	case opReplug:
+		t.replugged()
 		return
 	}
 	if a.result != nil {
@@ -353,7 +360,7 @@ func (t *turn) moved(o op, result fact) bool {
 	switch o {
 	case opAttach:
 		return t.known.packet.state == packetAttached || t.known.packet.state == packetAttaching
-	case opRadioOn, opRadioOff, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal:
+	case opRadioOn, opRadioOff, opDetach, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal:
 		return true
 	}
 	return result != nil
@@ -384,7 +391,7 @@ func (t *turn) excuse(err *failure) bool {
 		k.packet.state, k.packetRead = packetAttached, true // it attaches by itself
 	case opActivate:
 		t.served.Error = err.text
-	case opReadSignal, opRadioOn, opRadioOff, opSetAutomatic:
+	case opReadSignal, opRadioOn, opRadioOff, opDetach, opSetAutomatic:
 	default:
 		return false
 	}
@@ -407,6 +414,9 @@ func (t *turn) finish(o op, done bool) {
 		if done {
 			t.served.Error = ""
 		}
+	case opDetach:
+		k.packetRead = false
+		t.control.hold = t.at.Add(mendPause)
 	case opSetAutomatic:
 		k.autoTried = true
 	case opRecordPIN, opEnterPIN:

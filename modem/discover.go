@@ -20,6 +20,7 @@ type node struct {
 	Device
 	name     string // of the control node, such as cdc-wdm0
 	protocol string // "mbim", or "" when it is not spoken here
+	port     string // file that lets go of the device, "" when it is not on USB
 }
 
 // matches reports whether the node is meant by Spec.Device: the sysfs path, the
@@ -68,6 +69,9 @@ func describe(root, link string) (node, bool) {
 	}
 	driver, _ := os.Readlink(filepath.Join(owner, "driver"))
 	device := filepath.Dir(owner)
+	if port := filepath.Join(device, "authorized"); exists(port) {
+		n.port = port
+	}
 	n.Path, n.Driver = inside(root, device), base(driver)
 	n.Model = strings.TrimSpace(attribute(device, "manufacturer") + " " + attribute(device, "product"))
 	if n.Driver == "cdc_mbim" {

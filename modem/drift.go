@@ -21,6 +21,7 @@ func Drift(want Spec, have Status) []string {
 	add(want.Device != is.Device, "device wished %q, is %q", want.Device, is.Device)
 	add(want.PIN != is.PIN || want.PINByPerson != is.PINByPerson, "another PIN is known")
 	add(want.Roaming != is.Roaming, "roaming wished %s, is %s", onOff(want.Roaming), onOff(is.Roaming))
+	add(want.Mend != is.Mend, "repairs wished %v, are %v", want.Mend, is.Mend)
 	add(!maps.Equal(want.Sessions, is.Sessions), "sessions of a former process are %v, were %v", want.Sessions, is.Sessions)
 	add(want.Reregister != is.Reregister, "registering anew wished for the %d. time, was for the %d.", want.Reregister, is.Reregister)
 	add(want.Service != is.Service, "activation %d wished, was %d", want.Service.ID, is.Service.ID)

@@ -61,6 +61,10 @@ func each(t *testing.T, kind reflect.Type, f func(name string, change func(refle
 				}
 				v.Set(reflect.ValueOf(map[Purpose]Bearer{Shared: internet}))
 			case reflect.Struct:
+				if _, ok := v.Interface().(Mend); ok {
+					v.Set(reflect.ValueOf(Mend{Reset: 1}))
+					return
+				}
 				v.Set(reflect.ValueOf(Service{ID: 3, Data: "data"}))
 			default:
 				t.Fatalf("%s: a kind that this test does not know", field.Name)

@@ -159,6 +159,7 @@ const (
 	opOpen
 	opClose
 	opReset
+	opReplug // write to the port's "authorized" in sysfs
 	opReadCapabilities
 	opReadRadio
 	opRadioOn
@@ -172,6 +173,7 @@ const (
 	opActivate
 	opReadPacket
 	opAttach
+	opDetach
 	opReadSignal
 	opReadBearer
 	opDial
@@ -185,13 +187,13 @@ const (
 )
 
 var opNames = [...]string{
-	opArm: "arm", opOpen: "open", opClose: "close", opReset: "reset",
+	opArm: "arm", opOpen: "open", opClose: "close", opReset: "reset", opReplug: "reset by the port",
 	opReadCapabilities: "read capabilities", opReadRadio: "read radio state", opRadioOn: "radio on",
 	opReadSIM: "read SIM", opReadIdentity: "read SIM identity", opReadPIN: "read PIN state",
 	opEnterPIN: "enter PIN", opReadRegistration: "read registration",
 	opSetAutomatic: "register automatically", opReadPacket: "read packet service",
 	opRadioOff: "radio off", opActivate: "activate the service",
-	opAttach: "attach", opReadSignal: "read signal", opReadBearer: "read bearer", opDial: "dial",
+	opAttach: "attach", opDetach: "detach", opReadSignal: "read signal", opReadBearer: "read bearer", opDial: "dial",
 	opHangUp: "hang up", opReadIP: "read IP configuration", opRecallPIN: "recall PIN record",
 	opRecordPIN: "write PIN record", opRecallRun: "recall bearer record",
 	opRecordRun: "write bearer record", opForgetRun: "remove bearer record",
@@ -213,7 +215,7 @@ type Command struct {
 	gen     uint32
 	id      uint32 // repeated in the answer; 0 wants none
 	timeout time.Duration
-	node    node   // opOpen
+	node    node   // opOpen, opReplug
 	session uint32 // of the bearer operations
 	bearer  Bearer // opDial and the run record
 	iccid   Secret // the run record

@@ -61,6 +61,13 @@ type Bearer struct {
 	Attempt  uint32 // a repair: counting up asks for a redial of the same profile
 }
 
+// Mend counts repairs of the modem itself: a counter that has grown asks for the deed once,
+// of a modem that is open. All bearers are hung up for it and dialled again afterwards.
+type Mend struct {
+	Detach uint32 // detach from packet service and attach again
+	Reset  uint32 // reset by command, or else by the USB port
+}
+
 // Spec is the complete wish for the modem. The zero value means off: whatever
 // session is up is closed and no device is opened.
 type Spec struct {
@@ -70,6 +77,7 @@ type Spec struct {
 	PINByPerson bool   // the PIN was typed by a person just now, who may use the second try
 	Roaming     bool   // data while roaming is allowed
 	Bearers     map[Purpose]Bearer
+	Mend        Mend
 	// Sessions are those in which a former process left its bearers, by purpose: a purpose
 	// gets the same one again, so that its bearer can be adopted and what others still route
 	// there never leaves by that of another purpose.
@@ -107,6 +115,7 @@ const (
 	PhaseRoaming    Phase = "roaming"     // registered abroad and Spec.Roaming is false
 	PhaseAttach     Phase = "attaching"   // packet service
 	PhaseReady      Phase = "ready"       // bearers may be dialled
+	PhaseMending    Phase = "mending"     // being detached, switched off or reset, as Spec.Mend asks
 	PhaseUnanswered Phase = "unanswered"  // the modem does not answer; a reset is due
 )
 

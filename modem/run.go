@@ -2,6 +2,7 @@ package modem
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"sync"
@@ -54,6 +55,9 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 			close(deaf)
 		}
 	})
+	if err := r.store.restorePort(d.opts.Root); err != nil {
+		d.opts.Log.Warn("modem port", "err", err)
+	}
 	r.discover()
 	r.step(Event{fact: specChanged{*d.wish.Load()}})
 	r.loop(poked, deaf)
@@ -167,9 +171,31 @@ func (r *runner) carryOut(c Command) {
 		if c.id != 0 {
 			r.queue = append(r.queue, Event{gen: c.gen, fact: answered{id: c.id, result: f, err: err}})
 		}
+	case opReplug:
+		r.work.Go(func() { r.answer(c, nil, r.replug(c)) })
 	default:
 		r.channel.start(r, c)
 	}
+}
+
+// replug has the USB port let go of a modem and take it again. A process that is killed
+// in between leaves a note, by which the next one gives the modem back.
+func (r *runner) replug(c Command) *failure {
+	r.opts.Log.Warn("modem reset by the port", "device", c.node.Path)
+	err := r.store.recordPort(c.node.port)
+	if err == nil {
+		err = authorize(c.node.port, false)
+	}
+	if err == nil {
+		select {
+		case <-r.ctx.Done():
+		case <-time.After(portPause):
+		}
+	}
+	if err = errors.Join(err, r.store.restorePort(r.opts.Root)); err != nil {
+		return &failure{text: err.Error(), tries: -1}
+	}
+	return nil
 }
 
 // record does the commands about our own records. They are small and rare, and

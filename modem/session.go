@@ -35,7 +35,8 @@ const (
 	redialFirst = 2 * time.Second
 	redialLong  = 60 * time.Second // first wait after a permanent cause
 	maxBackoff  = 5 * time.Minute
-	maxSilence  = 3 // time-outs in a row before the channel is opened anew
+	mendPause   = 2 * time.Second // for the network to notice that we are gone
+	maxSilence  = 3               // time-outs in a row before the channel is opened anew
 )
 
 // State is the complete memory of the session: a value, without any reference to
@@ -53,6 +54,7 @@ type State struct {
 
 	reregistered uint32 // Spec.Reregister that was carried out
 	served       Served // Spec.Service that was carried out
+	mended       Mend   // what was carried out of Spec.Mend
 
 	typed    string // key of the PIN that was sent since it was wished, unless accepted
 	timeouts int    // commands that were not answered, in a row

@@ -63,7 +63,8 @@ func (w *walker) spec() Spec {
 		return Spec{}
 	}
 	s := Spec{Enabled: true, Roaming: w.dice.IntN(2) == 0, PINByPerson: w.dice.IntN(3) == 0,
-		PIN: Secret(fmt.Sprint(1000 + w.dice.IntN(3))), Bearers: map[Purpose]Bearer{}}
+		PIN: Secret(fmt.Sprint(1000 + w.dice.IntN(3))), Bearers: map[Purpose]Bearer{},
+		Mend: Mend{uint32(w.dice.IntN(2)), uint32(w.dice.IntN(2))}}
 	for _, p := range []Purpose{Own, Shared, Purchase, "other"} {
 		if w.dice.IntN(2) == 0 {
 			s.Bearers[p] = Bearer{APN: fmt.Sprint("apn", w.dice.IntN(3)), Family: []Family{IPv4, IPv6, IPv4v6}[w.dice.IntN(3)]}

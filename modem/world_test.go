@@ -161,6 +161,9 @@ func (w *world) carryOut(c Command) (fact, *failure) {
 	case opAttach:
 		w.packet.state = packetAttached
 		return w.packet, nil
+	case opDetach:
+		w.packet.state = packetDetached
+		return w.packet, nil
 	case opReadSignal:
 		return signal{Signal{RSRP: -90}}, nil
 	}

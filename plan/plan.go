@@ -381,9 +381,10 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 		Device:  cfg.Device,
 		PIN:     cmp.Or(in.PIN, modem.Secret(cfg.PIN)),
 		Roaming: cfg.Roaming,
+		Mend:    modem.Mend{Detach: in.Repairs.Reattach, Reset: in.Repairs.Reset},
 
 		PINByPerson: in.PINTyped,
-		Reregister:  in.Reregister,
+		Reregister:  in.Reregister + in.Repairs.Radio,
 		Service:     in.Service,
 	}
 	if barred {

@@ -32,8 +32,12 @@ func (l Ladder) keep(list func() []Rung, seen Seen) (Ladder, bool) {
 }
 
 // Redial asks for the settled rung to be dialled again, for a reason that the story
-// tells. A ladder that has not settled goes on as it does.
+// tells. A ladder that rests begins its next round at once; one that is looking goes on as
+// it does.
 func (l Ladder) Redial(why string, now time.Time) Ladder {
+	if l.stage == waiting {
+		l.until = now
+	}
 	if l.absent || l.stage != settled {
 		return l
 	}

@@ -67,6 +67,9 @@ func (m *Modem) setRadioState(r *mbim.Reader) answer {
 		return failed(statusInvalidParameters)
 	}
 	m.software = on == 1
+	if !m.software {
+		m.cure(CureRadio)
+	}
 	return ok(m.radioState())
 }
 
@@ -185,6 +188,9 @@ func (m *Modem) setPacketService(r *mbim.Reader) answer {
 		return failed(statusNotRegistered)
 	}
 	m.detached = action == detach
+	if m.detached {
+		m.cure(CureDetach)
+	}
 	return ok(m.packetService())
 }
 

@@ -86,6 +86,9 @@ func (m *Modem) fromHost(t *tun, packet []byte) {
 	source, _, ok := addresses(packet)
 	sessions := m.active.Load()
 	m.tap(t, packet)
+	if m.stuck() {
+		return
+	}
 	if sessions == nil || len(*sessions) == 0 {
 		m.counts.idle.Add(1)
 		return
@@ -130,6 +133,7 @@ func (s *session) Receive(packet []byte) {
 	grant := s.grant.Load()
 	t := s.modem.interfaceOf(s.id)
 	switch {
+	case s.modem.stuck():
 	case s.ended.Load() || grant == nil || t == nil:
 		s.modem.counts.idle.Add(1)
 	case !ok || grant.owner(destination) == nil:

@@ -1,15 +1,20 @@
 package simmodem
 
-import "github.com/tetherd/tetherd/modem/mbim"
+import (
+	"slices"
+
+	"github.com/tetherd/tetherd/modem/mbim"
+)
 
 // extensions is Microsoft's service of extensions to Basic Connect.
 func (m *Modem) extensions() []handler {
-	return []handler{
+	list := []handler{
 		{mbim.CIDMSLTEAttachConfig, m.queryAttachConfig, m.setAttachConfig},
 		{mbim.CIDMSLTEAttachInfo, m.queryAttachInfo, nil},
 		{mbim.CIDMSDeviceReset, nil, m.setDeviceReset},
 		{mbim.CIDMSVersion, m.queryVersion, nil},
 	}
+	return slices.DeleteFunc(list, func(h handler) bool { return m.device.NoReset && h.cid == mbim.CIDMSDeviceReset })
 }
 
 // queryVersion agrees on the version of the extensions: never above what the host

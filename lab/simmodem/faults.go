@@ -95,6 +95,30 @@ func (m *Modem) ChangeBearer(id uint32, change func(*Grant)) bool {
 	return found
 }
 
+// Cure is what a wedged modem needs until it carries packets again.
+type Cure uint32
+
+// The cures, the lightest first: each does what those before it do.
+const (
+	CureDetach Cure = 1 + iota // leaving packet service
+	CureRadio                  // the radio is switched off
+	CureReset                  // losing power, which a reset is
+)
+
+// Wedge makes the modem swallow all packets of whatever bearer, though nobody is told,
+// until the host does what cures it.
+func (m *Modem) Wedge(until Cure) { m.wedged.Store(uint32(until)) }
+
+// cure ends that when a deed is as heavy as what is needed.
+func (m *Modem) cure(deed Cure) {
+	if deed >= Cure(m.wedged.Load()) {
+		m.wedged.Store(0)
+	}
+}
+
+// stuck tells whether a packet gets lost in the modem.
+func (m *Modem) stuck() bool { return m.wedged.Load() != 0 }
+
 // Indicate sends an indication of the caller's own making, to try how a host takes
 // odd firmware. It is subject to the subscription like any other.
 func (m *Modem) Indicate(service mbim.UUID, cid uint32, info *mbim.Writer) {

@@ -97,6 +97,7 @@ type Modem struct {
 	active atomic.Pointer[[]*session]  // what the data path uses
 	tuns   [maxTUN]atomic.Pointer[tun] // by session; the first is for all unless split
 	split  atomic.Bool
+	wedged atomic.Uint32 // a Cure; 0 packets pass
 	counts counters
 }
 
@@ -125,6 +126,7 @@ func New(o Options) *Modem {
 func (m *Modem) powerOn() {
 	m.powerOff()
 	m.off = false
+	m.cure(CureReset)
 	m.settle()
 	m.indications = nil
 }

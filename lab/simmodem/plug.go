@@ -45,6 +45,7 @@ type Plug struct {
 	in      bool
 	closed  bool
 	control io.Closer
+	port    io.Closer // watches the port's "authorized"
 }
 
 // Plug powers the modem on in a slot: sysfs entries, control node and network
@@ -74,7 +75,7 @@ func (p *Plug) Unplug() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	return p.withdraw()
+	return errors.Join(p.withdraw(), p.tree.remove())
 }
 
 // Reset makes the modem vanish for d and come back in the same slot, as after a
@@ -86,17 +87,22 @@ func (p *Plug) Reset(d time.Duration) error {
 		return nil
 	}
 	err := p.withdraw()
+	p.comeBack(d)
+	return err
+}
+
+// comeBack inserts the modem again after d.
+func (p *Plug) comeBack(d time.Duration) {
 	time.AfterFunc(d, func() {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if p.closed {
+		if p.closed || p.in {
 			return
 		}
 		if err := p.insert(); err != nil {
 			p.modem.log.Error("modem does not come back", "error", err)
 		}
 	})
-	return err
 }
 
 // insert makes everything appear.
@@ -118,6 +124,9 @@ func (p *Plug) appear() error {
 		p.modem.AttachSession(uint32(id), device)
 	}
 	if err := p.tree.build(p.modem.device); err != nil {
+		return err
+	}
+	if p.port, err = p.watchPort(); err != nil {
 		return err
 	}
 	p.control, err = p.makeNode()
@@ -173,6 +182,10 @@ func (p *Plug) withdraw() error {
 // vanish undoes as much of appear as was done.
 func (p *Plug) vanish() error {
 	var errs []error
+	if p.port != nil {
+		errs = append(errs, p.port.Close())
+		p.port = nil
+	}
 	if p.control != nil {
 		errs = append(errs, p.control.Close())
 		p.control = nil

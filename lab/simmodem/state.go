@@ -17,6 +17,8 @@ type Device struct {
 	// BareErrors makes a refused connect answer without an information buffer, as
 	// some firmware does: the host then does not learn the cause.
 	BareErrors bool
+	// NoReset: the host cannot reset the modem by command, only by its port.
+	NoReset bool
 	// ResetTime is how long the modem is away when the host resets it; 0 is 2 s.
 	ResetTime time.Duration
 }
