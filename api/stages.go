@@ -122,9 +122,14 @@ func through(s *control.Snapshot) string {
 	r := s.Observed.Modem.Registration
 	name := firstOf(r.Name, r.PLMN, "the cellular network")
 	if r.Technology != "" {
-		name += " (" + r.Technology + ")"
+		name += " (" + spoken(r.Technology) + ")"
 	}
 	return name
+}
+
+// spoken is a technology as people write it, such as "LTE" or "5G NSA".
+func spoken(technology string) string {
+	return strings.ToUpper(strings.ReplaceAll(technology, "-", " "))
 }
 
 func firstOf(texts ...string) string {
@@ -208,7 +213,7 @@ func networkStage(s *control.Snapshot) Stage {
 		if r.State != "home" {
 			text += ", " + r.State
 		}
-		return Stage{StageNetwork, Done, strings.TrimSpace(text + " " + r.Technology)}
+		return Stage{StageNetwork, Done, strings.TrimSpace(text + " " + spoken(r.Technology))}
 	}
 	return Stage{StageNetwork, Waiting, "the modem is searching for the network"}
 }

@@ -371,7 +371,7 @@ func operatorsDocument(t *testing.T, tetherd string) {
 const paperOf = `{
   "format": "tetherd-document/1", "serial": 1,
   "operator": {"id": "{11111111-2222-3333-4444-555555555555}", "name": "Lab Mobile", "support_phone": "+49 800 1234567", "account_url": "https://account.lab.example/"},
-  "plans": [{"name": "Holiday 5 GB"}],
+  "plans": [{"name": "Holiday 5 GB", "type": "fixed"}],
   "sims": [{"match": {"mcc": "262", "mnc": "01"}, "contexts": [{"name": "own", "uses": ["internet", "tethering"], "apn": "internet.lab"}], "sharing": {"max_devices": 5}}]
 }`
 
@@ -430,7 +430,7 @@ func share(t *testing.T, tetherd string) {
 	j.sees("Clients have Internet through Lab Mobile")
 	j.press("Hotspot")
 	j.press("Stop sharing")
-	j.sees("Devices may have no Internet")
+	j.sees("Devices have no Internet until sharing is switched on again")
 	j.picture("told")
 	j.audit()
 	j.press("Make the change")
@@ -526,7 +526,7 @@ func russian(t *testing.T, tetherd string) {
 	j.sees("У устройств есть Интернет через Lab Mobile")
 	j.picture("status")
 	j.audit()
-	j.press("Точка доступа")
+	j.press("Раздача")
 	j.press("Не раздавать")
 	j.sees("Сделать это изменение?")
 	j.picture("told")

@@ -41,7 +41,7 @@ function device(c, places) {
 		[t('sent'), bytes(c.up_bytes) + rate(c.up_bytes, last?.up)],
 		[t('since'), c.since && when(c.since)],
 		[t('network.name'), c.wifi && c.wifi.ssid + (c.wifi.guest ? ' (' + t('wifi.guest') + ')' : '')],
-		[t('signal'), c.wifi?.signal_dbm && c.wifi.signal_dbm + ' dBm'], [t('wifi.security'), word('security', c.wifi?.security)],
+		[t('signal'), c.wifi?.signal_dbm && c.wifi.signal_dbm + ' ' + t('unit.dbm')], [t('wifi.security'), word('security', c.wifi?.security)],
 	), h('div', { class: 'buttons' },
 		button(t('rename'), () => rename(c)),
 		c.place && button(t('place.free'), () => tell('place free', { mac: c.mac }).catch(refuse)),

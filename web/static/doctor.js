@@ -35,7 +35,7 @@ function finding(f) {
 		[t('doctor.remedy'), r && [word('remedy', r.kind), word('remedy.state', r.state)].join(', ')],
 		[t('doctor.costs'), r && (r.outage_s || r.bytes) && [r.outage_s && span(r.outage_s), r.bytes && bytes(r.bytes)].filter(Boolean).join(', ')],
 		[t('doctor.left'), r && String(r.tries_left)],
-	), f.evidence.length > 0 && h('details', {}, h('summary', {}, t('doctor.evidence')), facts(...f.evidence.map((e) => [e.name, e.value]))));
+	), f.evidence.length > 0 && h('details', {}, h('summary', {}, t('doctor.evidence')), facts(...f.evidence.map((e) => [said(e.name), said(e.value)]))));
 }
 
 const marks = { ok: ['done', '✓'], failed: ['failed', '✗'], impaired: ['failed', '!'] };

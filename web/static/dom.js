@@ -1,6 +1,8 @@
 // Elements from data. Text is always text: nothing that comes from the network is read
 // as markup.
 
+import { t } from './text.js';
+
 // h makes an element: properties, then children, of which null and false are left out.
 export function h(name, props, ...children) {
 	const el = document.createElement(name);
@@ -42,12 +44,13 @@ export function check(label, props) {
 	return h('label', { class: 'row' }, h('input', { type: 'checkbox', ...props }), label);
 }
 
-// complain shows a fault at the field of a form that it is about; false when none is.
+// complain shows a fault at the field of a form that it is about; false when none is. What
+// is no sentence of its own is said of the field.
 export function complain(form, name, text) {
 	const input = form.elements.namedItem(name);
 	const place = input && document.getElementById(input.id + 'e');
 	if (!place) return false;
-	place.textContent = text;
+	place.textContent = /^\p{Lu}/u.test(text) ? text : t('fault', { field: input.labels[0]?.textContent || name, what: text });
 	place.hidden = false;
 	input.setAttribute('aria-invalid', 'true');
 	input.focus();

@@ -61,8 +61,8 @@ function now(s) {
 	const up = s.uplinks.reduce((n, u) => n + u.up_bytes, 0), down = s.uplinks.reduce((n, u) => n + u.down_bytes, 0);
 	return card(t('now.title'), facts(
 		[t('operator'), s.modem.network_name || s.modem.network],
-		[t('technology'), s.modem.technology],
-		[t('signal'), s.modem.rssi_dbm && s.modem.rssi_dbm + ' dBm'],
+		[t('technology'), technology(s.modem)],
+		[t('signal'), s.modem.rssi_dbm && s.modem.rssi_dbm + ' ' + t('unit.dbm')],
 		[t('devices'), s.clients && count('devices', s.clients.length)],
 		[t('received'), s.uplinks.length > 0 && bytes(down)],
 		[t('sent'), s.uplinks.length > 0 && bytes(up)],
@@ -70,14 +70,17 @@ function now(s) {
 	), spark());
 }
 
-// spark draws the signal over the time that the page is open.
+// technology is how the modem is connected, such as LTE or 5G NSA.
+export const technology = (modem) => modem.technology?.toUpperCase().replace('-', ' ');
+
+// spark draws the signal over the time that the page is open, and says between what it was.
 export function spark() {
 	if (samples.length < 2) return null;
 	const from = samples[0][0], span = Math.max(1, samples[samples.length - 1][0] - from);
 	const x = (at) => (100 * (at - from) / span).toFixed(2), y = (dbm) => (28 - 26 * Math.min(1, Math.max(0, (dbm + 113) / 62))).toFixed(2);
 	const d = samples.map(([at, dbm], i) => (i ? 'L' : 'M') + x(at) + ' ' + y(dbm)).join('');
 	const low = Math.min(...samples.map((p) => p[1])), high = Math.max(...samples.map((p) => p[1]));
-	return svg('svg', { class: 'spark', viewBox: '0 0 100 30', preserveAspectRatio: 'none', role: 'img', 'aria-label': t('signal.over', { low, high }) }, svg('path', { d }));
+	return [svg('svg', { class: 'spark', viewBox: '0 0 100 30', preserveAspectRatio: 'none', 'aria-hidden': 'true' }, svg('path', { d })), h('p', { class: 'soft' }, t('signal.over', { low, high }))];
 }
 
 const marks = { done: '✓', failed: '✗', waiting: '…', off: '–' };

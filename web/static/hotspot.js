@@ -2,7 +2,7 @@
 
 import { h, svg, card, facts, field } from './dom.js';
 import { look } from './api.js';
-import { t, word } from './text.js';
+import { said, t, word } from './text.js';
 import { form } from './start.js';
 import { propose, refuse } from './trial.js';
 import { option, settings } from './settings.js';
@@ -32,9 +32,9 @@ export function update(app) {
 function onAir(app) {
 	const radios = app.state.wifi?.radios || [];
 	document.getElementById('air').replaceChildren(...(radios.length ? [card(t('wifi.title'), radios.map((r) => [facts(
-		[t('wifi.radio'), r.interface], [t('wifi.state'), word('radio', r.state)], [t('wifi.band'), r.band_ghz && r.band_ghz + ' GHz'],
-		[t('wifi.channel'), r.channel && r.channel + (r.width_mhz ? ' (' + r.width_mhz + ' MHz)' : '')], [t('wifi.wrong'), r.wrong_passphrase?.reduce((n, w) => n + w.count, 0)],
-	), r.refused && h('p', { class: 'bad-text' }, r.refused), r.error && h('p', { class: 'bad-text' }, r.error),
+		[t('wifi.radio'), r.interface], [t('wifi.state'), word('radio', r.state)], [t('wifi.band'), r.band_ghz && r.band_ghz + ' ' + t('unit.ghz')],
+		[t('wifi.channel'), r.channel && r.channel + (r.width_mhz ? ' (' + r.width_mhz + ' ' + t('unit.mhz') + ')' : '')], [t('wifi.wrong'), r.wrong_passphrase?.reduce((n, w) => n + w.count, 0)],
+	), [r.refused, r.error].filter(Boolean).map((x) => h('p', { class: 'bad-text' }, said(x))), (r.why || []).map((x) => h('p', { class: 'soft' }, said(x))),
 	h('ul', { class: 'plain' }, r.networks.map((n) => h('li', {}, h('b', {}, n.ssid), n.guest ? ' (' + t('wifi.guest') + ')' : '',
 		h('div', { class: 'soft' }, word('security', n.security), ' · ', t('wifi.stations', { n: n.stations })))))]))] : []));
 }
@@ -106,7 +106,7 @@ function radio(app, view, renew) {
 	const band = own(section, 'band') || 'auto', mine = own(section, 'channel') || 'auto';
 	const channels = (b) => [...new Set(['auto', ...bands[b], ...(b === band ? [mine] : [])].map(String))].map((c) => [c, c === 'auto' ? t('wifi.auto') : c]);
 	const f = form(app, [
-		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' GHz']), value: band }),
+		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' ' + t('unit.ghz')]), value: band }),
 		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: mine }, t('wifi.channel.help')),
 	], t('save'), (f) => change(view, section
 		? [`${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`]

@@ -66,7 +66,7 @@ function paper(d) {
 function report(items) {
 	const order = (i) => (i.state === 'refused' ? 0 : 1);
 	return h('ul', { class: 'plain' }, items.toSorted((a, b) => order(a) - order(b)).map((i) => h('li', {},
-		h('code', {}, i.path), ' ', h('span', { class: i.state === 'refused' ? 'bad-text' : 'soft' }, word('item', i.state)), i.why && h('div', { class: 'soft' }, i.why))));
+		h('code', {}, i.path), ' ', h('span', { class: i.state === 'refused' ? 'bad-text' : 'soft' }, word('item', i.state)), i.why && h('div', { class: 'soft' }, said(i.why)))));
 }
 
 function deeds(p) {

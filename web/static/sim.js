@@ -6,7 +6,7 @@ import { said, t, when, word } from './text.js';
 import { form } from './start.js';
 import { propose, refuse } from './trial.js';
 import { option, settings } from './settings.js';
-import { spark } from './home.js';
+import { spark, technology } from './home.js';
 
 export function draw(app) {
 	const roaming = h('div', {}), choice = h('div', {});
@@ -30,7 +30,7 @@ export function update(app) {
 	document.getElementById('network').replaceChildren(card(t('network.title'), facts(
 		[t('modem'), m.model], [t('sim'), word('sim', m.sim)], [t('home'), m.home_name || m.home],
 		[t('operator'), m.network_name || m.network], [t('registration'), word('registration', m.registration)],
-		[t('technology'), m.technology], [t('signal'), m.rssi_dbm && m.rssi_dbm + ' dBm'], [t('drops'), m.drops],
+		[t('technology'), technology(m)], [t('signal'), m.rssi_dbm && m.rssi_dbm + ' ' + t('unit.dbm')], [t('drops'), m.drops],
 		...s.uplinks.flatMap((u) => [[t('address'), u.addresses.join(', ')], ['MTU', u.mtu]]),
 	), spark()));
 	const apn = s.access_point;

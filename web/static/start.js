@@ -16,6 +16,7 @@ export function fresh(app) {
 		await tell('password', { new: f.elements.new.value });
 		await tell('login', { password: f.elements.new.value });
 		await app.refresh();
+		if (app.state?.wifi?.radios) app.show('hotspot'); // to name the networks, who wants to
 	})), speech(app)];
 }
 

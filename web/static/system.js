@@ -59,7 +59,7 @@ function password(app) {
 
 function tokens(app, list) {
 	const place = h('div', {});
-	const draw = (tokens) => place.replaceChildren(h('ul', { class: 'plain' }, tokens.map((x) => h('li', {}, h('b', {}, x.name), ' ', x.scopes.join(', '), ' · ', when(x.created), ' ',
+	const draw = (tokens) => place.replaceChildren(h('ul', { class: 'plain' }, tokens.map((x) => h('li', {}, h('b', {}, x.name), ' ', x.scopes.map((s) => t('scope.' + s)).join(', '), ' · ', when(x.created), ' ',
 		h('button', { class: 'danger', 'aria-label': t('token.remove') + ' ' + x.name, onclick: () => tell('token remove', { name: x.name }).then(renew, refuse) }, t('token.remove'))))));
 	const renew = async () => draw((await look('token list')).tokens);
 	draw(list.tokens);

@@ -18,6 +18,7 @@ export async function speak(choice) {
 	other = await load('en');
 	words = lang === 'en' ? other : await load(lang);
 	patterns = Object.entries(words.server || {}).map(([from, to]) => [pattern(from), to]);
+	before.clear();
 	document.documentElement.lang = lang;
 	document.querySelector('.skip').textContent = t('skip');
 }
@@ -42,23 +43,35 @@ export const word = (group, value) => (value && has(group + '.' + value) ? t(gro
 let told = []; // what the doctor says in several languages
 
 // learn takes it.
-export function learn(doctor) { told = [...doctor.findings, ...(doctor.history || [])]; }
+export function learn(doctor) {
+	const now = [...doctor.findings, ...(doctor.history || [])], key = (list) => list.map((f) => f.sentence).join();
+	if (key(now) !== key(told) || before.size > 500) before.clear();
+	told = now;
+}
 
 // retold are its sentences and clauses in English and in the reader's language.
 const retold = () => told.filter((f) => f.in?.[lang]).flatMap((f) =>
 	[[f.sentence, f.in[lang].sentence], [f.clause, f.in[lang].clause]].filter(([from, to]) => from && to));
 
+const before = new Map(); // what was said lately
+
 // said is a sentence of the gateway in the reader's language, as far as it is known.
 export function said(text) {
+	if (!text || lang === 'en') return text;
+	if (!before.has(text)) before.set(text, translate(text));
+	return before.get(text);
+}
+
+function translate(text) {
 	for (const [from, to] of retold()) {
 		if (text === from) return to;
-		if (text?.endsWith(' ' + from)) return said(text.slice(0, -from.length - 1)) + ' ' + to;
+		if (text.endsWith(' ' + from)) return said(text.slice(0, -from.length - 1)) + ' ' + to;
 	}
 	for (const [from, to] of patterns) {
-		const found = text && from.exec(text);
+		const found = from.exec(text);
 		if (found) return to.replace(/\{(\d)\}/g, (_, n) => said(found[n]));
 	}
-	return text?.includes('; ') ? text.split('; ').map(said).join('; ') : text;
+	return text.includes('; ') ? text.split('; ').map(said).join('; ') : text;
 }
 
 // count picks the form of a counted thing: "1 device", "3 devices".

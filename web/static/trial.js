@@ -36,7 +36,7 @@ export function refuse(fault, form) {
 
 // agreed shows what stops and what differs.
 async function agreed(told) {
-	const stops = told.interrupts.map((i) => h('li', {}, t('interrupt.' + i.what) === 'interrupt.' + i.what ? i.text : t('interrupt.' + i.what, { at: place(i.text) })));
+	const stops = told.interrupts.map((i) => h('li', {}, said(i.text)));
 	const value = (list) => list.join(', ') || '–';
 	const rows = told.changes.map((c) => h('li', {}, h('code', {}, c.section + '.' + c.option), ' ', value(c.before), ' → ', value(c.after)));
 	const body = h('div', {},
@@ -45,8 +45,6 @@ async function agreed(told) {
 		told.restart?.length ? h('p', {}, t('change.restart')) : null);
 	return ask(t('change.title'), body, [[true, t('change.do'), 'main'], [null, t('cancel')]]);
 }
-
-const place = (text) => (/\d+(\.\d+)*/.exec(text) || [''])[0];
 
 let timer = 0, drawn = '', known, ends = 0, made = 0;
 
