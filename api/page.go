@@ -3,6 +3,7 @@ package api
 import (
 	_ "embed"
 	"html"
+	"io"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -18,6 +19,11 @@ import (
 //
 //go:embed page.html
 var pageForm string
+
+// pageScript has the page look again by itself.
+//
+//go:embed page.js
+var pageScript string
 
 // How long a client is left alone.
 const (
@@ -54,7 +60,7 @@ func (e explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // the connection ends without an answer
 	}
 	harden(w.Header())
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Connection", "close")
 	v := visit{told: e.told, snap: snap, client: client.Addr().Unmap(), lang: language(r.Header.Get("Accept-Language"))}
@@ -64,12 +70,15 @@ func (e explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.check(w, r, at)
 	case r.Method == http.MethodPost && r.URL.Path == "/later" && v.lacks:
 		e.told.leave(v.client, v.want, time.Now(), leaveAlone)
-		v.show(w, v.word("page.quiet"), "")
-	case r.URL.Path == "/operator" && v.walled():
+		v.show(w, v.word("page.quiet"), false)
+	case r.URL.Path == "/operator" && v.walled(): // the script leads there by itself
 		e.told.leave(v.client, v.want, time.Now(), letThrough)
-		v.show(w, v.word("page.waits"), "2;url="+snap.Observed.Probe.Gateway.Target)
+		v.show(w, anchor(` class="first away"`, snap.Observed.Probe.Gateway.Target, v.word("page.operator")), false)
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
 		http.Error(w, "there is only a page here", http.StatusMethodNotAllowed)
+	case r.URL.Path == "/page.js":
+		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+		_, _ = io.WriteString(w, pageScript) // the client went away
 	default:
 		v.reason(w)
 	}
@@ -101,13 +110,10 @@ func (v visit) check(w http.ResponseWriter, r *http.Request, at string) {
 // walled says that the operator answers in the Internet's place.
 func (v visit) walled() bool { return v.want.Key == "RC18" }
 
-// refresh is how often, in seconds, the page looks again.
-const refresh = "10"
-
 // reason shows why the client has no Internet and what can be done.
 func (v visit) reason(w http.ResponseWriter) {
 	if !v.lacks {
-		v.show(w, v.word("page.close"), "")
+		v.show(w, v.word("page.close"), false)
 		return
 	}
 	body := ""
@@ -120,7 +126,7 @@ func (v visit) reason(w http.ResponseWriter) {
 	if strings.HasPrefix(v.want.Key, "refused.limit") {
 		body += paragraph(v.word("page.place"))
 	}
-	v.show(w, body+v.offers()+paragraph(v.word("page.waits")), refresh+";url=/")
+	v.show(w, body+v.offers()+paragraph(v.word("page.waits")), true)
 }
 
 // offers are what the client can do.
@@ -145,9 +151,9 @@ func (v visit) owners() bool {
 
 func (v visit) word(key string) string { return doctor.Phrase(v.lang, key, nil) }
 
-// show writes the page: body is HTML or, without an element, text; again tells when it is
-// loaded anew, as the attribute of a refresh does, "" never.
-func (v visit) show(w http.ResponseWriter, body, again string) {
+// show writes the page: body is HTML or, without an element, text; again says that it is to
+// look again by itself.
+func (v visit) show(w http.ResponseWriter, body string, again bool) {
 	title := v.word("page.title")
 	if !v.lacks {
 		title = v.word("page.well")
@@ -155,12 +161,13 @@ func (v visit) show(w http.ResponseWriter, body, again string) {
 	if !strings.HasPrefix(body, "<") {
 		body = paragraph(body)
 	}
-	if again != "" {
-		again = `<meta http-equiv="refresh" content="` + html.EscapeString(again) + `">` + "\n"
+	looks := ""
+	if again {
+		looks = ` data-again="yes"`
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", v.lang)
-	_, _ = strings.NewReplacer("{lang}", v.lang, "{refresh}", again, "{title}", html.EscapeString(title), "{body}", body).WriteString(w, pageForm) // the client went away
+	_, _ = strings.NewReplacer("{lang}", v.lang, "{again}", looks, "{title}", html.EscapeString(title), "{body}", body).WriteString(w, pageForm) // the client went away
 }
 
 func paragraph(text string) string { return "<p>" + html.EscapeString(text) + "</p>\n" }

@@ -141,6 +141,31 @@ func TestThePageSpeaks(t *testing.T) {
 	}
 }
 
+// TestThePageLooksAgain by a script of its own and nothing else, only as long as there is
+// something to wait for.
+func TestThePageLooksAgain(t *testing.T) {
+	v := newVisitor(t)
+	v.fails("RC14", time.Now(), false)
+	a, body := v.do("GET", "http://"+pageHost+"/", "en")
+	if !strings.Contains(body, `data-again="yes"`) || !strings.Contains(body, `src="/page.js"`) || strings.Contains(body, "http-equiv") {
+		t.Error(body)
+	}
+	if csp := a.Header.Get("Content-Security-Policy"); !strings.Contains(csp, "script-src 'self';") || !strings.Contains(csp, "connect-src 'self';") {
+		t.Error(csp)
+	}
+	a, body = v.do("GET", "http://"+pageHost+"/page.js", "en")
+	if a.StatusCode != http.StatusOK || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/javascript") || body != pageScript {
+		t.Errorf("%v %s", a, body)
+	}
+	if a, _ := v.do("GET", "http://captive.apple.com/page.js", "en"); a == nil || a.StatusCode != http.StatusFound {
+		t.Errorf("the script is told to who asks for something else: %v", a)
+	}
+	v.s.Online, v.s.Doctor.Verdict = true, nil
+	if _, body := v.do("GET", "http://"+pageHost+"/", "en"); strings.Contains(body, "data-again") {
+		t.Error("it looks again though nothing is the matter")
+	}
+}
+
 // TestADismissalHolds: a client that wants to hear no more is left alone until something
 // else is the matter, or the same once more; others are told.
 func TestADismissalHolds(t *testing.T) {
@@ -174,7 +199,7 @@ func TestTheOperatorsPageIsOpened(t *testing.T) {
 		t.Error("without a wall it leads away")
 	}
 	v.fails("RC18", time.Now(), true)
-	if _, body := v.do("GET", "http://"+pageHost+"/operator", "en"); !strings.Contains(body, `content="2;url=http://connectivitycheck.gstatic.com/generate_204"`) {
+	if _, body := v.do("GET", "http://"+pageHost+"/operator", "en"); !strings.Contains(body, `<a class="first away" href="http://connectivitycheck.gstatic.com/generate_204">`) {
 		t.Error(body)
 	}
 	if v.e.untold(client()) {
