@@ -8,69 +8,116 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/link"
 )
 
 // killWhileStep carries out another step and kills tetherd meanwhile, when so many events
-// of a kind were seen: files (something happens to a file of its state or run folder),
-// rules (a ruleset is in force), modem (a command was carried out). What becomes of the
-// other step does not matter.
+// of a kind were seen. What becomes of the other step does not matter.
 func killWhileStep(ctx context.Context, w *World, args []string) (string, error) {
 	n, err := number(args[1:2], 1000)
 	if err != nil {
 		return "", err
 	}
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	events, err := w.events(watching, args[0])
-	if err != nil {
-		return "", fmt.Errorf("watch %s: %w", args[0], err)
-	}
-	done := make(chan struct{})
-	go func() {
-		_, _ = w.carryOut(ctx, args[2:])
-		close(done)
-	}()
-	limit := time.NewTimer(expectLimit)
-	defer limit.Stop()
-	last := ""
-	for i := range n {
-		select {
-		case last = <-events:
-		case <-limit.C:
-			return "", fmt.Errorf("only %d such events were seen; the last one was %s", i, last)
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-	}
-	err = w.daemon.end(unix.SIGKILL)
-	<-done
+	last, _, err := w.killAt(ctx, args[0], n, args[2:], false)
 	return last, err
 }
 
-// checkKill finds what could only fail when kill-while is played.
-func (s *Scenario) checkKill(args []string) error {
-	if !slices.Contains([]string{"files", "rules", "modem"}, args[0]) {
-		return fmt.Errorf("kill-while: there is no %q", args[0])
+// maxKills bounds how often kill-every kills.
+const maxKills = 60
+
+// killEveryStep carries out another step again and again and kills tetherd at its first
+// event, then at its second, until it ends before. In between tetherd is started again and
+// must be online.
+func killEveryStep(ctx context.Context, w *World, args []string) (string, error) {
+	var seen []string
+	for n := 1; n <= maxKills; n++ {
+		what, killed, err := w.killAt(ctx, args[0], n, args[1:], true)
+		if err != nil || !killed {
+			return fmt.Sprintf("%d times: %s", len(seen), strings.Join(seen, ", ")), err
+		}
+		seen = append(seen, what)
+		for _, words := range [][]string{{"start"}, {"expect", "online"}} {
+			_, err := w.carryOut(ctx, words)
+			if err = errors.Join(err, w.broken.fault()); err != nil {
+				return "", fmt.Errorf("killed at %s, the %d. event: %w", what, n, err)
+			}
+		}
 	}
-	if args[2] == "kill-while" {
-		return errors.New("kill-while: not twice")
-	}
-	return s.check(Step{Words: args[2:]})
+	return "", fmt.Errorf("there are more than %d events: %s", maxKills, strings.Join(seen, ", "))
 }
 
-// events tells of every event of a kind until ctx ends.
+// killAt carries out a step and kills tetherd when so many events were seen, of which it
+// tells the last. With whole it does not kill when the step ends before, which must succeed
+// then.
+func (w *World) killAt(ctx context.Context, kind string, n int, step []string, whole bool) (last string, killed bool, err error) {
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	events, err := w.events(watching, kind)
+	if err != nil {
+		return "", false, fmt.Errorf("watch %s: %w", kind, err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := w.carryOut(ctx, step)
+		ended <- err
+	}()
+	over := ended
+	if !whole {
+		over = nil
+	}
+	limit := time.NewTimer(expectLimit)
+	defer limit.Stop()
+	for i := range n {
+		select {
+		case last = <-events:
+		case err := <-over:
+			return last, false, err
+		case <-limit.C:
+			return "", false, fmt.Errorf("only %d such events were seen; the last one was %s", i, last)
+		case <-ctx.Done():
+			return "", false, ctx.Err()
+		}
+	}
+	err = w.daemon.end(unix.SIGKILL)
+	<-ended
+	return last, true, err
+}
+
+// checkKill finds what could only fail when kill-while or kill-every is played.
+func (s *Scenario) checkKill(kind string, step []string) error {
+	if !slices.Contains([]string{"files", "rules", "links", "modem", "steps"}, kind) {
+		return fmt.Errorf("there is nothing like %q to kill at", kind)
+	}
+	if strings.HasPrefix(step[0], "kill-") {
+		return errors.New("a kill is no step to kill at")
+	}
+	return s.check(Step{Words: step})
+}
+
+// events tells of every event of a kind until ctx ends: files (something happens to a file
+// of its state or run folder), rules (a ruleset is in force), links (an address, route or
+// rule came or went), modem (a command was carried out), or steps, which is all of them.
 func (w *World) events(ctx context.Context, kind string) (<-chan string, error) {
 	seen := make(chan string, maxEvents)
-	switch kind {
-	case "files":
-		return seen, w.watchFiles(ctx, seen)
-	case "rules":
-		return seen, w.watchRules(ctx, seen)
+	var errs []error
+	for name, watch := range map[string]func(context.Context, chan<- string) error{
+		"files": w.watchFiles, "rules": w.watchRules, "links": w.watchLinks, "modem": w.watchModem,
+	} {
+		if kind == name || kind == "steps" {
+			errs = append(errs, watch(ctx, seen))
+		}
 	}
+	return seen, errors.Join(errs...)
+}
+
+// watchModem tells of each command that the modem has carried out.
+func (w *World) watchModem(ctx context.Context, seen chan<- string) error {
 	w.commands.reset()
 	go func() {
 		for last := 0; ctx.Err() == nil; {
@@ -84,7 +131,7 @@ func (w *World) events(ctx context.Context, kind string) (<-chan string, error) 
 			}
 		}
 	}()
-	return seen, nil
+	return nil
 }
 
 func tell(ctx context.Context, seen chan<- string, what string) {
@@ -94,8 +141,9 @@ func tell(ctx context.Context, seen chan<- string, what string) {
 	}
 }
 
-// watchFiles tells what happens to tetherd's files, of which it replaces each in several
-// steps.
+// watchFiles tells what happens to tetherd's files under their own names. Of the documents
+// it tells also of the file that is written beside them; others of those are as good as
+// not there.
 func (w *World) watchFiles(ctx context.Context, seen chan<- string) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -103,7 +151,8 @@ func (w *World) watchFiles(ctx context.Context, seen chan<- string) error {
 	}
 	f := os.NewFile(uintptr(fd), "inotify")
 	context.AfterFunc(ctx, func() { _ = f.Close() })
-	const mask = unix.IN_CREATE | unix.IN_MODIFY | unix.IN_ATTRIB | unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_DELETE
+	what := map[uint32]string{unix.IN_CREATE: "made", unix.IN_MODIFY: "written", unix.IN_CLOSE_WRITE: "closed", unix.IN_MOVED_TO: "in place", unix.IN_DELETE: "removed"}
+	const mask = unix.IN_CREATE | unix.IN_MODIFY | unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_DELETE
 	for _, name := range []string{"state", "run"} {
 		if _, err := unix.InotifyAddWatch(fd, filepath.Join(w.daemon.dir, name), mask); err != nil {
 			return err
@@ -118,7 +167,11 @@ func (w *World) watchFiles(ctx context.Context, seen chan<- string) error {
 			}
 			for b := buf[:n]; len(b) >= unix.SizeofInotifyEvent; {
 				size := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(b[12:]))
-				tell(ctx, seen, fmt.Sprintf("%#x of %s", binary.NativeEndian.Uint32(b[4:]), cString(b[unix.SizeofInotifyEvent:size])))
+				name, event := cString(b[unix.SizeofInotifyEvent:size]), binary.NativeEndian.Uint32(b[4:])
+				aside := strings.HasPrefix(name, ".documents")
+				if aside || name[0] != '.' && event != unix.IN_CLOSE_WRITE {
+					tell(ctx, seen, strings.TrimRight(name, "0123456789")+" "+what[event])
+				}
 				b = b[size:]
 			}
 		}
@@ -136,9 +189,34 @@ func cString(b []byte) string {
 
 // watchRules tells of each transaction of the firewall's.
 func (w *World) watchRules(ctx context.Context, seen chan<- string) error {
+	return w.watchNetlink(ctx, unix.NETLINK_NETFILTER, 1<<(unix.NFNLGRP_NFTABLES-1), func(m netlink.Message) {
+		if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN {
+			tell(ctx, seen, "a transaction")
+		}
+	})
+}
+
+// watchLinks tells of each address, route of tetherd's and rule that comes or goes.
+func (w *World) watchLinks(ctx context.Context, seen chan<- string) error {
+	what := map[netlink.HeaderType]string{
+		unix.RTM_NEWADDR: "address", unix.RTM_DELADDR: "no address", unix.RTM_NEWROUTE: "route",
+		unix.RTM_DELROUTE: "no route", unix.RTM_NEWRULE: "rule", unix.RTM_DELRULE: "no rule",
+	}
+	const groups = unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV4_ROUTE | 1<<(unix.RTNLGRP_IPV4_RULE-1)
+	return w.watchNetlink(ctx, unix.NETLINK_ROUTE, groups, func(m netlink.Message) {
+		const protocol = 5 // offset in rtmsg
+		route := m.Header.Type == unix.RTM_NEWROUTE || m.Header.Type == unix.RTM_DELROUTE
+		if what[m.Header.Type] != "" && (!route || len(m.Data) > protocol && m.Data[protocol] == link.Protocol) {
+			tell(ctx, seen, what[m.Header.Type])
+		}
+	})
+}
+
+// watchNetlink hands on what the kernel tells in the gateway's namespace until ctx ends.
+func (w *World) watchNetlink(ctx context.Context, family int, groups uint32, take func(netlink.Message)) error {
 	var conn *netlink.Conn
 	err := w.spaces["gateway"].Do(func() (err error) {
-		conn, err = netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
+		conn, err = netlink.Dial(family, &netlink.Config{Groups: groups})
 		return err
 	})
 	if err != nil {
@@ -152,9 +230,7 @@ func (w *World) watchRules(ctx context.Context, seen chan<- string) error {
 				return
 			}
 			for _, m := range msgs {
-				if m.Header.Type == unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN {
-					tell(ctx, seen, "a transaction")
-				}
+				take(m)
 			}
 		}
 	}()

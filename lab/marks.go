@@ -24,9 +24,11 @@ const (
 	markEnd    = '-'
 	markEvery  = 20 * time.Millisecond
 	markAt     = "203.0.113.9:9" // nobody answers there
-	// markWindow is the moment within which all who have Internet are heard.
+	// markWindow is how long who has Internet is silent at most.
 	markWindow = 500 * time.Millisecond
-	maxMark    = 40 // bytes of a name
+	// markPause ends a spell: nobody who lost a place has it back sooner.
+	markPause = 100 * time.Millisecond
+	maxMark   = 40 // bytes of a name
 )
 
 // capture counts marked packets by access point and sender.
@@ -35,7 +37,8 @@ type capture struct {
 	counts map[passage]int
 	last   map[string]time.Time // by sender, by whichever access point
 	asked  map[string]time.Time // the same of questions
-	most   int                  // senders heard within one window
+	spells map[string]spell     // of clients, the present ones
+	most   int                  // clients heard at a time
 	who    string               // they were
 }
 
@@ -46,7 +49,7 @@ type passage struct {
 }
 
 func newCapture() *capture {
-	return &capture{counts: map[passage]int{}, last: map[string]time.Time{}, asked: map[string]time.Time{}}
+	return &capture{counts: map[passage]int{}, spells: map[string]spell{}, last: map[string]time.Time{}, asked: map[string]time.Time{}}
 }
 
 // see is shown every packet that leaves by the interface of a session.
@@ -68,19 +71,32 @@ func (c *capture) see(apn string, packet []byte) {
 	if p.name {
 		c.asked[p.who] = time.Now()
 	} else { // names are asked by those without Internet too
-		c.note(p.who, time.Now())
+		c.last[p.who] = time.Now()
+		c.note(p.who, c.last[p.who])
 	}
 }
 
-// note keeps how many senders were heard within a window; c.mu is held.
+// spell is a time in which a sender was heard without a pause.
+type spell struct{ begun, last time.Time }
+
+// note keeps how many senders were heard at a time; c.mu is held. Each packet looks at the
+// moment of the one before it of the same sender: those count that were heard before it and
+// after it, so that who comes when another has gone is not taken for one too many.
 func (c *capture) note(who string, now time.Time) {
 	if !strings.HasPrefix(who, "client") {
 		return
 	}
-	c.last[who] = now
+	s := c.spells[who]
+	moment := s.last
+	if now.Sub(moment) >= markPause {
+		c.spells[who] = spell{now, now}
+		return
+	}
+	s.last = now
+	c.spells[who] = s
 	var all []string
-	for name, at := range c.last {
-		if now.Sub(at) < markWindow {
+	for name, s := range c.spells {
+		if !s.begun.After(moment) && s.last.After(moment) {
 			all = append(all, name)
 		}
 	}

@@ -32,6 +32,7 @@ var steps = map[string]step{
 	"kill":        {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGKILL) }},
 	"kill-after":  {1, 1, killAfterStep},
 	"kill-while":  {3, many, killWhileStep},
+	"kill-every":  {2, many, killEveryStep},
 	"hand-over":   {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { return "", w.daemon.end(unix.SIGUSR2) }},
 	"config":      {1, 1, configStep},
 	"plug":        {0, 1, plugStep},
@@ -98,7 +99,9 @@ func (s *Scenario) check(st Step) (err error) {
 	case "expect", "always":
 		_, err = parseExpectation(args)
 	case "kill-while":
-		err = s.checkKill(args)
+		err = s.checkKill(args[0], args[2:])
+	case "kill-every":
+		err = s.checkKill(args[0], args[1:])
 	case "silent", "calm", "skew":
 		_, err = time.ParseDuration(args[0])
 	case "path":

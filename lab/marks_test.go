@@ -1,0 +1,60 @@
+package lab
+
+import (
+	"testing"
+	"time"
+)
+
+// TestMostCountsThoseAtATime: who comes when another has gone is not one too many, and who
+// is heard between packets of others is.
+func TestMostCountsThoseAtATime(t *testing.T) {
+	begin := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
+	const ms = time.Millisecond
+	type heard struct {
+		who      string
+		from, to time.Duration
+	}
+	for what, test := range map[string]struct {
+		heard []heard
+		want  int
+	}{
+		"one":                           {[]heard{{"client1", 0, 200 * ms}}, 1},
+		"two at a time":                 {[]heard{{"client1", 0, 200 * ms}, {"client2", 5 * ms, 200 * ms}}, 2},
+		"one after another":             {[]heard{{"client1", 0, 200 * ms}, {"client2", 205 * ms, 400 * ms}}, 1},
+		"a third when the second went":  {[]heard{{"client1", 0, 400 * ms}, {"client2", 5 * ms, 200 * ms}, {"client3", 206 * ms, 400 * ms}}, 2},
+		"a third before the second did": {[]heard{{"client1", 0, 400 * ms}, {"client2", 5 * ms, 300 * ms}, {"client3", 206 * ms, 400 * ms}}, 3},
+		"back after a pause":            {[]heard{{"client1", 0, 100 * ms}, {"client2", 106 * ms, 190 * ms}, {"client1", 220 * ms, 300 * ms}}, 1},
+		"the gateway is no client":      {[]heard{{"client1", 0, 200 * ms}, {"gateway", 5 * ms, 200 * ms}}, 1},
+		"a single packet is no time":    {[]heard{{"client1", 0, 0}}, 0},
+	} {
+		c := newCapture()
+		for at := time.Duration(0); at <= 400*ms; at += ms {
+			for _, h := range test.heard {
+				if at >= h.from && at <= h.to && (at-h.from)%markEvery == 0 {
+					c.note(h.who, begin.Add(at))
+				}
+			}
+		}
+		if c.most != test.want {
+			t.Errorf("%s: %d at a time (%s), want %d", what, c.most, c.who, test.want)
+		}
+	}
+}
+
+// TestKillsAreChecked: what could only fail when it is played is a fault of the file.
+func TestKillsAreChecked(t *testing.T) {
+	s := &Scenario{}
+	for words, ok := range map[string]bool{
+		"kill-every steps tetherd status": true, "kill-every links tetherd status": true,
+		"kill-while modem 3 tetherd status": true, "kill-every nothing tetherd status": false,
+		"kill-every steps kill-while files 1 tetherd status": false, "kill-every steps": false, "kill-every steps nonsense": false,
+	} {
+		list, err := splitWords(words)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.check(Step{Words: list}); (err == nil) != ok {
+			t.Errorf("%s: %v", words, err)
+		}
+	}
+}
