@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"provision"},
 	{"provision/document"},
 	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch", "clock"},
-	{"modem/mbim", "ubus/wire", "wpa", "linkwatch"},
+	{"modem/mbim", "ubus/wire", "wpa", "holder", "linkwatch"},
 	{"secret", "qr", "egress"},
 }
 

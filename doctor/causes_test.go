@@ -48,6 +48,10 @@ func illnesses() []illness {
 			p.report.Memory.ModemSeen, p.Observed.Modem.Device = false, modem.Device{}
 			p.Observed.Modem.Error = "modem: the modem at 1-1 uses the driver qmi_wwan, whose protocol is not spoken here"
 		}, "driver qmi_wwan"},
+		{"another program has the silent modem", "RC06", "", Fault, func(p *patient) {
+			p.down(modem.PhaseUnanswered)
+			p.Observed.Modem.Device.Holder = "mbim-proxy (process 731)"
+		}, "mbim-proxy (process 731) holds"},
 		{"the radio is blocked", "RC03", "", Fault, func(p *patient) { p.down(modem.PhaseRadioOff) }, "blocked by a switch"},
 		{"no SIM", "RC04", "absent", Fault, sim(modem.PhaseNoSIM, modem.SIM{State: modem.SIMAbsent}), "there is no SIM"},
 		{"a bad SIM", "RC04", "bad", Fault, sim(modem.PhaseNoSIM, modem.SIM{State: modem.SIMBad}), "cannot be read"},
@@ -302,5 +306,20 @@ func TestLanguagesSayTheSame(t *testing.T) {
 		if len(other) != len(first) {
 			t.Errorf("%s has %d keys, want %d", lang, len(other), len(first))
 		}
+	}
+}
+
+// TestProgramThatHasAModemThatWorksIsNoVerdict: it is told all the same, and is the verdict
+// once the modem does not answer.
+func TestProgramThatHasAModemThatWorksIsNoVerdict(t *testing.T) {
+	p := well(t)
+	p.Observed.Modem.Device.Holder = "mbim-proxy (process 731)"
+	p.see().pass(time.Minute).expect("")
+	if f := p.report.Findings; len(f) != 1 || f[0].Code != "RC06" || f[0].Severity != Note {
+		t.Fatalf("%+v", f)
+	}
+	p.down(modem.PhaseUnanswered)
+	if f := p.see().pass(10 * time.Second).expect("RC06"); f.Severity != Fault || !f.Advice || !slices.Contains(f.Hides, "RC01") {
+		t.Errorf("%+v", f)
 	}
 }

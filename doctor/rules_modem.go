@@ -18,6 +18,10 @@ func (e *exam) modemSigns() {
 		return
 	}
 	phase := Value{"phase", string(m.Phase)}
+	if h := m.Device.Holder; h != "" {
+		e.sign(sign{code: "RC06", severity: e.contention(), confidence: 80, args: []Value{{"holder", h}},
+			evidence: []Value{phase, {"node", m.Device.Control}, {"holder", h}}})
+	}
 	seen := Value{"modem seen before", yesNo(e.m.ModemSeen)}
 	switch m.Phase {
 	case modem.PhaseNoModem:
@@ -31,6 +35,15 @@ func (e *exam) modemSigns() {
 	case modem.PhaseRadioOff:
 		e.sign(sign{code: "RC03", confidence: 90, evidence: []Value{phase}})
 	}
+}
+
+// contention is what it takes from clients that another program has the modem open:
+// everything when the modem does not do what is asked, for the answers may go there.
+func (e *exam) contention() Severity {
+	if m := e.Observed.Modem; m.Phase == modem.PhaseUnanswered || m.Phase == modem.PhaseOpening || m.Phase == modem.PhaseReading {
+		return Fault
+	}
+	return Note
 }
 
 // simSigns: the SIM is not there, cannot be read, or is locked.

@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/lab/operator"
 	"github.com/tetherd/tetherd/lab/simmodem"
@@ -119,6 +122,22 @@ func occupyStep(_ context.Context, w *World, args []string) (string, error) {
 		}
 		return err
 	})
+}
+
+// rivalStep lets another program have the modem's control node too, to which the modem's
+// answers go, and no longer: rival [gone].
+func rivalStep(_ context.Context, w *World, args []string) (string, error) {
+	if len(args) > 0 {
+		w.modem.Silence(0)
+		return vacateStep(nil, w, nil)
+	}
+	fd, err := unix.Open(w.plugged.Node(), unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", err
+	}
+	w.held = append(w.held, os.NewFile(uintptr(fd), "control node"))
+	w.modem.Silence(time.Hour)
+	return "", nil
 }
 
 // vacateStep gives back what was occupied.

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,6 +20,9 @@ func (w *World) replay(ctx context.Context, step Step) error {
 		return nil
 	}
 	text, err := api.AskRecord(ctx, w.daemon.socket())
+	for again := 0; errors.Is(err, os.ErrDeadlineExceeded) && again < 5; again++ {
+		text, err = api.AskRecord(ctx, w.daemon.socket()) // a busy machine answers later
+	}
 	if err != nil {
 		return fmt.Errorf("record: %w", err)
 	}

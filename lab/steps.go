@@ -75,6 +75,7 @@ var steps = map[string]step{
 	"unreach":     {1, 1, unreachStep},
 	"path":        {0, many, pathStep},
 	"occupy":      {1, 1, occupyStep},
+	"rival":       {0, 1, rivalStep},
 	"vacate":      {0, 0, vacateStep},
 	"traffic":     {1, 1, trafficStep},
 	"no-lease":    {1, 1, noLeaseStep},
@@ -106,6 +107,10 @@ func (s *Scenario) check(st Step) (err error) {
 		_, err = time.ParseDuration(args[0])
 	case "path":
 		_, err = parsePath(args)
+	case "rival":
+		if len(args) > 0 && args[0] != "gone" {
+			err = fmt.Errorf("rival: there is no %q", args[0])
+		}
 	case "stale":
 		if len(args) > 0 && (len(args) != 2 || args[0] != "until" || cures()[args[1]] == 0) {
 			err = errors.New("stale takes nothing, or until and one of detach, radio and reset")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ type World struct {
 	watch    watchman
 	broken   invariants
 	carryOut func(ctx context.Context, words []string) (note string, err error) // any step
-	held     []net.PacketConn                                                   // ports that are occupied
+	held     []io.Closer                                                        // ports and nodes that are occupied
 	stop     []func()                                                           // each ends something in the background
 	unfollow context.CancelFunc
 }

@@ -20,6 +20,7 @@ type node struct {
 	Device
 	name     string // of the control node, such as cdc-wdm0
 	protocol string // "mbim", or "" when it is not spoken here
+	target   string // what the control node's path leads to
 	port     string // file that lets go of the device, "" when it is not on USB
 }
 
@@ -59,6 +60,10 @@ func describe(root, link string) (node, bool) {
 	}
 	n := node{name: filepath.Base(link)}
 	n.Control = filepath.Join(root, "dev", n.name)
+	n.target = n.Control
+	if real, err := filepath.EvalSymlinks(n.Control); err == nil {
+		n.target = real
+	}
 	n.Interface = firstEntry(filepath.Join(owner, "net"))
 	if kind := attribute(link, "type"); filepath.Base(filepath.Dir(link)) == "wwan" {
 		if kind != "MBIM" {

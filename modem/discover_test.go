@@ -1,7 +1,9 @@
 package modem
 
 import (
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -47,13 +49,42 @@ func TestModemsAreFoundInSysfs(t *testing.T) {
 		t.Fatalf("found %+v", got)
 	}
 	want := node{Device: Device{Path: "/sys/devices/pci0/usb1/1-1.4", Control: filepath.Join(root, "dev/cdc-wdm1"),
-		Interface: "wwan1", Driver: "cdc_mbim", Model: "ACME Mobile Broadband"}, name: "cdc-wdm1", protocol: "mbim"}
+		Interface: "wwan1", Driver: "cdc_mbim", Model: "ACME Mobile Broadband"}, name: "cdc-wdm1", protocol: "mbim", target: filepath.Join(root, "dev/cdc-wdm1")}
 	if got[0] != want {
 		t.Errorf("first %+v, want %+v", got[0], want)
 	}
 	if got[1].name != "cdc-wdm0" {
 		t.Errorf("second %+v", got[1])
 	}
+}
+
+// TestProgramThatHasTheModemIsNamed: whoever else has the control node open, by whatever
+// path, is seen at the next look, and so is that it has gone.
+func TestProgramThatHasTheModemIsNamed(t *testing.T) {
+	root := t.TempDir()
+	makeModem(t, root, "1-1", "cdc-wdm0", "wwan0")
+	real := filepath.Join(root, "terminal")
+	file, err := os.Create(real)
+	must(t, err)
+	must(t, os.Symlink(real, filepath.Join(root, "dev/cdc-wdm0")))
+	cmd := exec.Command("cat")
+	cmd.ExtraFiles = []*os.File{file}
+	in, err := cmd.StdinPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	must(t, file.Close())
+	r := &runner{Driver: New(Options{Root: root}), ctx: t.Context(), changed: func() {}, timer: stoppedTimer(), look: stoppedTimer(), pause: lookHeard}
+	holds := func(want string) {
+		t.Helper()
+		r.discover()
+		if len(r.nodes) != 1 || r.nodes[0].Holder != want {
+			t.Errorf("%+v, want the holder %q", r.nodes, want)
+		}
+	}
+	holds(fmt.Sprintf("cat (process %d)", cmd.Process.Pid))
+	must(t, in.Close())
+	must(t, cmd.Wait())
+	holds("")
 }
 
 func TestModemOfAnotherDriverIsFoundAndNotSpokenTo(t *testing.T) {

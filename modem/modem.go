@@ -123,6 +123,7 @@ const (
 type Device struct {
 	Path      string // sysfs path of the device that owns the control node
 	Control   string // path of the control node, such as /dev/cdc-wdm0
+	Holder    string // another program that has the control node open, such as "mbim-proxy (process 731)"; "" none is seen
 	Interface string // network interface, such as wwan0
 	Driver    string // kernel driver, such as cdc_mbim
 	Model     string // hardware info as the modem tells it

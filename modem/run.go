@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/tetherd/tetherd/holder"
 )
 
 // Times of discovery.
@@ -95,6 +97,9 @@ func (r *runner) loop(poked, deaf <-chan struct{}) {
 func (r *runner) discover() {
 	r.look.Reset(r.pause)
 	nodes := discover(r.opts.Root)
+	for i := range nodes {
+		nodes[i].Holder = holder.Of("/proc", nodes[i].target)
+	}
 	if !slices.Equal(nodes, r.nodes) {
 		r.nodes = nodes
 		r.step(Event{fact: devicesSeen{nodes}})
@@ -123,6 +128,9 @@ func (r *runner) report() {
 	after := r.state.snapshot()
 	if !r.publish(after) {
 		return
+	}
+	if before.Phase != after.Phase {
+		r.look.Reset(lookSoon) // whoever else has the modem may be the reason
 	}
 	for _, t := range newTransitions(before.Log, after.Log) {
 		r.opts.Log.Info("modem phase", "from", t.From, "to", t.To, "why", t.Why)
