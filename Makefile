@@ -80,7 +80,7 @@ test-working:
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l .)" || { echo "not gofmt-ed:"; gofmt -l .; exit 1; }
 	go vet ./...
-	go vet -tags browser ./lab && go vet -tags vm ./lab/vmtest
+	go vet -tags browser ./lab && go vet -tags bench ./lab && go vet -tags vm ./lab/vmtest
 
 unit: ## unit and namespace tests
 	@go test -json -count=1 -timeout 5m $$(go list ./... | grep -v '/lab$$') | $(SUM)
@@ -201,6 +201,18 @@ journeys: deps ## a person's ways through the page, in a browser in the lab; pic
 	@$(MAKE) --no-print-directory install WANT="chromium:chromium npm:npm"
 	@test -s $(CACHE)/axe.min.js.gz || { cd $(CACHE) && npm pack --silent $(AXE) >/dev/null && tar -xzOf axe-core-*.tgz package/axe.min.js | gzip -9n > axe.min.js.gz; }
 	AXE=$(CURDIR)/$(CACHE)/axe.min.js.gz PICTURES=$(CURDIR)/$(CACHE)/pictures go test -count=1 -tags browser -timeout 15m ./lab -run "TestJourneys|TestViews"
+
+# One state rendered for the pages. An emulator tells how machines compare, and nothing of
+# the time that a real one takes.
+STATE := TETHERD_TEST_NAMESPACE=1 go test -count=1 -run '^$$' -bench State ./api -exec
+
+.PHONY: bench
+bench: deps ## what open pages cost: the rate of DNS, an idle gateway's work, one state (judges no times)
+	go test -tags bench -count=1 -timeout 15m -v -run TestBench ./lab
+	@echo "one state: here, amd64 emulated, mipsel emulated"
+	@$(STATE) env | grep Benchmark
+	@$(STATE) qemu-x86_64-static | grep Benchmark
+	@GOARCH=mipsle GOMIPS=softfloat $(STATE) qemu-mipsel-static | grep Benchmark
 
 .PHONY: powercut
 powercut: deps ## cut the power 50 times in the middle of writes of the configuration

@@ -61,7 +61,7 @@ func pageScripts(t *testing.T) string {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		b.Write(regexp.MustCompile(`\bt\('[^']*'|addEventListener\('\w+'|from '[^']*'|role: '\w+'`).ReplaceAll(text, nil))
+		b.Write(regexp.MustCompile(`\bt\('[^']*'|addEventListener\('\w+'|from '[^']*'|role: '\w+'|(?:link|show)\('\w+'`).ReplaceAll(text, nil))
 		return err
 	})
 	if err != nil || b.Len() < 10000 {

@@ -135,6 +135,8 @@ func findingDoc(f doctor.Finding) Finding {
 	return d
 }
 
+func (s *Server) doctor(Call) (any, error) { return doctorDoc(s.Loop.Snapshot().Doctor), nil }
+
 func (s *Server) record(Call) (any, error) {
 	snap := s.Loop.Snapshot()
 	text, err := doctor.Record(snap.Case, snap.Before, snap.Doctor)

@@ -262,6 +262,22 @@ func TestGoldenDocuments(t *testing.T) {
 	}
 }
 
+// BenchmarkState is what one change costs while pages are open, however many there are: the
+// state is rendered for everybody and for who may see all of it.
+func BenchmarkState(b *testing.B) {
+	snap := snapshot(b)
+	online(snap)
+	onAir(snap)
+	s := &Server{}
+	b.ReportAllocs()
+	for b.Loop() {
+		s.drawn.Store(nil)
+		if _, err := s.draw(snap); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name)

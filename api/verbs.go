@@ -25,6 +25,7 @@ func Verbs() []Verb {
 		{Name: "events", Kind: Stream, Scope: Public, Help: "the state, again with every change"},
 		{Name: "clients", Kind: Look, Scope: Read, Help: "the devices with a lease", run: (*Server).clients},
 		{Name: "wifi", Kind: Look, Scope: Settings, Help: "how to join the Wi-Fi networks, with their passphrases", run: (*Server).wifi},
+		{Name: "doctor", Kind: Look, Scope: Read, Help: "what is wrong, why, and what is done about it", run: (*Server).doctor},
 		{Name: "doctor record", Kind: Look, Scope: Read, Help: "what the last diagnosis was made from, without secrets and identifiers", run: (*Server).record},
 		{Name: "access points", Kind: Look, Scope: Read, Help: "the access points for the SIM, in the order to try", run: (*Server).accessPoints},
 		{Name: "plan", Kind: Look, Scope: Settings, Body: true, Help: "what would be done with a configuration, and why", Args: []Arg{text}, run: (*Server).plan},

@@ -159,7 +159,7 @@ func secrets() []string {
 }
 
 // snapshot is a gateway that has just begun: a modem is there, and nothing else.
-func snapshot(t *testing.T) *control.Snapshot {
+func snapshot(t testing.TB) *control.Snapshot {
 	t.Helper()
 	cfg := config.Default()
 	cfg.Modem.PIN = secretPIN
