@@ -100,3 +100,31 @@ func TestRestoredLeasesAreTold(t *testing.T) {
 		t.Errorf("told %q", told.rulings)
 	}
 }
+
+// TestTheLeaseRenewedLastIsToldLast: of two leases of one device, as of two systems on it,
+// the firewall hears at the start last of the one that was renewed last.
+func TestTheLeaseRenewedLastIsToldLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "leases")
+	low, high := addr("192.168.8.150"), addr("192.168.8.160")
+	for _, last := range []netip.Addr{low, high} {
+		other := low
+		if last == low {
+			other = high
+		}
+		list := []record{
+			{addr: last, mac: dev(1).mac, clientID: "one", remaining: time.Hour},
+			{addr: other, mac: dev(1).mac, clientID: "two", remaining: time.Minute},
+		}
+		slices.SortFunc(list, func(a, b record) int { return a.addr.Compare(b.addr) })
+		if err := writeFile(path, list); err != nil {
+			t.Fatal(err)
+		}
+		told := &judge{}
+		d := newServer(Options{Path: path, Binder: told})
+		d.table.setSpec(testSpec())
+		d.load(time.Now())
+		if len(told.rulings) != 2 || told.rulings[1] != dev(1).mac.hardware().String()+" "+last.String() {
+			t.Errorf("%v was renewed last; told were %+v", last, told.rulings)
+		}
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -284,9 +285,14 @@ func (d *server) load(now time.Time) {
 		return
 	}
 	d.table.restore(list, now)
-	for _, l := range d.table.leases(now) {
-		if d.opt.Binder != nil {
-			d.opt.Binder.Bind(l.MAC, l.Addr, true)
+	if d.opt.Binder == nil {
+		return
+	}
+	// Of several leases of a MAC the last one counts: that is the one renewed last.
+	sort.SliceStable(list, func(i, j int) bool { return list[i].remaining < list[j].remaining })
+	for _, r := range list {
+		if e := d.table.byAddr[r.addr]; e != nil && e.active(now) && !d.table.transient(e.client.mac) {
+			d.opt.Binder.Bind(slices.Clone(e.client.mac.hardware()), r.addr, true)
 		}
 	}
 }

@@ -139,6 +139,8 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 		return func(d api.Document) bool {
 			return d.Provision != nil && d.Provision.Outcome != nil && strings.Contains(d.Provision.Outcome.Why, arg(0))
 		}, nil
+	case "places":
+		return func(d api.Document) bool { return d.Places != nil && strconv.Itoa(d.Places.Used) == arg(0) }, nil
 	case "activation":
 		return func(d api.Document) bool { return activationHolds(d, arg(0)) }, nil
 	case "limit":
@@ -173,7 +175,7 @@ func arity(kind string) (least, most int) {
 		return 0, 0
 	case "found", "helped":
 		return 1, 2
-	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink", "document", "limit", "outcome", "activation":
+	case "verdict", "apn", "phase", "sentence", "problem", "leases", "mtu", "lan", "uplink", "document", "limit", "outcome", "activation", "places":
 		return 1, 1
 	case "sharing":
 		return 1, 2

@@ -204,7 +204,7 @@ func (d *Driver) slotsBefore(rs Ruleset, before reality) []Slot {
 		if err != nil {
 			d.log.Warn("places could not be kept", "err", err)
 		}
-		return old
+		return d.registry.firstCome(old)
 	}
 	return nil
 }

@@ -173,6 +173,14 @@ func TestSmallerAndLargerLimit(t *testing.T) {
 	if st := d.Observe(); len(st.Slots) != 2 || !y.reaches(t, 0) || !y.reaches(t, 1) || !y.reaches(t, 2) {
 		t.Errorf("with a larger limit %+v", st.Slots)
 	}
+	y.says(t, 0, "again") // who sent last is not who came first
+	apply(t, d, limitTo(2))
+	if got := places(d); !slices.Equal(got, sorted(home(1), home(2))) {
+		t.Errorf("of three the two who came first are to stay, and %v have a place", got)
+	}
+	if y.reaches(t, 0) || !y.reaches(t, 2) || !y.reaches(t, 1) {
+		t.Error("not those who came first get through")
+	}
 	apply(t, d, limitTo(1))
 	if st := d.Observe(); len(st.Slots) != 1 {
 		t.Errorf("with a smaller limit %+v", st.Slots)

@@ -51,6 +51,7 @@ type registry struct {
 	parked   map[mac]time.Time     // who may take no place until then, whatever is leased to it
 	freed    []Free                // acts that are done
 	held     map[netip.Addr]mac    // who had a place at the last look
+	came     []mac                 // in which order they were seen to have one
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
 	settled  bool                  // a wish was put in force in this process
 	owed     bool                  // connections of clients without a place are to be ended
@@ -67,8 +68,8 @@ func newRegistry(log *slog.Logger, ports portReader) *registry {
 
 // Bind makes it known that an address is leased to a MAC, before the client is told;
 // with a nil MAC, that the lease has ended. Its place, if it has one, stays until its
-// absence: who leases again finds it. Of several leases of a MAC one counts: the last one
-// that it got in its own name, else the first.
+// absence: who leases again finds it. Of several leases of a MAC one counts: the one that
+// it got or renewed last in its own name, for that is the system which runs, else the first.
 func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr, own bool) {
 	r := d.registry
 	r.mu.Lock()
@@ -96,7 +97,7 @@ func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr, own bool) {
 		r.move(addr, &next, port)
 		next.home = port
 	}
-	r.rank(addr, &next, fresh)
+	r.rank(addr, &next)
 	r.bindings[addr] = next
 	r.put(addr, next)
 	r.inherit(addr, next)
@@ -116,12 +117,12 @@ func (r *registry) inherit(addr netip.Addr, b binding) {
 }
 
 // rank says whether a lease counts among those of its MAC, or waits; r.mu is held.
-func (r *registry) rank(addr netip.Addr, b *binding, fresh bool) {
+func (r *registry) rank(addr netip.Addr, b *binding) {
 	b.waits = false
 	for other, o := range r.bindings {
 		switch {
 		case other == addr || o.mac != b.mac || o.waits:
-		case b.own && (fresh || !o.own):
+		case b.own:
 			o.waits = true
 			r.bindings[other] = o
 			r.withdraw(other, o)
@@ -479,7 +480,7 @@ func (r *registry) adopt(bound, placed []nftables.SetElement) {
 			continue
 		}
 		b.mac, b.own = m, true
-		r.rank(addr, &b, true)
+		r.rank(addr, &b)
 		r.bindings[addr] = b
 	}
 	for _, e := range placed {

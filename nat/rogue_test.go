@@ -74,10 +74,42 @@ func TestAnotherSystemKeepsThePlace(t *testing.T) {
 	if y.reaches(t, 0) || y.reaches(t, 1) || !y.speaksFrom(t, 0, home(5)) {
 		t.Error("the place did not go along with its client")
 	}
-	d.Bind(hwOf(0), home(0), true) // the former one is renewed
-	if got := places(d); !slices.Equal(got, []netip.Addr{home(5)}) {
-		t.Errorf("after a renewal places are %v", got)
+}
+
+// TestTheSystemThatRunsHasThePlace: a device with two systems, each with a lease that still
+// holds, has its place under the address of the one that asked last, however often it
+// changes, and never two; in the names of others it changes nothing.
+func TestTheSystemThatRunsHasThePlace(t *testing.T) {
+	y := newYard(t, 2)
+	d := New(Options{})
+	apply(t, d, limitTo(2))
+	d.Bind(hwOf(0), home(0), true)
+	d.Bind(hwOf(0), home(5), true)
+	d.Bind(hwOf(1), home(1), true)
+	if !y.speaksFrom(t, 0, home(5)) || !y.reaches(t, 1) {
+		t.Fatal("both have no place")
 	}
+	for _, system := range []int{0, 5, 0} { // it boots, and renews what it had
+		d.Bind(hwOf(0), home(system), true)
+		if got := places(d); !slices.Equal(got, sorted(home(1), home(system))) {
+			t.Fatalf("system %d: places are %v", system, got)
+		}
+		if other := 5 - system; y.speaksFrom(t, 0, home(other)) || !y.speaksFrom(t, 0, home(system)) {
+			t.Errorf("system %d: not it alone gets through", system)
+		}
+	}
+	d.Bind(hwOf(0), home(5), false) // asked for by somebody else
+	if got := places(d); !slices.Equal(got, sorted(home(0), home(1))) {
+		t.Errorf("asked for by another: places are %v", got)
+	}
+	if d.Bind(nil, home(0), false); !slices.Equal(places(d), sorted(home(1), home(5))) {
+		t.Errorf("the lease of the one that ran has ended: places are %v", places(d))
+	}
+}
+
+func sorted(list ...netip.Addr) []netip.Addr {
+	slices.SortFunc(list, netip.Addr.Compare)
+	return list
 }
 
 // TestAReleaseEndsNoWait: whoever lost its place to the owner waits, also when it leases

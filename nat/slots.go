@@ -33,7 +33,28 @@ func (r *registry) slots() ([]Slot, error) {
 		}
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Addr.Less(out[j].Addr) })
+	r.queue(out)
 	return out, nil
+}
+
+// queue keeps the order in which clients were seen with a place: who is new stands behind
+// those who were there before.
+func (r *registry) queue(list []Slot) {
+	r.came = slices.DeleteFunc(r.came, func(m mac) bool {
+		return !slices.ContainsFunc(list, func(s Slot) bool { return mac(s.MAC) == m })
+	})
+	for _, s := range list {
+		if m := mac(s.MAC); !slices.Contains(r.came, m) {
+			r.came = append(r.came, m)
+		}
+	}
+}
+
+// firstCome sorts places by who came first, as far as looks tell.
+func (r *registry) firstCome(list []Slot) []Slot {
+	at := func(i int) int { return slices.Index(r.came, mac(list[i].MAC)) }
+	sort.SliceStable(list, func(i, j int) bool { return at(i) < at(j) })
+	return list
 }
 
 // slot tells how long a client's place lasts, if it has one; what cannot be read counts
@@ -203,10 +224,9 @@ func (r *registry) rouse() {
 	}
 }
 
-// carry gives a set of slots that is made anew those of the former one, the most recently
-// used first, as many as fit.
+// carry gives a set of slots that is made anew those of the former one, those who came
+// first, as many as fit.
 func carry(old []Slot, limit int) []nftables.SetElement {
-	sort.SliceStable(old, func(i, j int) bool { return old[i].Left > old[j].Left })
 	var out []nftables.SetElement
 	for _, s := range old[:min(len(old), limit)] {
 		if s.Left > 0 {
