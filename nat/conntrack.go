@@ -3,6 +3,7 @@ package nat
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 
@@ -25,8 +26,9 @@ func of(which func(*conntrack.Flow) netip.Addr, addrs []netip.Addr) func(*conntr
 
 // dropConnections deletes the connections that are picked: those of addresses which an
 // uplink no longer has, so that they could only hang, and of clients without a place. All
-// others stay.
-func dropConnections(picked func(*conntrack.Flow) bool) (n int, err error) {
+// others stay. One that cannot be deleted keeps none of the others, and is no error: it is
+// in the log, for whoever asks has more to do than that.
+func dropConnections(log *slog.Logger, picked func(*conntrack.Flow) bool) (n int, err error) {
 	if picked == nil {
 		return 0, nil
 	}
@@ -39,16 +41,20 @@ func dropConnections(picked func(*conntrack.Flow) bool) (n int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("read conntrack: %w", err)
 	}
+	var failed error
 	for _, f := range flows {
-		if !picked(&f) {
+		if !picked(&f) || f.TupleOrig.Proto.Protocol == 0 { // none of a client's, and no way to name it
 			continue
 		}
 		switch err := conn.Delete(f); {
 		case err == nil:
 			n++
-		case !errors.Is(err, unix.ENOENT): // it may have ended by itself
-			return n, fmt.Errorf("delete a connection: %w", err)
+		case failed == nil && !errors.Is(err, unix.ENOENT): // it may have ended by itself
+			failed = err
 		}
+	}
+	if failed != nil {
+		log.Warn("connections could not be ended", "err", failed)
 	}
 	return n, nil
 }

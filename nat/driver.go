@@ -109,7 +109,7 @@ func (d *Driver) apply(s Spec) error {
 	if s.Enabled { // switching off changes no address
 		gone = slices.DeleteFunc(slices.Collect(maps.Keys(before.addresses)), func(a netip.Addr) bool { return holds(s, a) })
 	}
-	dropped, err := dropConnections(of(ofUplink, gone))
+	dropped, err := dropConnections(d.log, of(ofUplink, gone))
 	err = errors.Join(err, d.beginLedger(rs, before))
 	rs.slots = carry(d.slotsBefore(rs, before), s.Limit)
 	d.gone += uint64(dropped)

@@ -378,6 +378,46 @@ func TestConnectionsOfAFormerAddressAreDropped(t *testing.T) {
 	}
 }
 
+// raw sends an empty IPv4 packet of a protocol.
+func raw(t *testing.T, proto byte, from, to string) {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_RAW)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer unix.Close(fd)
+	dst := adr(to).As4()
+	head := append([]byte{0x45, 0, 0, 20, 0, 1, 0, 0, 64, proto, 0, 0}, append(adr(from).AsSlice(), dst[:]...)...)
+	if err := unix.Sendto(fd, head, 0, &unix.SockaddrInet4{Addr: dst}); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAConnectionThatCannotBeNamed: the kernel's entries of protocol 0 cannot be deleted
+// one by one. They keep no other from being ended, and clients make none.
+func TestAConnectionThatCannotBeNamed(t *testing.T) {
+	w := newWorld(t)
+	apply(t, New(Options{}), sharing())
+	echo(t, w.operator, server+":80")
+	w.client.Do(t, func() { raw(t, 0, "192.168.8.5", server) })
+	say(t, mustDial(t, w.client, server+":80"), 10)
+	if f := flows(t); f["10.64.0.2"] != 1 {
+		t.Errorf("a client's packet of protocol 0 went out: %v", f)
+	}
+	for i := range 4 { // some come before the others in the kernel's order
+		raw(t, 0, "10.64.0.2", fmt.Sprint("203.0.113.", 5+i))
+		say(t, mustDial(t, w.client, server+":80"), 10)
+	}
+	s := sharing()
+	s.Uplinks[0].Addresses = []netip.Addr{adr("10.64.0.9")}
+	d := New(Options{})
+	apply(t, d, s)
+	if f, n := flows(t), d.Observe().Dropped; f["10.64.0.2"] != 4 || n != 5 {
+		t.Errorf("%d were dropped, there are %v", n, f)
+	}
+}
+
 func TestAConnectionThatEndedMeanwhileIsNoFailure(t *testing.T) {
 	nstest.Enter(t)
 	c, err := conntrack.Dial(nil)

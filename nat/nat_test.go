@@ -116,6 +116,7 @@ func TestTextOfTheClosedGateway(t *testing.T) {
 
 	chain share_out {
 		ct state invalid drop comment "part of no connection: it would leave with a private address"
+		meta l4proto ip drop comment "protocol 0 is nobody's, and its connections could not be ended"
 		tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu comment "segments must fit the uplink"
 		reject with icmpx admin-prohibited comment "not shared, or no other way out; clients are told at once"
 	}

@@ -311,6 +311,7 @@ func leave(s Spec) []rule {
 func outward(s Spec) []rule {
 	r := append(unadmitted(s), []rule{
 		why("part of no connection: it would leave with a private address", invalid(), drop()),
+		why("protocol 0 is nobody's, and its connections could not be ended", transport("ip", 0), drop()),
 		why("segments must fit the uplink", clamp()),
 	}...)
 	for _, u := range shared(s) {

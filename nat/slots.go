@@ -99,7 +99,7 @@ func (r *registry) free(m mac, now time.Time) {
 	if len(r.parked) < maxBindings {
 		r.parked[m] = now.Add(ParkTime)
 	}
-	n, derr := dropConnections(of(ofClient, gone))
+	n, derr := dropConnections(r.log, of(ofClient, gone))
 	r.log.Info("a client's place was taken away", "mac", m.String(), "connections", n, "err", errors.Join(err, derr))
 }
 
@@ -145,7 +145,7 @@ func (r *registry) sweep() (next time.Duration, changed bool) {
 	}
 	changed = len(gone) > 0 || len(now) != len(r.held)
 	r.held = now
-	if n, err := dropConnections(of(ofClient, gone)); err != nil {
+	if n, err := dropConnections(r.log, of(ofClient, gone)); err != nil {
 		r.log.Warn("connections of a client without a place go on", "err", err)
 	} else if len(gone) > 0 {
 		r.log.Info("a client's place is free", "addrs", gone, "dropped", n)
@@ -207,7 +207,7 @@ func (r *registry) endUnplaced(s Spec) error {
 	if err != nil {
 		return err
 	}
-	n, err := dropConnections(func(f *conntrack.Flow) bool {
+	n, err := dropConnections(r.log, func(f *conntrack.Flow) bool {
 		client := ofClient(f)
 		return f.Status.SrcNAT() && slices.ContainsFunc(subnets(s), func(p netip.Prefix) bool { return p.Contains(client) }) &&
 			!slices.ContainsFunc(all, func(s Slot) bool { return s.Addr == client })
