@@ -116,13 +116,18 @@ func detectStep(ctx context.Context, w *World, args []string) (string, error) {
 	return w.watch.sentence, nil
 }
 
-// recoverStep waits until clients are online again, and one loads a page.
+// recoverStep waits until clients are online again, and one loads a page: recover CLIENT
+// [DURATION].
 func recoverStep(ctx context.Context, w *World, args []string) (string, error) {
-	c, _, err := w.client(args)
+	c, args, err := w.client(args)
+	limit := recoverLimit
+	if err == nil && len(args) > 0 {
+		limit, err = time.ParseDuration(args[0])
+	}
 	if err != nil {
 		return "", err
 	}
-	doc, err := w.daemon.await(ctx, recoverLimit, func(d api.Document) bool { return d.Online && d.Doctor.Severity != "fault" })
+	doc, err := w.daemon.await(ctx, limit, func(d api.Document) bool { return d.Online && d.Doctor.Severity != "fault" })
 	if err != nil {
 		return "", fmt.Errorf("clients are not online: %w; the doctor says:\n%s", err, doc.Doctor.Text(doc.Sentence))
 	}

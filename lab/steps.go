@@ -81,7 +81,7 @@ var steps = map[string]step{
 	"no-lease":    {1, 1, noLeaseStep},
 	"inject":      {0, 0, injectStep},
 	"detect":      {0, 1, detectStep},
-	"recover":     {1, 1, recoverStep},
+	"recover":     {1, 2, recoverStep},
 	"calm":        {1, 1, calmStep},
 	"check":       {3, 5, checkStep},
 }
@@ -121,7 +121,10 @@ func (s *Scenario) check(st Step) (err error) {
 		}
 	case "inject", "detect", "recover":
 		if s.Fault == nil {
-			err = errors.New("there is no section 'fault'")
+			return errors.New("there is no section 'fault'")
+		}
+		if st.Words[0] == "recover" && len(args) > 1 {
+			_, err = time.ParseDuration(args[1])
 		}
 	case "check":
 		_, err = checkOf(args[1])
