@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/netip"
+	"slices"
 
 	codec "github.com/miekg/dns"
 )
@@ -31,6 +32,27 @@ func checkNames() map[string]bool {
 // to find the page there that tells why it has no Internet.
 func (e *engine) leads(q *query, client netip.Addr) bool {
 	return e.spec.Page.IsValid() && e.untold != nil && e.checks[string(q.lower[:q.n])] && e.untold.Untold(client)
+}
+
+// note remembers what a server says of a connectivity-check name.
+func (e *engine) note(key []byte, sunk bool) {
+	name := key[:len(key)-3]
+	switch {
+	case !e.checks[string(name)]:
+	case sunk:
+		e.denied[string(name)] = true
+	default:
+		delete(e.denied, string(name))
+	}
+}
+
+// deniedChecks are the hosts of connectivity checks that servers deny, in the order of
+// CheckHosts.
+func (e *engine) deniedChecks() []string {
+	if len(e.denied) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(CheckHosts(), func(host string) bool { return !e.denied[wireName(host)] })
 }
 
 // closed answers a question that goes to nobody.

@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,4 +134,31 @@ func TestClosed(t *testing.T) {
 	if d.ask(phone, 9, "www.example.com.", codec.TypeA); len(d.sent) > 0 || d.replies[phone][0].Rcode != codec.RcodeRefused {
 		t.Errorf("without a page: %v", d.replies[phone])
 	}
+}
+
+// TestDeniedChecksAreSeen: what a filter upstream does to the names of connectivity checks
+// is known, of each until a server gives it an address again, and of no other name.
+func TestDeniedChecksAreSeen(t *testing.T) {
+	d := newDesk(t, uplink())
+	const check = "captive.apple.com."
+	sees := func(what string, want ...string) {
+		t.Helper()
+		if got := d.e.deniedChecks(); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", what, got, want)
+		}
+	}
+	d.ask(phone, 1, "www.example.com.", codec.TypeA)
+	d.refuse(0, codec.RcodeNameError)
+	sees("another name")
+	d.ask(phone, 2, check, codec.TypeA)
+	d.refuse(1, codec.RcodeNameError)
+	sees("denied", "captive.apple.com")
+	d.ask(phone, 3, "detectportal.firefox.com.", codec.TypeA)
+	d.answer(2, "detectportal.firefox.com. 60 IN A 0.0.0.0")
+	sees("sunk", "captive.apple.com", "detectportal.firefox.com")
+	d.ask(tablet, 4, check, codec.TypeA)
+	d.answer(3, check+" 60 IN A 203.0.113.7")
+	sees("it is there again", "detectportal.firefox.com")
+	d.e.use(uplink(), nil, d.now)
+	sees("another way out")
 }

@@ -92,7 +92,10 @@ type Status struct {
 	Counts     Counts
 	// Answering lists the servers that answered lately, Silent those that did not.
 	Answering, Silent []netip.Addr
-	Error             string // why it does not serve; "" none
+	// Denied lists those of CheckHosts that clients asked for and servers deny, or give an
+	// address that leads nowhere.
+	Denied []string
+	Error  string // why it does not serve; "" none
 	// Holder is the program that has the port that cannot be bound, such as
 	// "dnsmasq (process 731)"; "" when nobody does or it cannot be found.
 	Holder string

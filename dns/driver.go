@@ -115,7 +115,7 @@ func (d *Driver) listenAgain(now time.Time) {
 func (d *Driver) Observe() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := Status{InForce: clone(d.spec), CacheBytes: d.engine.cache.size(), Counts: d.counts.read()}
+	s := Status{InForce: clone(d.spec), CacheBytes: d.engine.cache.size(), Counts: d.counts.read(), Denied: d.engine.deniedChecks()}
 	s.InForce.Listen = nil
 	for _, l := range d.listeners {
 		s.InForce.Listen = append(s.InForce.Listen, l.addr)

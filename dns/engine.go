@@ -18,6 +18,7 @@ type engine struct {
 	counts *counts
 	local  local           // for askers of no view
 	checks map[string]bool // connectivity-check names in wire form
+	denied map[string]bool // those of them that servers deny
 	untold Untold
 	views  []view
 	cache  *cache
@@ -79,7 +80,7 @@ func (e *engine) use(spec Spec, leases Leases, now time.Time) {
 	e.spec, e.up, e.start, e.due = spec, spec.Upstream, now, time.Time{}
 	e.local = newLocal(spec, leases)
 	e.views = newViews(spec)
-	e.checks = checkNames()
+	e.checks, e.denied = checkNames(), map[string]bool{}
 	e.cache = newCache(spec.CacheBytes)
 	e.servers = newServers(spec.Upstream)
 	e.pending = map[string]*pending{}
@@ -206,6 +207,7 @@ func (e *engine) hear(now time.Time, socket int, packet []byte) {
 	}
 	switch v.kind {
 	case good:
+		e.note(p.key, v.sunk)
 		e.cache.put(p.key, v.wire, e.seconds(now), v.life)
 		e.finish(p, v.wire, refusal{})
 	case truncated:

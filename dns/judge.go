@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"strings"
 
 	codec "github.com/miekg/dns"
@@ -34,6 +35,7 @@ type verdict struct {
 	wire  []byte // when good
 	life  uint32 // seconds that wire may be kept, 0 not at all
 	rcode int    // when bad
+	sunk  bool   // when good: the name is denied, or has an address that leads nowhere
 }
 
 // judge reads what came back for the question key, asked under id. Private tells
@@ -65,7 +67,15 @@ func judge(b []byte, key []byte, id uint16, edns, private bool) verdict {
 	if err != nil || new(codec.Msg).Unpack(wire) != nil { // the parser lets cut records pass and packs them cut
 		return verdict{kind: bad, rcode: codec.RcodeServerFailure}
 	}
-	return verdict{kind: good, wire: wire, life: life}
+	return verdict{kind: good, wire: wire, life: life, sunk: sunk(&m)}
+}
+
+// sunk tells whether an answer is what filters give for names that they block.
+func sunk(m *codec.Msg) bool {
+	return m.Rcode == codec.RcodeNameError || slices.ContainsFunc(m.Answer, func(rr codec.RR) bool {
+		a, ok := rr.(*codec.A)
+		return ok && (a.A.IsUnspecified() || a.A.IsLoopback())
+	})
 }
 
 // answers tells whether b is the answer to the question key asked under id. The

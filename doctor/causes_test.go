@@ -128,6 +128,10 @@ func illnesses() []illness {
 			p.probed(probe.Online, probe.Dead, 2)
 			p.Observed.NAT.Rivals = []nat.Rival{{Table: "ip filter", Chain: "FORWARD", Why: "policy"}}
 		}, "'ip filter' drops"},
+		{"OpenWrt's firewall without the uplink", "RC42", "", Fault, func(p *patient) {
+			p.probed(probe.Online, probe.Dead, 2)
+			p.Observed.NAT.Rivals = []nat.Rival{{Table: "inet fw4", Chain: "forward", Why: "policy"}}
+		}, "wwan0 is in none of its zones"},
 		{"the operator forbids sharing", "RC17", "", Fault, func(p *patient) { p.probed(probe.Online, probe.Dead, 2) }, "gateway itself has Internet"},
 		{"no lease", "RC47", "none", Fault, func(p *patient) { p.probed(probe.Online, probe.NoLease, 3) }, "given no address"},
 		{"leases cannot be given", "RC47", "server", Fault, func(p *patient) {
@@ -321,5 +325,22 @@ func TestProgramThatHasAModemThatWorksIsNoVerdict(t *testing.T) {
 	p.down(modem.PhaseUnanswered)
 	if f := p.see().pass(10 * time.Second).expect("RC06"); f.Severity != Fault || !f.Advice || !slices.Contains(f.Hides, "RC01") {
 		t.Errorf("%+v", f)
+	}
+}
+
+// TestDeniedChecksAreTold, while there is Internet, and are no verdict: nothing is broken
+// but what phones believe.
+func TestDeniedChecksAreTold(t *testing.T) {
+	p := well(t)
+	p.Observed.DNS.Denied = []string{"captive.apple.com"}
+	p.see().pass(10 * time.Second).expect("")
+	if f := p.report.Findings; len(f) != 1 || f[0].Code != "RC38" || f[0].Severity != Note || !strings.Contains(Sentence("en", f[0]), "captive.apple.com") {
+		t.Fatalf("%+v", f)
+	}
+	p.probed(probe.Dead, probe.Dead, 3)
+	p.Observed.DNS.Denied = nil
+	p.see().pass(10 * time.Second)
+	if p.code() == "RC38" {
+		t.Error("without Internet it is the verdict")
 	}
 }

@@ -38,11 +38,12 @@ func causes() []cause {
 		{code: "RC29", check: CheckPath, severity: Note, dwell: 10 * s, self: DropFlows},
 		{code: "RC21", check: CheckPath, severity: Degraded, ladder: []Kind{LowerMTU}},
 		{code: "RC33", check: CheckNames, severity: Note, self: Fallback},
-		{code: "RC34", check: CheckNames, severity: Fault, hides: []Code{"RC17", "RC41"}, ladder: []Kind{DirectDNS}, advice: true},
-		{code: "RC18", check: CheckValid, severity: Fault, hides: []Code{"RC17", "RC41", "RC34"}, advice: true},
+		{code: "RC34", check: CheckNames, severity: Fault, hides: []Code{"RC17", "RC41", "RC42"}, ladder: []Kind{DirectDNS}, advice: true},
+		{code: "RC18", check: CheckValid, severity: Fault, hides: []Code{"RC17", "RC41", "RC42", "RC34"}, advice: true},
 		{code: "RC38", check: CheckValid, severity: Note, appear: 5 * s},
 		{code: "RC27", check: CheckLAN, severity: Note, self: Renumber},
-		{code: "RC40", check: CheckFirewall, severity: Fault, dwell: 5 * s, hides: []Code{"RC17", "RC41"}, self: Reassert},
+		{code: "RC40", check: CheckFirewall, severity: Fault, dwell: 5 * s, hides: []Code{"RC17", "RC41", "RC42"}, self: Reassert},
+		{code: "RC42", check: CheckForward, severity: Fault, hides: []Code{"RC17", "RC47"}, advice: true},
 		{code: "RC41", check: CheckForward, severity: Fault, hides: []Code{"RC17", "RC47"}, advice: true},
 		{code: "RC17", check: CheckForward, severity: Fault, appear: 5 * s, advice: true},
 		{code: "RC44", check: CheckWiFi, severity: Degraded, appear: 5 * s, advice: true},
@@ -52,7 +53,7 @@ func causes() []cause {
 }
 
 // pathSymptoms are what a dead path looks like further on.
-func pathSymptoms() []Code { return []Code{"RC34", "RC33", "RC21", "RC17", "RC41"} }
+func pathSymptoms() []Code { return []Code{"RC34", "RC33", "RC21", "RC17", "RC41", "RC42"} }
 
 // causeOf finds a code in the table; false when nothing tells it apart yet.
 func causeOf(code Code) (cause, bool) {

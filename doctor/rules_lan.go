@@ -98,13 +98,22 @@ func (e *exam) clientSigns() {
 	}
 }
 
+// zoned is the table of OpenWrt's firewall, which drops what passes between devices that
+// are in none of its zones.
+const zoned = "inet fw4"
+
 // barred: forwarded packets get lost. Somebody else's chain that drops is the likely
 // reason; without one, the operator.
 func (e *exam) barred(evidence []Value) {
 	if rivals := e.Observed.NAT.Rivals; len(rivals) > 0 {
 		r := rivals[0]
+		evidence = append(evidence, Value{"table", r.Table}, Value{"chain", r.Chain}, Value{"drops by", r.Why})
+		if r.Table == zoned {
+			e.sign(sign{code: "RC42", confidence: 85, args: []Value{{"uplink", e.Wish.Uplink}}, evidence: append(evidence, Value{"uplink", e.Wish.Uplink})})
+			return
+		}
 		e.sign(sign{code: "RC41", confidence: 85, args: []Value{{"table", r.Table}, {"chain", r.Chain}},
-			evidence: append(evidence, Value{"table", r.Table}, Value{"chain", r.Chain}, Value{"drops by", r.Why})})
+			evidence: evidence})
 		return
 	}
 	e.sign(sign{code: "RC17", confidence: 50, evidence: append(evidence, Value{"other firewalls", "none"})})

@@ -119,6 +119,10 @@ func (e *exam) nameSigns() {
 	if !e.up() {
 		return
 	}
+	if len(d.Denied) > 0 && e.Online {
+		names := strings.Join(d.Denied, ", ")
+		e.sign(sign{code: "RC38", confidence: 85, args: []Value{{"names", names}}, evidence: []Value{{"denied", names}, {"Internet", "works"}}})
+	}
 	g := e.gateway()
 	if g.Verdict == probe.NoDNS && g.Alive && g.Failed >= 2 {
 		severity := Fault
