@@ -158,7 +158,7 @@ VMENV_amd64  := GOARCH=amd64
 VMENV_armhf  := GOARCH=arm GOARM=7
 VMENV_mipsel := GOARCH=mipsle GOMIPS=softfloat
 
-VMTEST = $(VMENV_$(ARCH)) go test -count=1 -p 1 -tags vm -timeout 20m -ldflags '-s -w' $(VMFLAGS) \
+VMTEST = $(VMENV_$(ARCH)) go test -count=1 -p 1 -tags vm -timeout 60m -ldflags '-s -w' $(VMFLAGS) \
 	-exec "$(CURDIR)/bin/tetherd-lab vm exec -arch $(ARCH) -m 128 -times -with bin/tetherd-vm-$(ARCH):/usr/bin/tetherd"
 
 vm: vm-deps build vm-tetherd ## the same job with real kernels, Wi-Fi and USB in a VM (ARCH=amd64, armhf, mipsel)

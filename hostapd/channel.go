@@ -34,6 +34,7 @@ type Tune struct {
 // of the country in force, which the caller sets first.
 func Choose(r Radio, c Capabilities, t Trouble) (Tune, error) {
 	var why []string
+	fault := "the radio has neither 2.4 nor 5 GHz"
 	for _, band := range bandsFor(r, c, &why) {
 		b := c.Band(band)
 		p := picker{radio: r, band: b, trouble: t, country: c.Country, why: why}
@@ -46,11 +47,9 @@ func Choose(r Radio, c Capabilities, t Trouble) (Tune, error) {
 			return tune, nil
 		}
 		why = append(p.why, fmt.Sprintf("no channel of the %s GHz band may transmit%s", band, inCountry(c.Country)))
+		fault = "no channel may transmit" + inCountry(c.Country)
 	}
-	if len(why) == 0 {
-		why = []string{"the radio has neither 2.4 nor 5 GHz"}
-	}
-	return Tune{Why: why}, errors.New(why[len(why)-1])
+	return Tune{Why: why}, errors.New(fault)
 }
 
 // bandsFor lists the bands of the radio in the order in which they are to be tried.

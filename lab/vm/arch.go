@@ -2,7 +2,6 @@ package vm
 
 import (
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 )
@@ -59,14 +58,6 @@ func Names() []string {
 		names = append(names, a.Name)
 	}
 	return names
-}
-
-// processors is how many the machine gets: malta has one, and is given no more.
-func (a Arch) processors() int {
-	if a.Name == "mipsel" {
-		return 1
-	}
-	return min(2, runtime.NumCPU())
 }
 
 // device is QEMU's name of a virtual device of this kind on the machine's bus.

@@ -21,7 +21,7 @@ import (
 
 // limit bounds every wait. It is generous: an emulated machine on a busy host may be
 // fifty times slower than a real one.
-const limit = 2 * time.Minute
+const limit = 4 * time.Minute
 
 // eventually waits until ok says nil.
 func eventually(t *testing.T, what string, ok func() error) {

@@ -14,14 +14,18 @@ import (
 )
 
 // air is what the configuration says about Wi-Fi.
-type air struct{ country, channel, ssid, passphrase, security string }
+type air struct{ country, band, channel, ssid, passphrase, security string }
 
 func (a air) config() string {
-	return fmt.Sprintf("config wifi 'wifi'\n\toption country '%s'\nconfig radio\n\toption interface 'wlan0'\n\toption band '2.4'\n\toption channel '%s'\n"+
-		"config network\n\toption ssid '%s'\n\toption passphrase '%s'\n\toption security '%s'\n", a.country, a.channel, a.ssid, a.passphrase, a.security)
+	country := ""
+	if a.country != "" {
+		country = fmt.Sprintf("\toption country '%s'\n", a.country)
+	}
+	return fmt.Sprintf("config wifi 'wifi'\n%sconfig radio\n\toption interface 'wlan0'\n\toption band '%s'\n\toption channel '%s'\n"+
+		"config network\n\toption ssid '%s'\n\toption passphrase '%s'\n\toption security '%s'\n", country, a.band, a.channel, a.ssid, a.passphrase, a.security)
 }
 
-func home() air { return air{"DE", "1", "Home", "correct horse battery", "wpa2-wpa3"} }
+func home() air { return air{"DE", "2.4", "1", "Home", "correct horse battery", "wpa2-wpa3"} }
 
 // radio is the gateway's only radio as the document tells it.
 func radio(d api.Document) api.Radio {
