@@ -101,7 +101,7 @@ func wifiKinds() []kind {
 			func(n *Network) []field {
 				return []field{
 					one("ssid", &n.SSID, ssid()),
-					one("passphrase", &n.Passphrase, upTo(64)),
+					hide(one("passphrase", &n.Passphrase, upTo(64))),
 					one("guest", &n.Guest, boolean()),
 					one("security", &n.Security, security()),
 					one("hidden", &n.Hidden, boolean()),

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
 )
@@ -66,7 +67,7 @@ func Replay(text []byte) (r Report, verdict Code, err error) {
 func anonymous(c Case) Case {
 	m := &c.Observed.Modem
 	m.Device.IMEI, m.SIM.ICCID, m.SIM.IMSI = "", "", ""
-	m.InForce.PIN, m.InForce.Bearers = "", nil
+	m.InForce = modem.Spec{}
 	bearers := map[modem.Purpose]modem.BearerStatus{}
 	for p, b := range m.Bearers {
 		b.InForce.User, b.InForce.Password = "", ""
@@ -92,7 +93,14 @@ func anonymous(c Case) Case {
 		r.Mismatches = nil
 		c.Observed.Hostapd.Radios = append(c.Observed.Hostapd.Radios, r)
 	}
+	devices := c.Observed.Hostapd.Devices
+	c.Observed.Hostapd.Devices = nil
+	for _, d := range devices {
+		d.Address = nil
+		c.Observed.Hostapd.Devices = append(c.Observed.Hostapd.Devices, d)
+	}
 	c.Observed.NAT.Slots, c.Observed.NAT.Freed = nil, nil
+	c.Observed.Fetch = fetch.Status{}
 	interfaces := c.Observed.Link.Interfaces
 	c.Observed.Link.Interfaces = nil
 	for _, i := range interfaces {

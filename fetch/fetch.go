@@ -8,27 +8,14 @@
 package fetch
 
 import (
-	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/tetherd/tetherd/secret"
 )
 
-// Secret is text that prints and logs masked: credentials, and what names a subscriber.
-type Secret string
-
-// String returns a mask that never contains the text.
-func (s Secret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString masks %#v too.
-func (s Secret) GoString() string { return s.String() }
-
-// LogValue masks the text in structured logs.
-func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+// Secret masks itself when printed or logged: credentials, and what names a subscriber.
+type Secret = secret.Text
 
 // Request is one thing to ask for, again and again. Requests are the same when all
 // fields are.

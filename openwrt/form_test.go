@@ -45,13 +45,37 @@ func TestMakefile(t *testing.T) {
 	if !slices.Equal(named, there) {
 		t.Errorf("installed are %q, there are %q", named, there)
 	}
-	for _, want := range []string{"PKG_NAME:=tetherd", "GO_PKG_TAGS:=netgo,osusergo", "/etc/config/tetherd", "$(GO_ARCH_DEPENDS)", "owner give-back"} {
+	for _, want := range []string{"PKG_NAME:=tetherd", "GO_PKG_TAGS:=netgo,osusergo", "/etc/config/tetherd", "$(GO_ARCH_DEPENDS)", "owner give-back", "GO_PKG_INSTALL_ALL:=1", "USERID:=tetherd:tetherd"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it says nothing of %s", want)
 		}
 	}
 	if !regexp.MustCompile(`PKG_VERSION:=\d+\.\d+\.\d+\n`).MatchString(text) {
 		t.Error("the version is none that apk takes")
+	}
+}
+
+// TestRemoval: the router is given back when the package goes, not when another version
+// takes its place or an image is made.
+func TestRemoval(t *testing.T) {
+	_, script, _ := strings.Cut(read(t, "tetherd/Makefile"), "define Package/tetherd/prerm\n")
+	script, _, _ = strings.Cut(script, "endef")
+	script = strings.ReplaceAll(strings.ReplaceAll(script, "$$", "$"), "/usr/lib/tetherd/owner", "owner")
+	for _, c := range []struct {
+		env, word string
+		want      bool
+	}{
+		{"", "remove", true}, {"PKG_UPGRADE=1", "", false}, {"PKG_UPGRADE=0", "", true},
+		{"", "upgrade", false}, {"IPKG_INSTROOT=/image", "", false},
+	} {
+		b := newBox(t)
+		b.command("owner", `echo "owner $*" >>"$ROOT/log"`)
+		b.command("prerm", script)
+		b.command("hook", c.env+" exec prerm "+c.word)
+		b.run(filepath.Join(b.bin, "hook"))
+		if got := b.read("log") == "owner give-back\n"; got != c.want {
+			t.Errorf("%s %s: given back %v", c.env, c.word, got)
+		}
 	}
 }
 

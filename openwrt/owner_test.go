@@ -137,6 +137,35 @@ func TestUpgrade(t *testing.T) {
 	})
 }
 
+// TestFirstBoot: where netifd does not run yet, taking ends well all the same, or the system
+// would do it at every start.
+func TestFirstBoot(t *testing.T) {
+	boxes(t, func(t *testing.T, b *box) {
+		b.router()
+		b.write("etc/init.d/network", "#!/bin/sh\nexit 1\n")
+		if err := os.Chmod(filepath.Join(b.root, "etc/init.d/network"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		b.run(owner, "take") // fails the test unless it ends with 0
+	})
+}
+
+// TestInstalledAgain: after a removal that left the settings, they stay what they are.
+func TestInstalledAgain(t *testing.T) {
+	boxes(t, func(t *testing.T, b *box) {
+		b.router().run(owner, "take")
+		taken := b.read("etc/config/tetherd")
+		if b.read("etc/tetherd/factory") != taken {
+			t.Error("a factory reset goes back to something else")
+		}
+		b.run(owner, "give-back")
+		b.run(owner, "take")
+		if got := b.read("etc/config/tetherd"); got != taken || strings.Contains(b.read("log"), "could not be taken over") {
+			t.Errorf("the settings are\n%s", got)
+		}
+	})
+}
+
 // TestNothingToTake: on a system that says nothing the configuration stays as shipped.
 func TestNothingToTake(t *testing.T) {
 	boxes(t, func(t *testing.T, b *box) {

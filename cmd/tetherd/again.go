@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -9,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/google/renameio/v2"
 	"github.com/tetherd/tetherd/api"
 )
 
@@ -60,9 +63,18 @@ func learned() []string {
 		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses"}
 }
 
-// forget removes what was learned and empties the owner's file: an empty file is a
-// working gateway. The file goes last, so that a reset that failed can be seen.
+// factory is the file of the state folder with the settings that a reset goes back to:
+// on a router, where the state lies and which ports are the LAN's. Without it a reset
+// leaves an empty file, which is a working gateway too.
+const factory = "factory"
+
+// forget removes what was learned and puts the first settings into the owner's file. That
+// goes last, so that a reset that failed can be seen.
 func (a *again) forget() error {
+	first, err := os.ReadFile(filepath.Join(a.state, factory))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	for _, pattern := range learned() {
 		paths, err := filepath.Glob(filepath.Join(a.state, pattern))
 		if err != nil {
@@ -74,5 +86,5 @@ func (a *again) forget() error {
 			}
 		}
 	}
-	return os.WriteFile(a.config, nil, 0o600)
+	return renameio.WriteFile(a.config, first, 0o600)
 }

@@ -34,6 +34,26 @@ func TestFactoryReset(t *testing.T) {
 	}
 }
 
+// TestFactorySettings: where the first settings are known, a reset goes back to them.
+func TestFactorySettings(t *testing.T) {
+	dir := t.TempDir()
+	a := &again{config: filepath.Join(dir, "tetherd.conf"), state: dir}
+	const first = "config tetherd 'main'\n\toption state_dir '/etc/tetherd'\n"
+	for path, text := range map[string]string{a.config: "config wifi 'wifi'\n", filepath.Join(dir, "factory"): first} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if err := a.forget(); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := os.ReadFile(a.config); err != nil || string(text) != first {
+			t.Errorf("%q, %v", text, err)
+		}
+	}
+}
+
 // TestEnds: a restart leaves everything in force, a reset nothing, whichever came first.
 func TestEnds(t *testing.T) {
 	for _, c := range []struct {

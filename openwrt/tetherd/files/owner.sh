@@ -194,9 +194,17 @@ security() {
 	esac
 }
 
+# untouched says that nobody has configured anything yet: the file has the section that
+# it is shipped with, and no other.
+untouched() {
+	! grep '^[[:space:]]*config' "$CONFIG" | grep -qv "config tetherd 'main'"
+}
+
 # take_over writes the configuration from what the system says. It must be without
-# fault; else the file stays as it was, which is a working gateway.
+# fault; else the file stays as it was, which is a working gateway. A factory reset
+# goes back to what is there then.
 take_over() {
+	untouched || return 0
 	cp "$CONFIG" "$CONFIG.new" || return 0
 	say ''
 	take_lan
@@ -209,6 +217,7 @@ take_over() {
 		logger -t tetherd -p daemon.warn 'the settings of the system could not be taken over'
 		rm -f "$CONFIG.new"
 	fi
+	cp -p "$CONFIG" "$STATE/factory"
 }
 
 take() {
@@ -220,7 +229,8 @@ take() {
 		: >"$NOTE"
 	fi
 	set_aside
-	"$ROOT/etc/init.d/network" reload
+	# At the first start of an image netifd does not run yet, and reads this when it does.
+	"$ROOT/etc/init.d/network" reload || true
 }
 
 give_back() {
