@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -88,5 +89,22 @@ func TestRevision(t *testing.T) {
 	c := mustParse(t, "config lan\n\toption mtu '1401'\nconfig modem\n\toption roaming 1\n").Revision()
 	if a != b || a == c || len(a) != 12 {
 		t.Errorf("%s, %s, %s", a, b, c)
+	}
+}
+
+// TestSecretsAreMarked: whatever is called as secrets are is one.
+func TestSecretsAreMarked(t *testing.T) {
+	marked := 0
+	for _, s := range full().View(false) {
+		for _, o := range s.Options {
+			if slices.Contains([]string{"pin", "password", "passphrase", "secret", "token"}, o.Name) {
+				if marked++; !o.Secret {
+					t.Errorf("%s.%s is shown", s.Type, o.Name)
+				}
+			}
+		}
+	}
+	if marked < 3 {
+		t.Errorf("only %d were found", marked)
 	}
 }
