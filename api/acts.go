@@ -1,9 +1,6 @@
 package api
 
 import (
-	"cmp"
-	"crypto/rand"
-	"net"
 	"os"
 	"time"
 
@@ -23,7 +20,7 @@ func (s *Server) status(c Call) (any, error) {
 	return d, nil
 }
 
-// ClientList is the devices with a lease.
+// ClientList is the devices with a lease, and those on Wi-Fi without one.
 type ClientList struct {
 	Clients []Client `json:"clients"`
 }
@@ -79,11 +76,15 @@ func (s *Server) simPIN(c Call) (any, error) {
 
 // placeFree hands the act to the firewall; the status tells who has a place then.
 func (s *Server) placeFree(c Call) (any, error) {
-	mac, err := net.ParseMAC(c.text("mac"))
-	if err != nil || len(mac) != 6 {
-		return nil, invalid("mac", "must be a MAC address, such as 02:00:5e:10:00:01")
+	mac, err := c.mac()
+	if err != nil {
+		return nil, err
 	}
-	if err := s.Loop.Send(control.FreePlace{ID: cmp.Or(c.text("id"), rand.Text()[:10]), MAC: mac}); err != nil {
+	id, err := c.act()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Loop.Send(control.FreePlace{ID: id, MAC: mac}); err != nil {
 		return nil, &Fault{Code: TooMany, Message: err.Error(), Wait: 1}
 	}
 	return Nothing{}, nil
@@ -129,7 +130,14 @@ type Support struct {
 func (s *Server) support(Call) (any, error) {
 	snap := s.Loop.Snapshot()
 	d := s.document(snap)
-	m := newMask(d.Clients)
+	var named []string
+	for _, h := range snap.Config.Hosts {
+		named = append(named, h.Name)
+	}
+	for _, l := range snap.Observed.DHCP.Leases {
+		named = append(named, l.Hostname)
+	}
+	m := newMask(d.Clients, named...)
 	out := Support{At: time.Now().UTC(), Settings: snap.Config.View(false)}
 	for i := range out.Settings {
 		for j, o := range out.Settings[i].Options {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"math"
 	"net"
 	"net/netip"
 	"sync"
@@ -43,8 +44,8 @@ func (c *crowd) leave(a netip.Addr) {
 // fairListener closes connections of an address that has its share.
 type fairListener struct {
 	net.Listener
-	one, all int // connections of one address, and of all
-	peers    crowd
+	one   int // connections of one address; how many there may be of all is another's to bound
+	peers crowd
 }
 
 // Accept returns the next connection of who has not too many.
@@ -55,7 +56,7 @@ func (l *fairListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		peer := addrOf(c.RemoteAddr())
-		if l.peers.enter(peer, l.one, l.all) {
+		if l.peers.enter(peer, l.one, math.MaxInt) {
 			return &countedConn{Conn: c, leave: sync.OnceFunc(func() { l.peers.leave(peer) })}, nil
 		}
 		c.Close()

@@ -41,7 +41,7 @@ func TestOnePeerTakesNotAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	fair := &fairListener{Listener: l, one: peerConns, all: lanConns}
+	fair := &fairListener{Listener: l, one: peerConns}
 	go func() {
 		for {
 			c, err := fair.Accept()

@@ -23,6 +23,15 @@ func (c Call) mac() (net.HardwareAddr, error) {
 	return mac, nil
 }
 
+// act is the name of an act, which the same name does not make another.
+func (c Call) act() (string, error) {
+	id := cmp.Or(c.text("id"), rand.Text()[:10])
+	if !hostapd.ActID(id) {
+		return "", invalid("id", "must be of letters, digits, '-', '_', '.' and ':'")
+	}
+	return id, nil
+}
+
 // kick disconnects a device that is on Wi-Fi, for a while if so asked. The status tells
 // what became of it.
 func (s *Server) kick(c Call) (any, error) {
@@ -30,10 +39,11 @@ func (s *Server) kick(c Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	kick := control.Kick{ID: cmp.Or(c.text("id"), rand.Text()[:10]), MAC: mac, Ban: time.Duration(c.number("ban")) * time.Second}
-	if !hostapd.ActID(kick.ID) {
-		return nil, invalid("id", "must be of letters, digits, '-', '_', '.' and ':'")
+	id, err := c.act()
+	if err != nil {
+		return nil, err
 	}
+	kick := control.Kick{ID: id, MAC: mac, Ban: time.Duration(c.number("ban")) * time.Second}
 	if stationDoc(mac.String(), s.Loop.Snapshot().Observed.Hostapd.Stations) == nil {
 		return nil, &Fault{Code: Absent, Field: "mac", Message: "is of no device on Wi-Fi"}
 	}
@@ -45,10 +55,11 @@ func (s *Server) block(c Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.blockedAt(mac) >= 0 {
+	snap := s.Loop.Snapshot()
+	if blockedAt(snap, mac) >= 0 {
 		return nil, &Fault{Code: Conflict, Field: "mac", Message: "is blocked already"}
 	}
-	return s.change(c, []config.Change{set("block", "mac", mac)})
+	return s.change(c, snap, []config.Change{set("block", "mac", mac)})
 }
 
 func (s *Server) unblock(c Call) (any, error) {
@@ -56,14 +67,15 @@ func (s *Server) unblock(c Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := s.blockedAt(mac)
+	snap := s.Loop.Snapshot()
+	i := blockedAt(snap, mac)
 	if i < 0 {
 		return nil, &Fault{Code: Absent, Field: "mac", Message: "is not blocked"}
 	}
-	return s.change(c, []config.Change{{Section: fmt.Sprintf("@block[%d]", i)}})
+	return s.change(c, snap, []config.Change{{Section: fmt.Sprintf("@block[%d]", i)}})
 }
 
 // blockedAt is the place of a device among the sections that block; -1 none.
-func (s *Server) blockedAt(mac net.HardwareAddr) int {
-	return slices.IndexFunc(s.Loop.Snapshot().Config.Blocks, func(b config.Block) bool { return slices.Equal(b.MAC, mac) })
+func blockedAt(snap *control.Snapshot, mac net.HardwareAddr) int {
+	return slices.IndexFunc(snap.Config.Blocks, func(b config.Block) bool { return slices.Equal(b.MAC, mac) })
 }

@@ -12,7 +12,8 @@ import (
 
 // Bounds of event streams.
 const (
-	maxStreams  = 64               // in all
+	maxStreams  = 64               // of those who may read
+	maxVisitors = 24               // of others, who cannot keep the owner out
 	peerStreams = 8                // of one address: pages that somebody left open
 	streamPause = time.Second      // between two events of a stream, at least
 	streamBeat  = 25 * time.Second // of silence, until a sign of life
@@ -44,15 +45,19 @@ func (s *Server) draw(snap *control.Snapshot) (*drawing, error) {
 
 // events sends the state as server-sent events, again with every change.
 func (s *Server) events(w http.ResponseWriter, r *http.Request, by Caller) {
+	room, most := &s.streams, maxStreams
+	if !by.May(Read) {
+		room, most = &s.visitors, maxVisitors
+	}
 	share := peerStreams
 	if !from(r).IsValid() { // by the local socket
-		share = maxStreams
+		share = most
 	}
-	if !s.streams.enter(from(r), share, maxStreams) {
+	if !room.enter(from(r), share, most) {
 		refuse(w, &Fault{Code: TooMany, Message: "too many pages are open", Wait: 30})
 		return
 	}
-	defer s.streams.leave(from(r))
+	defer room.leave(from(r))
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	out := stream{w: w, c: http.NewResponseController(w)}
@@ -64,7 +69,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, by Caller) {
 		if !out.wait(r, s.Loop.Snapshot) {
 			return
 		}
-		if now, err := s.caller(r); err != nil || by.May(Read) && !now.May(Read) {
+		if now, err := s.caller(r, s.sessions.there); err != nil || by.May(Read) && !now.May(Read) {
 			return // logged out meanwhile
 		}
 	}

@@ -79,23 +79,32 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestStreamsAreBounded: more than there is room for are told so.
+// TestStreamsAreBounded: more than there is room for are told so, and those who may not
+// read keep out nobody who may.
 func TestStreamsAreBounded(t *testing.T) {
 	for story, peers := range map[string][]string{"one address's": {"192.168.97.44"}, "everybody's": manyPeers()} {
 		s := turning(t, "")
-		held := 0
-		for _, p := range peers {
-			for range peerStreams {
-				if s.streams.enter(netip.MustParseAddr(p), peerStreams, maxStreams) {
-					held++
+		owner := loggedIn(t, s).cookie
+		fill := func(c *crowd, most int) (held int) {
+			for _, p := range peers {
+				for range peerStreams {
+					if c.enter(netip.MustParseAddr(p), peerStreams, most) {
+						held++
+					}
 				}
 			}
+			return held
 		}
-		if resp, _ := streaming(t, s, ""); resp.StatusCode != http.StatusTooManyRequests {
+		held := fill(&s.visitors, maxVisitors)
+		if resp, _ := streaming(t, s, ""); resp.StatusCode != http.StatusTooManyRequests || s.visitors.all != held {
+			t.Errorf("%s: status %d, %d streams are counted", story, resp.StatusCode, s.visitors.all)
+		}
+		if resp, _ := streaming(t, s, owner); resp.StatusCode != http.StatusOK {
+			t.Errorf("%s: the owner gets status %d", story, resp.StatusCode)
+		}
+		fill(&s.streams, maxStreams)
+		if resp, _ := streaming(t, s, owner); resp.StatusCode != http.StatusTooManyRequests {
 			t.Errorf("%s: status %d", story, resp.StatusCode)
-		}
-		if s.streams.all != held {
-			t.Errorf("%s: %d streams are counted", story, s.streams.all)
 		}
 	}
 }

@@ -124,29 +124,48 @@ func TestGuesses(t *testing.T) {
 	}
 }
 
-// TestManyGuessers: their number is bounded, those who guess most are remembered, and
-// the processor is not theirs.
+// TestManyGuessers: as many as a LAN has addresses are told apart, more share one
+// allowance, and what time has healed makes room again.
 func TestManyGuessers(t *testing.T) {
 	var g guard
 	now, addr := begun(), netip.MustParseAddr("192.168.0.1")
-	worst := addr
+	wrong := func(from netip.Addr) bool {
+		_, ok := g.enter(from, now)
+		if ok {
+			g.leave(from, now, false)
+		}
+		return ok
+	}
+	worst, guesses := addr, 0
 	for range freeGuesses {
-		g.enter(worst, now)
-		g.leave(worst, now, false)
+		wrong(worst)
 	}
 	for range 10 * maxSources {
-		addr = addr.Next()
-		if _, ok := g.enter(addr, now); !ok {
-			t.Fatal("a new source waits")
+		if addr = addr.Next(); wrong(addr) {
+			guesses++
 		}
-		g.leave(addr, now, false)
 	}
-	if _, ok := g.enter(worst, now); ok || len(g.sources) > maxSources {
-		t.Errorf("%d sources, the worst may guess: %v", len(g.sources), ok)
+	if want := maxSources - 1 + freeGuesses; guesses != want || len(g.sources) > maxSources+1 || wrong(worst) {
+		t.Errorf("%d guesses, want %d; %d sources", guesses, want, len(g.sources))
 	}
-	for i := range maxHashing + 1 {
-		if _, ok := g.enter(addr.Next(), now); ok != (i < maxHashing) {
-			t.Errorf("hash %d at a time: %v", i, ok)
+	now = now.Add(guessEvery)
+	if addr = addr.Next(); !wrong(addr) || len(g.sources) > 4 || g.sources[worst].wrong != freeGuesses-1 {
+		t.Errorf("%d sources after a while: %+v", len(g.sources), g.sources)
+	}
+}
+
+// TestHashing: the processor is not for who was wrong alone.
+func TestHashing(t *testing.T) {
+	var g guard
+	now, guesser, owner := begun(), netip.MustParseAddr("192.168.0.1"), netip.MustParseAddr("192.168.0.2")
+	g.enter(guesser, now)
+	g.leave(guesser, now, false)
+	for i, c := range []struct {
+		from netip.Addr
+		want bool
+	}{{guesser, true}, {guesser, false}, {owner, true}, {owner, false}} {
+		if _, ok := g.enter(c.from, now); ok != c.want {
+			t.Errorf("hash %d: %v", i, ok)
 		}
 	}
 }
@@ -161,6 +180,15 @@ func TestSessions(t *testing.T) {
 	}
 	if s.use(first, now.Add(2*sessionIdle+time.Second)) {
 		t.Error("it goes on for ever")
+	}
+	open := s.begin(now)
+	for at := now; at.Before(now.Add(sessionIdle)); at = at.Add(sessionIdle / 10) {
+		if !s.there(open, at) {
+			t.Error("it ended early")
+		}
+	}
+	if s.there(open, now.Add(sessionIdle+time.Second)) {
+		t.Error("a page that is left open is somebody")
 	}
 	second := s.begin(now)
 	for i := range maxSessions {

@@ -102,7 +102,7 @@ func literal(host string) bool {
 // known finds out who asks.
 func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		by, err := s.caller(r)
+		by, err := s.caller(r, s.sessions.use)
 		if err != nil {
 			refuse(w, faultOf(err))
 			return
@@ -112,8 +112,9 @@ func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.
 	}
 }
 
-// caller is who holds the token or the session of a request, or else the public.
-func (s *Server) caller(r *http.Request) (Caller, error) {
+// caller is who holds the token or the session of a request, or else the public. session
+// says whether a key is of a session.
+func (s *Server) caller(r *http.Request, session func(string, time.Time) bool) (Caller, error) {
 	by := Caller{From: from(r).String()}
 	by.Author.Name = "public"
 	if s.Keys == nil {
@@ -127,7 +128,7 @@ func (s *Server) caller(r *http.Request) (Caller, error) {
 		by.Author.Name, by.Scopes = "token "+name, scopes
 		return by, nil
 	}
-	if c, err := r.Cookie(cookie); err == nil && s.sessions.use(c.Value, time.Now()) {
+	if c, err := r.Cookie(cookie); err == nil && session(c.Value, time.Now()) {
 		by.Author, by.Scopes = control.Author{Name: "page", Session: c.Value}, []Scope{Admin}
 	}
 	return by, nil

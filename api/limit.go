@@ -7,19 +7,20 @@ import (
 )
 
 // Guesses at the password: a source may be wrong some times at once, then once in a
-// while. Nobody is locked out for longer than that, and no source by another's guesses.
+// while. Nobody is locked out for longer than that, and no source by another's guesses,
+// as long as there are no more of them than a LAN has addresses.
 const (
 	freeGuesses = 5
 	guessEvery  = 20 * time.Second
-	maxSources  = 64
-	maxHashing  = 2 // passwords that wait or are hashed at a time: it costs the processor
+	maxSources  = 256
+	maxHashing  = 2 // passwords that are hashed at a time, for it costs the processor; the last is for who was not wrong
 )
 
 // guard bounds guesses. The zero value is ready.
 type guard struct {
 	mu      sync.Mutex
 	busy    int
-	sources map[netip.Addr]*bucket
+	sources map[netip.Addr]*bucket // the zero address is for all that there is no room for
 }
 
 // bucket counts one source's wrong guesses.
@@ -44,13 +45,16 @@ func (b *bucket) forgive(now time.Time) {
 func (g *guard) enter(from netip.Addr, now time.Time) (wait time.Duration, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.busy >= maxHashing {
-		return time.Second, false
+	b := g.bucket(from, now)
+	most := maxHashing
+	if b.wrong > 0 {
+		most--
 	}
-	if b := g.sources[from]; b != nil {
-		if b.forgive(now); b.wrong >= freeGuesses {
-			return b.since.Add(guessEvery).Sub(now), false
-		}
+	switch {
+	case b.wrong >= freeGuesses:
+		return b.since.Add(guessEvery).Sub(now), false
+	case g.busy >= most:
+		return time.Second, false
 	}
 	g.busy++
 	return 0, true
@@ -65,26 +69,32 @@ func (g *guard) leave(from netip.Addr, now time.Time, right bool) {
 		delete(g.sources, from)
 		return
 	}
-	b := g.sources[from]
-	if b == nil {
-		b = g.add(from, now)
-	}
-	b.wrong++
+	g.bucket(from, now).wrong++
 }
 
-// add makes room for a source by forgetting the one that has guessed least lately.
-func (g *guard) add(from netip.Addr, now time.Time) *bucket {
+// bucket is the one of a source, which forgets what time has healed: that of all others
+// when there is no room for one of its own.
+func (g *guard) bucket(from netip.Addr, now time.Time) *bucket {
 	if g.sources == nil {
 		g.sources = map[netip.Addr]*bucket{}
 	}
+	if b := g.sources[from]; b != nil {
+		b.forgive(now)
+		return b
+	}
 	if len(g.sources) >= maxSources {
-		var oldest netip.Addr
 		for a, b := range g.sources {
-			if o := g.sources[oldest]; o == nil || b.wrong < o.wrong || b.wrong == o.wrong && b.since.Before(o.since) {
-				oldest = a
+			if b.forgive(now); b.wrong == 0 {
+				delete(g.sources, a)
 			}
 		}
-		delete(g.sources, oldest)
+	}
+	if len(g.sources) >= maxSources {
+		from = netip.Addr{}
+		if b := g.sources[from]; b != nil {
+			b.forgive(now)
+			return b
+		}
 	}
 	b := &bucket{since: now}
 	g.sources[from] = b

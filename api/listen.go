@@ -76,7 +76,7 @@ func (s *Server) servePageAt(ctx context.Context, at netip.AddrPort) bool {
 		return false
 	}
 	go func() {
-		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l, one: pageShare, all: pagePeers}, pagePeers), hurry(explainer{s.Loop.Snapshot, &s.told})); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l, one: pageShare}, pagePeers), hurry(explainer{s.Loop.Snapshot, &s.told})); err != nil {
 			s.Log.Error("clients without Internet are not told why", "address", at, "err", err)
 		}
 	}()

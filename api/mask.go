@@ -13,15 +13,22 @@ import (
 // numbers, and long numbers, such as those of a SIM, are struck out.
 type mask struct{ names *strings.Replacer }
 
-// newMask knows the devices by their names.
-func newMask(clients []Client) mask {
+// newMask knows the devices that are there by their names, and others by those that they
+// are given: what their owner calls them, and what they call themselves.
+func newMask(clients []Client, others ...string) mask {
 	var pairs []string
-	for i, c := range clients {
-		stand := fmt.Sprintf("device-%d", i+1)
-		pairs = append(pairs, c.MAC, stand)
-		if len(c.Name) > 2 { // a shorter one is in every word
-			pairs = append(pairs, c.Name, stand)
+	stand := func(name, is string) {
+		if len(name) > 2 { // a shorter one is in every word
+			pairs = append(pairs, name, is)
 		}
+	}
+	for i, c := range clients {
+		is := fmt.Sprintf("device-%d", i+1)
+		pairs = append(pairs, c.MAC, is)
+		stand(c.Name, is)
+	}
+	for _, name := range others {
+		stand(name, "a device")
 	}
 	return mask{strings.NewReplacer(pairs...)}
 }

@@ -28,7 +28,7 @@ func Metrics(d Document) string {
 	one("sharing", "gauge", "The connection is shared.", truth(d.LAN.Sharing))
 	one("turns_total", "counter", "Turns of the control loop.", int64(d.Seq))
 	one("start_time_seconds", "gauge", "When the process started.", d.Process.Started.Unix())
-	one("clients", "gauge", "Devices with a lease.", int64(len(d.Clients)))
+	one("clients", "gauge", "Devices with a lease.", int64(leased(d.Clients)))
 	one("free_addresses", "gauge", "Addresses left for new devices.", int64(d.LAN.Free))
 	one("problems", "gauge", "Complaints of the parts.", int64(len(d.Problems)))
 	one("modem_drops_total", "counter", "Times the network took the bearer down.", int64(d.Modem.Drops))

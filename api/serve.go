@@ -40,7 +40,8 @@ type Server struct {
 	told     told
 	guard    guard
 	drawn    atomic.Pointer[drawing]
-	streams  crowd
+	streams  crowd // of who may read
+	visitors crowd // streams of others
 }
 
 // document renders a snapshot and adds what only the process knows.
@@ -199,7 +200,7 @@ func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
 	}
 	s.lanFault.Store(nil)
 	go func() {
-		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l, one: peerConns, all: lanConns}, lanConns), hurry(s.LAN())); err != nil {
+		if err := Serve(ctx, netutil.LimitListener(&fairListener{Listener: l, one: peerConns}, lanConns), hurry(s.LAN())); err != nil {
 			s.notServed(at, err)
 		}
 	}()

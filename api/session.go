@@ -42,15 +42,24 @@ func (s *sessions) begin(now time.Time) string {
 
 // use says whether a key is of a session, which is used by it.
 func (s *sessions) use(key string, now time.Time) bool {
+	if !s.there(key, now) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last[key] = now
+	return true
+}
+
+// there says whether a key is of a session, which is not used by it: a page that is only
+// left open is not somebody.
+func (s *sessions) there(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at, ok := s.last[key]
 	if ok && now.Sub(at) > sessionIdle {
 		delete(s.last, key)
-		ok = false
-	}
-	if ok {
-		s.last[key] = now
+		return false
 	}
 	return ok
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/link"
+	"github.com/tetherd/tetherd/provision"
 )
 
 // SettingsView is what the settings say.
@@ -93,12 +95,11 @@ func (s *Server) configSet(c Call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.change(c, changes)
+	return s.change(c, s.Loop.Snapshot(), changes)
 }
 
 // change edits the text in force and puts the result on trial.
-func (s *Server) change(c Call, changes []config.Change) (any, error) {
-	snap := s.Loop.Snapshot()
+func (s *Server) change(c Call, snap *control.Snapshot, changes []config.Change) (any, error) {
 	text, err := config.Edit(snap.Text, changes)
 	if err != nil {
 		return nil, err
@@ -163,25 +164,54 @@ func foresee(snap *control.Snapshot, cfg *config.Config) Change {
 	return out
 }
 
-// interrupts tells people what stops for a moment when next comes after now.
+// interrupts tells people what stops, for a moment or for good, when next comes after now.
 func interrupts(now, next *control.Snapshot) []Interrupt {
 	out := []Interrupt{}
 	add := func(what, text string) { out = append(out, Interrupt{what, text}) }
-	if before, after := now.Desired.LAN(), next.Desired.LAN(); before.Bridge != after.Bridge || before.Address != after.Address {
+	before, after := now.Desired.LAN(), next.Desired.LAN()
+	switch {
+	case before.Bridge != after.Bridge || before.Address != after.Address:
 		add("lan", "Every device has to connect again, and this page is then at "+after.Address.Addr().String()+".")
+	case !slices.Equal(before.Ports, after.Ports):
+		add("lan", "Devices at a port that is taken out of the LAN are cut off, and so is this page if it comes by it.")
 	}
-	if now.Config.API.Port != next.Config.API.Port {
+	if !reflect.DeepEqual(guests(now), guests(next)) {
+		add("guests", "Guests have to connect again.")
+	}
+	if now.Config.DHCP.Enabled && !next.Config.DHCP.Enabled {
+		add("dhcp", "Devices get no address from here any more.")
+	}
+	if now.Config.DNS.Enabled && !next.Config.DNS.Enabled {
+		add("dns", "Devices get no answer to names from here any more.")
+	}
+	switch {
+	case now.Config.API.Port == next.Config.API.Port:
+	case next.Config.API.Port == 0:
+		add("page", "This page is closed for good: only a shell on the gateway opens it again.")
+	default:
 		add("page", fmt.Sprintf("This page moves to port %d.", next.Config.API.Port))
 	}
-	if now.Config.Sharing.Enabled && !next.Config.Sharing.Enabled {
+	switch {
+	case now.Config.Sharing.Enabled && !next.Config.Sharing.Enabled:
 		add("uplink", "Devices have no Internet until sharing is switched on again.")
-	} else if !reflect.DeepEqual(now.Desired.Modem, next.Desired.Modem) {
+	case now.Config.Modem.Enabled && !next.Config.Modem.Enabled:
+		add("uplink", "There is no Internet until the modem is switched on again.")
+	case !reflect.DeepEqual(now.Desired.Modem, next.Desired.Modem):
 		add("uplink", "The connection to the mobile network may be made anew, which takes some seconds.")
 	}
 	if !reflect.DeepEqual(now.Desired.Hostapd, next.Desired.Hostapd) {
 		add("wifi", "Devices on Wi-Fi may have to connect again, with what is set then.")
 	}
 	return out
+}
+
+// guests are the networks beside the LAN, without what another part puts into them.
+func guests(s *control.Snapshot) (all []link.LAN) {
+	for _, l := range s.Desired.Link.LANs[min(1, len(s.Desired.Link.LANs)):] {
+		l.Joined = nil
+		all = append(all, l)
+	}
+	return all
 }
 
 // difference lists the options that differ.
@@ -270,15 +300,15 @@ func (s *Server) backup(Call) (any, error) {
 }
 
 func (s *Server) share(c Call) (any, error) {
-	return s.change(c, []config.Change{set("sharing", "enabled", c.flag("on"))})
+	return s.change(c, s.Loop.Snapshot(), []config.Change{set("sharing", "enabled", c.flag("on"))})
 }
 
 func (s *Server) connect(c Call) (any, error) {
-	return s.change(c, []config.Change{set("modem", "enabled", true)})
+	return s.change(c, s.Loop.Snapshot(), []config.Change{set("modem", "enabled", true)})
 }
 
 func (s *Server) disconnect(c Call) (any, error) {
-	return s.change(c, []config.Change{set("modem", "enabled", false)})
+	return s.change(c, s.Loop.Snapshot(), []config.Change{set("modem", "enabled", false)})
 }
 
 // set is the change of one option.
@@ -303,14 +333,29 @@ const chosen = "chosen"
 // the gateway's again.
 func (s *Server) chooseAPN(c Call) (any, error) {
 	var changes []config.Change
-	if slices.ContainsFunc(s.Loop.Snapshot().Config.APNs, func(a config.APN) bool { return a.Section == chosen }) {
+	snap := s.Loop.Snapshot()
+	if slices.ContainsFunc(snap.Config.APNs, func(a config.APN) bool { return a.Section == chosen }) {
 		changes = append(changes, config.Change{Section: chosen})
 	}
 	if c.text("apn") != "" {
-		changes = append(changes, config.Change{Section: chosen, Type: "apn", First: true})
-		for _, option := range []string{"apn", "user", "password", "auth", "family"} {
-			changes = append(changes, set(chosen, option, c.text(option)))
+		user, password, auth := login(c, snap)
+		changes = append(changes, config.Change{Section: chosen, Type: "apn", First: true},
+			set(chosen, "apn", c.text("apn")), set(chosen, "user", user), set(chosen, "password", password),
+			set(chosen, "auth", auth), set(chosen, "family", c.text("family")))
+	}
+	return s.change(c, snap, changes)
+}
+
+// login is how to log in to the access point that was chosen: as is said, or else as is
+// known of one of that name. What is known is not shown to who chooses.
+func login(c Call, snap *control.Snapshot) (user, password, auth string) {
+	if c.text("user") == "" && c.text("password") == "" && c.text("auth") == "" {
+		list, _ := snap.Candidates()
+		for _, k := range list {
+			if k.APN == c.text("apn") && k.User != "" && k.Source != provision.FromDocument { // whose secrets stay there
+				return k.User, string(k.Password), string(k.Auth)
+			}
 		}
 	}
-	return s.change(c, changes)
+	return c.text("user"), c.text("password"), c.text("auth")
 }

@@ -180,7 +180,7 @@ func TestSecretsAreKept(t *testing.T) {
 
 // TestChosenAPN: it is the first to try, can be changed, and given back.
 func TestChosenAPN(t *testing.T) {
-	s := turning(t, "config apn 'home'\n\toption apn 'internet.example'\n")
+	s := turning(t, "config apn 'home'\n\toption apn 'internet.example'\nconfig apn 'closed'\n\toption apn 'closed.example'\n\toption user 'who'\n\toption password 'knows'\n\toption auth 'chap'\n")
 	choose := func(args map[string]any) []config.APN {
 		t.Helper()
 		if _, fault := do[Change](t, s, "apn choose", args, page()); fault != nil {
@@ -188,16 +188,19 @@ func TestChosenAPN(t *testing.T) {
 		}
 		return s.Loop.Snapshot().Config.APNs
 	}
-	if got := choose(map[string]any{"apn": "one", "user": "u", "password": "p", "auth": "pap"}); len(got) != 2 || got[0].APN != "one" || got[0].Auth != "pap" || got[0].Password != "p" || got[1].Section != "home" {
+	if got := choose(map[string]any{"apn": "one", "user": "u", "password": "p", "auth": "pap"}); len(got) != 3 || got[0].APN != "one" || got[0].Auth != "pap" || got[0].Password != "p" || got[1].Section != "home" {
 		t.Errorf("%+v", got)
 	}
-	if got := choose(map[string]any{"apn": "two", "family": "ipv4"}); len(got) != 2 || got[0].APN != "two" || got[0].User != "" || got[0].Family != "ipv4" {
+	if got := choose(map[string]any{"apn": "two", "family": "ipv4"}); len(got) != 3 || got[0].APN != "two" || got[0].User != "" || got[0].Family != "ipv4" {
 		t.Errorf("%+v", got)
 	}
-	if got := choose(map[string]any{"apn": ""}); len(got) != 1 || got[0].Section != "home" {
+	if got := choose(map[string]any{"apn": "closed.example"}); got[0].User != "who" || got[0].Password != "knows" || got[0].Auth != "chap" {
+		t.Errorf("its login is lost: %+v", got[0])
+	}
+	if got := choose(map[string]any{"apn": ""}); len(got) != 2 || got[0].Section != "home" {
 		t.Errorf("%+v", got)
 	}
-	if got := choose(map[string]any{"apn": ""}); len(got) != 1 {
+	if got := choose(map[string]any{"apn": ""}); len(got) != 2 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -209,6 +212,12 @@ func TestForesee(t *testing.T) {
 		{"lan.address=192.168.5.1/24", "lan", "192.168.5.1"},
 		{"api.port=8081", "page", "8081"},
 		{"sharing.enabled=0", "uplink", "no Internet"},
+		{"api.port=0", "page", "closed for good"},
+		{"modem.enabled=0", "uplink", "until the modem is switched on"},
+		{"lan.port=eth7", "lan", "taken out"},
+		{"dhcp.enabled=0", "dhcp", "no address"},
+		{"dns.enabled=0", "dns", "no answer to names"},
+		{"guest.port=eth8", "guests", "Guests"},
 		{"dns.cache_size=1", "", ""},
 	} {
 		told, fault := do[Change](t, s, "config set", map[string]any{"changes": []string{c.change}, "dry": true}, page())

@@ -23,7 +23,7 @@ func Verbs() []Verb {
 	return []Verb{
 		{Name: "status", Kind: Look, Scope: Public, Help: "the state of the gateway; without the scope read, its public part", run: (*Server).status},
 		{Name: "events", Kind: Stream, Scope: Public, Help: "the state, again with every change"},
-		{Name: "clients", Kind: Look, Scope: Read, Help: "the devices with a lease", run: (*Server).clients},
+		{Name: "clients", Kind: Look, Scope: Read, Help: "the devices with a lease, and those on Wi-Fi without one", run: (*Server).clients},
 		{Name: "wifi", Kind: Look, Scope: Settings, Help: "how to join the Wi-Fi networks, with their passphrases", run: (*Server).wifi},
 		{Name: "doctor", Kind: Look, Scope: Read, Help: "what is wrong, why, and what is done about it", run: (*Server).doctor},
 		{Name: "doctor record", Kind: Look, Scope: Read, Help: "what the last diagnosis was made from, without secrets and identifiers", run: (*Server).record},
@@ -48,7 +48,7 @@ func Verbs() []Verb {
 		{Name: "disconnect", Kind: Trial, Scope: Settings, Help: "leave the modem alone", Args: []Arg{dry}, run: (*Server).disconnect},
 		{Name: "redial", Kind: Act, Scope: Settings, Help: "hang up and try the access points from the first", run: (*Server).redial},
 		{Name: "place free", Kind: Act, Scope: Settings, Help: "take a device's place among those with Internet away, so that another may have it; it may have one again after a minute", Args: []Arg{
-			{Name: "mac", Type: Text, Needed: true, Min: 17, Max: 17, Help: "its MAC address"},
+			mac,
 			act,
 		}, run: (*Server).placeFree},
 		{Name: "apn choose", Kind: Trial, Scope: Settings, Help: "try this access point before all others", Args: []Arg{

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/tetherd/tetherd/api"
@@ -90,6 +91,12 @@ func (u *use) parse(args []string, out io.Writer) error {
 			bare = append(bare, a)
 		case a.Type == api.Boolean:
 			fs.BoolFunc(a.Name, a.Help, func(s string) error { u.args[a.Name] = s; return nil })
+		case a.Type == api.Integer:
+			fs.Func(a.Name, a.Help, func(s string) error {
+				n, err := strconv.Atoi(s)
+				u.args[a.Name] = n
+				return err
+			})
 		default:
 			fs.Func(a.Name, a.Help, func(s string) error { u.args[a.Name] = s; return nil })
 		}

@@ -194,3 +194,14 @@ func TestReadable(t *testing.T) {
 		t.Error("half an answer is read")
 	}
 }
+
+// TestNumbers: an argument that is a number is one on its way, too.
+func TestNumbers(t *testing.T) {
+	socket, _ := answering(t)
+	for ban, says := range map[string]string{"60": "is of no device on Wi-Fi", "2592001": "whole number from 0 to", "soon": "invalid"} {
+		code, _, complaints := call("kick", "02:00:5e:10:00:01", "-ban", ban, "-socket", socket)
+		if code == 0 || !strings.Contains(complaints, says) {
+			t.Errorf("%s: code %d, %s", ban, code, complaints)
+		}
+	}
+}
