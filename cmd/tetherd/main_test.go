@@ -339,7 +339,6 @@ func (g *gateway) await(t *testing.T, what string, holds func(api.Document) bool
 // end sends a signal and waits for the end.
 func (g *gateway) end(t *testing.T, s os.Signal) {
 	t.Helper()
-	begun := time.Now()
 	if err := g.cmd.Process.Signal(s); err != nil {
 		t.Fatal(err)
 	}
@@ -349,11 +348,8 @@ func (g *gateway) end(t *testing.T, s os.Signal) {
 			log, _ := os.ReadFile(g.log.Name())
 			t.Errorf("%v: %v\n%s", s, err, log)
 		}
-	case <-time.After(5 * time.Second):
-		t.Fatalf("%v: still there after 5 s", s)
-	}
-	if took := time.Since(begun); took > 10*time.Second { // the promised two are control's to hold, by its own clock: this machine may have much to do
-		t.Errorf("%v took %v", s, took)
+	case <-time.After(10 * time.Second): // the promised two are control's tests to hold, by their own clock
+		t.Fatalf("%v: still there after 10 s", s)
 	}
 }
 
