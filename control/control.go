@@ -110,6 +110,7 @@ type state struct {
 	outcome   *Outcome       // of the last trial
 	unkept    modem.Secret   // a typed PIN that could not be written; "" none
 	answers   []chan<- error // to give after the turn
+	provided  []func()       // the same of documents
 	documents documents
 }
 

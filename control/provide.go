@@ -24,7 +24,7 @@ const documentLimit = 3 * time.Minute
 type Provide struct {
 	Offer  document.Offer
 	By     string               // for people
-	Answer chan<- ProvideAnswer // gets one value, when the trial is on the disk; has room for it
+	Answer chan<- ProvideAnswer // gets one value, after the turn that began the trial; has room for it
 }
 
 // ProvideAnswer says what became of a document.
@@ -84,7 +84,12 @@ func asksServers(f *provision.InForce) bool {
 // provide judges an offer and begins its trial.
 func (l *Loop) provide(i Provide) {
 	report, id, err := l.offer(i.Offer, Author{Name: i.By}, "")
-	i.Answer <- ProvideAnswer{Report: report, Trial: id, Err: err}
+	a := ProvideAnswer{Report: report, Trial: id, Err: err}
+	if id == "" {
+		i.Answer <- a
+		return
+	}
+	l.state.provided = append(l.state.provided, func() { i.Answer <- a })
 }
 
 // offer judges a document and begins its trial; without an id nothing is to be changed.

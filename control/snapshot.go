@@ -84,7 +84,10 @@ func (l *Loop) publish(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 	for _, a := range l.state.answers {
 		a <- nil
 	}
-	l.state.answers = nil
+	for _, tell := range l.state.provided {
+		tell()
+	}
+	l.state.answers, l.state.provided = nil, nil
 }
 
 // textOf is the text of a configuration, or what it says when it has no file.
