@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"provision/document"},
 	{"config", "link", "modem", "nat", "dhcp", "dns", "probe", "hostapd", "fetch", "clock"},
 	{"modem/mbim", "ubus/wire", "wpa", "holder", "linkwatch"},
-	{"secret", "qr", "egress"},
+	{"secret", "qr", "save", "egress"},
 }
 
 // pure lists the files and packages that must not touch the world.

@@ -14,8 +14,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/tetherd/tetherd/save"
 )
 
 // Bounds of what is kept.
@@ -197,7 +198,7 @@ func (k *Keyring) change(f func(*keys) error) error {
 		err = os.MkdirAll(filepath.Dir(k.path), 0o700)
 	}
 	if err == nil {
-		err = renameio.WriteFile(k.path, text, 0o600)
+		err = save.File(k.path, text)
 	}
 	if err != nil {
 		return fmt.Errorf("api: write the keys: %w", err)

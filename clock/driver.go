@@ -20,9 +20,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/google/renameio/v2"
-	"github.com/tetherd/tetherd/egress"
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/egress"
+	"github.com/tetherd/tetherd/save"
 )
 
 // patience is how long a server may take.
@@ -198,7 +199,7 @@ func (d *Driver) keep(t time.Time) {
 	}
 	err := os.MkdirAll(filepath.Dir(d.opts.Path), 0o700)
 	if err == nil {
-		err = renameio.WriteFile(d.opts.Path, strconv.AppendInt(nil, t.Unix(), 10), 0o600)
+		err = save.File(d.opts.Path, strconv.AppendInt(nil, t.Unix(), 10))
 	}
 	if err != nil {
 		d.opts.Log.Warn("the time cannot be kept", "err", err)

@@ -17,6 +17,7 @@ import (
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
+	"github.com/tetherd/tetherd/save"
 )
 
 // Writes to flash are batched.
@@ -90,7 +91,7 @@ func writeFile(path string, text []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, text, 0o600)
+	return save.File(path, text)
 }
 
 // writeDurably replaces a file so that after it nothing but the new text can be found,
@@ -100,7 +101,7 @@ func writeDurably(path string, text []byte) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(path, text, 0o600, renameio.WithExistingPermissions(), renameio.WithTempDir(dir)); err != nil {
+	if err := save.File(path, text, renameio.WithExistingPermissions()); err != nil {
 		return err
 	}
 	d, err := os.Open(dir) // a name lasts when its folder is on the disk

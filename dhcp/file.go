@@ -16,7 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/save"
 )
 
 // The lease file is text: a line with its version, one line a lease, and a line with
@@ -179,7 +179,7 @@ func writeFile(path string, list []record) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, appendLeases(nil, list), 0o600)
+	return save.File(path, appendLeases(nil, list))
 }
 
 // saver decides when the lease file is written: as late as the changes allow, and

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/save"
 )
 
 // act is one Kick that was done.
@@ -120,5 +120,5 @@ func readActs(path string, now time.Time) (acts, error) {
 }
 
 func (a acts) write(path string, now time.Time) error {
-	return renameio.WriteFile(path, []byte(a.text(now)), 0o600)
+	return save.File(path, []byte(a.text(now)))
 }

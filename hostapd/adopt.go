@@ -12,8 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"golang.org/x/sys/unix"
+
+	"github.com/tetherd/tetherd/save"
 )
 
 // A hostapd that outlived the process that started it is known by a file with its
@@ -38,7 +39,7 @@ func (p *process) note(path string) error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(path, fmt.Appendf(nil, "%d %s\n", p.pid, born), 0o600)
+	return save.File(path, fmt.Appendf(nil, "%d %s\n", p.pid, born))
 }
 
 // birth is the start time of a process in clock ticks since the boot (proc(5), stat).

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/save"
 )
 
 // Times of looking after one radio.
@@ -324,7 +324,7 @@ func writeFiles(set Setting) error {
 		return err
 	}
 	for path, text := range Render(set) {
-		if err := renameio.WriteFile(path, []byte(text), 0o600); err != nil {
+		if err := save.File(path, []byte(text)); err != nil {
 			return err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/save"
 )
 
 // portPause is how long a port is without its device: enough for firmware to see it.
@@ -25,7 +25,7 @@ func (s store) recordPort(port string) error {
 	if err := os.MkdirAll(s.run, 0o700); err != nil {
 		return fmt.Errorf("modem: note about the port: %w", err)
 	}
-	if err := renameio.WriteFile(s.portPath(), []byte(port), 0o600); err != nil {
+	if err := save.File(s.portPath(), []byte(port)); err != nil {
 		return fmt.Errorf("modem: note about the port: %w", err)
 	}
 	return nil

@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/save"
 )
 
 // store keeps two kinds of small records: what became of PINs, durably, in state,
@@ -60,7 +60,7 @@ func (s store) recordPIN(key string, outcome pinOutcome) error {
 	if err := os.MkdirAll(s.state, 0o700); err != nil {
 		return fmt.Errorf("modem: write PIN record: %w", bare(err))
 	}
-	if err := renameio.WriteFile(path, []byte(word), 0o600); err != nil {
+	if err := save.File(path, []byte(word)); err != nil {
 		return fmt.Errorf("modem: write PIN record: %w", bare(err))
 	}
 	return syncDir(s.state)
@@ -91,7 +91,7 @@ func (s store) recordRun(session uint32, iccid Secret, b Bearer) error {
 	if err := os.MkdirAll(s.run, 0o700); err != nil {
 		return fmt.Errorf("modem: write bearer record: %w", err)
 	}
-	if err := renameio.WriteFile(s.runPath(session), []byte(hex.EncodeToString(record)), 0o600); err != nil {
+	if err := save.File(s.runPath(session), []byte(hex.EncodeToString(record))); err != nil {
 		return fmt.Errorf("modem: write bearer record: %w", err)
 	}
 	return nil

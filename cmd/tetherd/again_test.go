@@ -1,12 +1,14 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"testing"
 
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/config"
 )
 
 // TestFactoryReset: what was learned and set is gone, and somebody's files in a wrongly
@@ -77,5 +79,25 @@ func TestEnds(t *testing.T) {
 	}
 	if err := new(again).start(); err != nil {
 		t.Errorf("nobody asked: %v", err)
+	}
+}
+
+// TestSweep: what a killed process left of its writes goes at the next start, beside the
+// configuration only what is surely ours.
+func TestSweep(t *testing.T) {
+	cfg := config.Default()
+	cfg.Main.StateDir, cfg.Main.RunDir = t.TempDir(), t.TempDir()
+	etc := t.TempDir()
+	for path, stays := range map[string]bool{
+		filepath.Join(cfg.Main.StateDir, ".leases123456789"): false, filepath.Join(cfg.Main.RunDir, ".wlan0.conf123456789"): false,
+		filepath.Join(etc, ".tetherd123456789"): false, filepath.Join(etc, ".network123456789"): true, filepath.Join(etc, "tetherd"): true,
+	} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		sweep(filepath.Join(etc, "tetherd"), cfg, slog.New(slog.DiscardHandler))
+		if _, err := os.Stat(path); (err == nil) != stays {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

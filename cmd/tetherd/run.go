@@ -29,6 +29,7 @@ import (
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/probe"
+	"github.com/tetherd/tetherd/save"
 	"github.com/tetherd/tetherd/ubus"
 	"github.com/tetherd/tetherd/web"
 )
@@ -77,6 +78,7 @@ func runCommand(args []string, out io.Writer) error {
 	tail := new(api.Tail)
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, tail), &slog.HandlerOptions{Level: level}))
 
+	sweep(*path, cfg, log)
 	told := new(untold)
 	loop := control.New(control.Options{Parts: parts(cfg, *root, told, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
 	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
@@ -97,6 +99,15 @@ func runCommand(args []string, out io.Writer) error {
 		group.Go(func() error { return watchConfig(ctx, *path, loop, level, log) })
 	})
 	return errors.Join(err, again.start())
+}
+
+// sweep clears away what writes that were cut short have left. Nobody else writes while
+// this process has the one place.
+func sweep(path string, cfg *config.Config, log *slog.Logger) {
+	err := errors.Join(save.Sweep(cfg.Main.StateDir), save.Sweep(cfg.Main.RunDir), save.Sweep(filepath.Dir(path), filepath.Base(path)))
+	if err != nil {
+		log.Warn("what former writes left cannot be removed", "err", err)
+	}
 }
 
 // newServer gives the verbs what they need of the machine.
