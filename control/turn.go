@@ -193,7 +193,7 @@ func (s *state) seen(obs plan.Observed, purpose modem.Purpose) provision.Seen {
 	seen.RxGrew = s.rx.grew(key, b.Interface, obs.Link)
 	seen.Trace = s.former.read.Trace
 	if g := obs.Probe.Gateway; g.Key == key {
-		seen.Verdict, seen.Failed = g.Verdict, g.Failed
+		seen.Verdict, seen.Failed, seen.Alive = g.Verdict, g.Failed, g.Alive
 	}
 	return seen
 }

@@ -180,6 +180,13 @@ func apnAttribute(a *operator.APN, w []string) (err error) {
 		a.NoPartial = true
 	case "gateway":
 		a.Gateway = true
+	case "dns":
+		if len(w) != 2 {
+			return fmt.Errorf("an address is needed")
+		}
+		var server netip.Addr
+		server, err = netip.ParseAddr(w[1])
+		a.DNS = append(a.DNS, server)
 	case "no-dns":
 		a.NoDNS = true
 	case "walled":

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/tetherd/tetherd/fetch"
@@ -25,13 +26,10 @@ func fetchSpec(in Inputs, obs Observed, bearers map[modem.Purpose]modem.BearerSt
 	if !ok || b.State != modem.BearerUp || b.IPv4 == nil || in.Document == nil {
 		return fetch.Spec{}
 	}
-	s := fetch.Spec{Key: ProbeKey(b, in.Repairs), Interface: b.Interface, Servers: b.IPv4.DNS, CAFile: in.Config.Document.CAFile}
+	s := fetch.Spec{Key: ProbeKey(b, in.Repairs), Interface: b.Interface, Servers: slices.Concat(b.IPv4.DNS, in.Config.DNS.Fallback), CAFile: in.Config.Document.CAFile}
 	s.Mark = table(modem.Own)
 	if shared := bearers[modem.Shared]; shared.Interface == b.Interface { // one bearer has one table
 		s.Mark = table(modem.Shared)
-	}
-	if len(s.Servers) == 0 {
-		s.Servers = in.Config.DNS.Fallback
 	}
 	s.Requests = append(askDocument(in), askEntitlement(in, obs)...)
 	return s

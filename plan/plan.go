@@ -428,15 +428,11 @@ func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]mo
 	}
 	key := ProbeKey(b, in.Repairs)
 	up := upstream(cfg, bearers)
-	servers := up.Servers
-	if len(servers) == 0 {
-		servers = up.Fallback
-	}
 	s := probe.Spec{
 		Interval: cfg.Probe.Interval,
 		Again:    in.Doubt,
 		Anew:     in.Proof,
-		Gateway:  probe.Gateway{Key: key, Interface: up.Interface, Mark: up.Mark, Servers: servers},
+		Gateway:  probe.Gateway{Key: key, Interface: up.Interface, Mark: up.Mark, Servers: slices.Concat(up.Servers, up.Fallback)},
 	}
 	for _, a := range up.Fallback { // public resolvers take TCP as well (RFC 7766)
 		s.Gateway.Literals = append(s.Gateway.Literals, netip.AddrPortFrom(a, 53))

@@ -112,6 +112,8 @@ func (l Ladder) wait(list func() []Rung, seen Seen) (Ladder, bool) {
 	switch {
 	case l.second != "" && l.answered(seen, modem.BearerUp) && seen.Bearer.IPv4 != nil && seen.Verdict == probe.Online:
 		return l.settle(Carries, "", seen), true
+	case l.second != "" && l.answered(seen, modem.BearerUp) && seen.nameless():
+		return l.settle(Held, nameless, seen), true
 	case seen.Ready && !seen.Now.Before(l.until):
 		return l.round(list, seen), true
 	}
@@ -161,9 +163,17 @@ func (l Ladder) walled(seen Seen) Ladder {
 	return l.mark(Walled, 0, "somebody answers in the Internet's place").goOn(toName, seen)
 }
 
+// nameless is said of a bearer that carries while the servers of names are at fault.
+const nameless = "no name resolves, though addresses can be reached"
+
+func (s Seen) nameless() bool { return s.Verdict == probe.NoDNS && s.Alive }
+
 func (l Ladder) mute(seen Seen) Ladder {
 	note := "nothing came back"
-	if seen.RxGrew {
+	switch {
+	case seen.nameless(): // another access point may do better; this one is kept, else
+		return l.fallBack(Mute).mark(Mute, 0, nameless).goOn(toName, seen)
+	case seen.RxGrew:
 		note = "packets came back, but no probe succeeded"
 		l = l.fallBack(Mute)
 	}

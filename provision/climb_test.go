@@ -380,3 +380,24 @@ func TestClimbNothingToTry(t *testing.T) {
 	}
 	w.says("no SIM to choose an access point for")
 }
+
+// A bearer on which no name resolves is left for a better one, but when there is none it
+// is kept as it is: dialling again mends no server.
+func TestClimbKeepsWhatCarriesWithoutNames(t *testing.T) {
+	w := newWorld(t, network{"internet": noNames}, internet, login)
+	w.run(5 * time.Hour)
+	w.tells(`
+    0s table internet/ipv4v6/none: mute, no name resolves, though addresses can be reached
+    6s table login/ipv4v6/chap: refused 27
+    6s table internet/ipv4v6/none: held, no name resolves, though addresses can be reached
+`)
+	w.dialled("internet/ipv4v6/none login/ipv4v6/chap internet/ipv4v6/none")
+	w = newWorld(t, network{"internet": noNames, "login": carries}, internet, login)
+	w.run(time.Hour)
+	w.dialled("internet/ipv4v6/none login/ipv4v6/chap")
+	w = newWorld(t, network{"internet": carries}, internet, login)
+	w.run(time.Minute)
+	w.net["internet"] = noNames
+	w.run(5 * time.Hour)
+	w.dialled("internet/ipv4v6/none")
+}

@@ -40,6 +40,9 @@ type Seen struct {
 	// came up; probe.Unknown and 0 while there is none.
 	Verdict probe.Verdict
 	Failed  int
+	// Alive says that somebody could be reached though no name resolves: the bearer
+	// carries, and servers are at fault.
+	Alive bool
 	// RxGrew says that packets came in on this bearer since it came up.
 	RxGrew bool
 	// Trace is what Ladder.Trace said last in a former process, whose bearer may

@@ -22,12 +22,14 @@ type answer struct {
 	v6only  bool
 	verdict probe.Verdict
 	rx      bool
+	alive   bool // addresses can be reached
 }
 
 var (
 	carries = answer{verdict: probe.Online}
 	mute    = answer{verdict: probe.Dead}
 	portal  = answer{verdict: probe.Portal}
+	noNames = answer{verdict: probe.NoDNS, rx: true, alive: true}
 	v6      = answer{v6only: true}
 )
 
@@ -77,7 +79,7 @@ func newWorld(t *testing.T, net network, candidates ...Candidate) *world {
 func (w *world) turn() time.Time {
 	w.t.Helper()
 	seen := Seen{Now: w.now, Ready: w.ready, Bearer: w.status, Probing: w.probing,
-		Verdict: w.result, Failed: w.failed, Trace: w.trace}
+		Alive: w.net.answer(w.status.InForce).alive, Verdict: w.result, Failed: w.failed, Trace: w.trace}
 	if w.status.State == modem.BearerUp {
 		seen.RxGrew = w.net.answer(w.status.InForce).rx
 	}
