@@ -52,6 +52,9 @@ func distinct(s Spec) []wanted {
 
 // limit is how many sessions may be used.
 func (s *State) limit() uint32 {
+	if s.node.Driver != "cdc_mbim" {
+		return 1 // only that driver makes a VLAN of a further one
+	}
 	return min(max(s.known.caps.sessions, 1), maxSlots)
 }
 

@@ -1,6 +1,7 @@
 package modem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +144,7 @@ func (b *mbimBackend) ask(ctx context.Context, r mbim.Request) (fact, *failure) 
 	}
 	if refusal := m.Refusal(); refusal != nil {
 		out := explain(ctx, refusal)
-		out.cause = causeOf(f)
+		out.cause = cmp.Or(causeOf(f), out.cause)
 		if state, ok := f.(bearerState); ok && state.state == contextActivated {
 			return f, nil
 		}
@@ -179,12 +180,41 @@ func explain(ctx context.Context, err error) *failure {
 	case errors.As(err, &status) && (status.Status == mbim.StatusNoDeviceSupport ||
 		status.Status == mbim.StatusInvalidDeviceOperation):
 		f.reason = reasonUnsupported
+	case status != nil:
+		f.cause = statusCause(status.Status)
+		if offline(status.Status) {
+			f.reason = reasonOffline
+		}
 	case errors.As(err, &path):
 		f.text = fmt.Sprintf("open %s: %v", path.Path, path.Err)
 	case ctx.Err() != nil:
 		f.reason = reasonTimeout
 	}
 	return f
+}
+
+// statusCause is the cause (3GPP TS 24.008, 10.5.6.6) that a status of MBIM means for a
+// dial; 0 none.
+func statusCause(status uint32) uint32 {
+	switch status {
+	case mbim.StatusInvalidAccessString:
+		return 27
+	case mbim.StatusInvalidUserPassword:
+		return 29
+	case mbim.StatusMaxActivatedContexts:
+		return 65
+	}
+	return 0
+}
+
+// offline says that a status comes from a modem that is off the network.
+func offline(status uint32) bool {
+	switch status {
+	case mbim.StatusNotRegistered, mbim.StatusPacketServiceDetached, mbim.StatusRadioPowerOff,
+		mbim.StatusSIMNotInserted:
+		return true
+	}
+	return false
 }
 
 // capabilities asks what the modem offers and can do, and to be told of changes.

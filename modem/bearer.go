@@ -14,6 +14,7 @@ type slot struct {
 	lane     lane
 	context  contextKnowledge
 	pending  bool // the dial was answered "activating"; the end comes as a notice
+	hangs    int  // hang-ups that were refused, in a row
 
 	status   BearerStatus
 	granted  Family    // families that the network granted; "" not told
@@ -71,7 +72,7 @@ func (t *turn) tend(s *slot) {
 		t.hangUp(s)
 	case s.lane.busy():
 	case s.context == contextUnsure:
-		t.hangUp(s)
+		t.end(s)
 	case s.context == contextOurs && s.status.InForce != s.wish:
 		t.hangUp(s)
 	case s.context == contextOurs:
@@ -109,7 +110,17 @@ func (t *turn) release(s *slot) {
 	case s.context == contextDown:
 		s.become(BearerDown, t.at)
 	default:
+		t.end(s)
+	}
+}
+
+// end hangs up. After a refusal it waits, and looks first whether anything is up still.
+func (t *turn) end(s *slot) {
+	switch {
+	case s.hangs == 0:
 		t.hangUp(s)
+	case !s.lane.hold.After(t.at):
+		t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
 	}
 }
 
@@ -202,12 +213,14 @@ func (t *turn) readBearer(s *slot, state bearerState, err *failure) {
 	case s.context == contextOurs && err == nil:
 		t.dropped(s, state.cause)
 	case s.context == contextOurs:
+	case s.context == contextUnsure && err == nil && state.state != contextDeactivated:
+		t.hangUp(s)
 	case up:
 		s.context, s.granted = contextForeign, state.family
 	case err == nil && (state.state == contextActivating || state.state == contextDeactivating):
 		s.context = contextUnsure
 	default:
-		s.context = contextDown
+		s.context, s.hangs = contextDown, 0
 	}
 }
 
@@ -246,6 +259,8 @@ func (t *turn) dialed(s *slot, state bearerState, err *failure) {
 	case err.reason == reasonTimeout:
 		t.refused(s, 0, err.text)
 		s.context = contextUnsure
+	case err.reason == reasonOffline && err.cause == 0:
+		t.untried(s, err.text)
 	default:
 		t.refused(s, err.cause, err.text)
 	}
@@ -260,6 +275,16 @@ func (t *turn) refused(s *slot, cause uint32, text string) {
 		s.status.Error = "the network refused the bearer without a cause"
 	}
 	t.backOff(s, cause)
+}
+
+// untried takes a dial that did not reach the network: it says nothing of the wish, and
+// what the modem told of the network is no longer so.
+func (t *turn) untried(s *slot, text string) {
+	s.context, s.pending = contextDown, false
+	s.become(BearerDown, t.at)
+	s.status.Cause, s.status.Error = 0, text
+	t.known.registrationRead, t.known.packetRead = false, false
+	t.backOff(s, 0)
 }
 
 func (t *turn) backOff(s *slot, cause uint32) {
@@ -282,12 +307,22 @@ func permanent(cause uint32) bool {
 	return false
 }
 
-// hungUp ends a session. A refusal says that there was none; without an answer it
-// is looked at afresh.
+// maxHangs is how often a session is hung up that the modem refuses to end: the next
+// dial tells what is the matter.
+const maxHangs = 5
+
+// hungUp ends a session. Off the network there is none; without an answer it is looked
+// at afresh, and after any other refusal it may be up still.
 func (t *turn) hungUp(s *slot, err *failure) {
-	s.context = contextDown
-	if err != nil && err.reason == reasonTimeout {
+	switch {
+	case err != nil && err.reason == reasonTimeout:
 		s.context = contextUnasked
+	case err == nil || err.reason == reasonOffline || s.hangs >= maxHangs:
+		s.context, s.hangs = contextDown, 0
+	default:
+		s.context = contextUnsure
+		s.lane.hold = t.at.Add(backoff(redialFirst, s.hangs, maxBackoff))
+		s.hangs++
 	}
 }
 
@@ -360,7 +395,7 @@ func (t *turn) settle(s *slot, last bool) {
 		s.become(BearerUp, t.at)
 		s.status.Cause, s.status.Error = 0, ""
 	case last:
-		t.refused(s, 0, "the network gave no address")
+		t.refused(s, 0, "no address was given; if the modem expects DHCP, it cannot be used: that is not spoken there")
 		s.context = contextUnsure
 	}
 }

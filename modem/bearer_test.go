@@ -517,3 +517,89 @@ func TestPurposeThatMovedIsToldWithItsNewBearerWhileTheOldOneEnds(t *testing.T) 
 		t.Errorf("own %+v", own)
 	}
 }
+
+func TestOnlyTheDriverForUSBHasFurtherSessions(t *testing.T) {
+	w := newWorld(t)
+	n := testNode("0")
+	n.Driver = "wwan"
+	w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
+	w.event(devicesSeen{[]node{n}})
+	w.bearer(Shared, BearerUp)
+	w.bearer(Own, BearerFailed)
+	w.times(opDial, 1)
+}
+
+// A modem that is busy has not hung up.
+func TestRefusedHangUpIsRepeated(t *testing.T) {
+	busy := 2
+	w := ready(t)
+	w.answer[opHangUp] = func(c Command) (fact, *failure) {
+		if busy--; busy >= 0 {
+			return nil, &failure{text: "busy"}
+		}
+		delete(w.up, c.session)
+		return nil, nil
+	}
+	w.forget()
+	w.event(specChanged{wish(tether)})
+	w.times(opHangUp, 1)
+	w.never(opDial)
+	w.pass(redialFirst)
+	w.times(opHangUp, 2)
+	w.never(opDial)
+	w.pass(2 * redialFirst)
+	w.times(opHangUp, 3)
+	w.times(opDial, 1)
+	w.bearer(Shared, BearerUp)
+	if w.up[0] != tether {
+		t.Errorf("up is %v", w.up)
+	}
+}
+
+func TestRefusedHangUpOfWhatIsDown(t *testing.T) {
+	for name, err := range map[string]*failure{"told by the refusal": {reason: reasonOffline}, "told when asked": {text: "failure"}} {
+		t.Run(name, func(t *testing.T) {
+			w := ready(t)
+			w.answer[opHangUp] = func(c Command) (fact, *failure) {
+				delete(w.up, c.session)
+				return nil, err
+			}
+			w.event(specChanged{Spec{Enabled: true}})
+			w.pass(redialFirst)
+			w.times(opHangUp, 1)
+			if n := len(w.state.slots); n != 0 {
+				t.Errorf("%d sessions are kept", n)
+			}
+		})
+	}
+}
+
+func TestModemThatNeverHangsUpIsDialledInTheEnd(t *testing.T) {
+	w := ready(t)
+	w.answer[opHangUp] = func(Command) (fact, *failure) { return nil, &failure{text: "failure"} }
+	w.forget()
+	w.event(specChanged{wish(tether)})
+	w.pass(10 * time.Minute)
+	w.times(opHangUp, 1+maxHangs)
+	w.times(opDial, 1)
+}
+
+// A dial that the modem did not even try says nothing of the access point.
+func TestUntriedDialIsNoRefusal(t *testing.T) {
+	w := newWorld(t)
+	w.answer[opDial] = func(Command) (fact, *failure) {
+		w.reg.state = "searching"
+		return nil, &failure{reason: reasonOffline, text: "not registered"}
+	}
+	w.begin(wish(internet))
+	w.phase(PhaseRegister)
+	if b := w.bearer(Shared, BearerDown); b.Error == "" || b.Cause != 0 {
+		t.Errorf("bearer %+v", b)
+	}
+	w.answer[opDial] = nil
+	w.reg.state = "home"
+	w.event(w.reg)
+	w.pass(redialFirst)
+	w.bearer(Shared, BearerUp)
+	w.times(opDial, 2)
+}

@@ -245,12 +245,18 @@ func (t *turn) awaitSIM() {
 }
 
 func (t *turn) readIdentity() bool {
-	if t.known.identityRead {
-		return true
+	k := &t.known
+	question := Command{op: opReadIdentity, imsi: k.sim.imsi}
+	switch {
+	case !k.identityRead:
+		t.enter(PhaseSIM, "")
+		t.askWith(question, timeoutSIM)
+		return false
+	case !k.identityDue.IsZero() && !k.identityDue.After(t.at) && t.askWith(question, timeoutSIM):
+		k.identityAsks++
+		k.identityDue = time.Time{}
 	}
-	t.enter(PhaseSIM, "")
-	t.askWith(Command{op: opReadIdentity, imsi: t.known.sim.imsi}, timeoutSIM)
-	return false
+	return true
 }
 
 func (t *turn) register() bool {

@@ -486,3 +486,40 @@ func TestNextLeavesItsArgumentUntouched(t *testing.T) {
 		t.Fatal("the former state was changed")
 	}
 }
+
+// The SIM's identity may not be readable yet when all else is: it is asked for again beside
+// it, and not for ever.
+func TestIdentityThatWasReadTooEarly(t *testing.T) {
+	whole := false
+	w := newWorld(t)
+	w.answer[opReadIdentity] = func(Command) (fact, *failure) {
+		if whole {
+			return identity{mcc: "262", mnc: "01", home: "Home"}, nil
+		}
+		return identity{early: true}, nil
+	}
+	w.begin(wish(internet))
+	w.bearer(Shared, BearerUp)
+	w.times(opReadIdentity, 1)
+	whole = true
+	w.pass(askIdentity)
+	w.times(opReadIdentity, 2)
+	w.phase(PhaseReady)
+	if s := w.state.snapshot(); s.SIM.MCC != "262" || s.SIM.HomeName != "Home" {
+		t.Errorf("SIM %+v", s.SIM)
+	}
+	w.pass(time.Hour)
+	w.times(opReadIdentity, 2)
+
+	whole = false
+	w = newWorld(t)
+	w.answer[opReadIdentity] = func(Command) (fact, *failure) { return identity{early: true}, nil }
+	w.sim.imsi = ""
+	w.begin(wish(internet))
+	w.pass(time.Hour)
+	w.times(opReadIdentity, 1+maxIdentity)
+	w.sim.imsi = "262010000000001"
+	w.event(w.sim) // a notice that tells more
+	w.times(opReadIdentity, 2+maxIdentity)
+	w.bearer(Shared, BearerUp)
+}

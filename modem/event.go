@@ -58,7 +58,10 @@ type (
 		lock  SIMState
 		tries int
 	}
-	identity     struct{ mcc, mnc, home, spn, gid1 string }
+	identity struct {
+		mcc, mnc, home, spn, gid1 string
+		early                     bool // the modem was not ready to tell all of it
+	}
 	registration struct {
 		state      string // as in Registration
 		plmn, name string
@@ -137,6 +140,7 @@ type reason uint8
 
 const (
 	reasonRefused     reason = iota // the modem or the network said no
+	reasonOffline                   // off the network, so that nothing is up and nothing was tried
 	reasonTimeout                   // no answer in time
 	reasonUnsupported               // the modem cannot do it
 	reasonPIN                       // the SIM refused the PIN; tries tells what is left

@@ -18,6 +18,7 @@ func (b *mbimBackend) identity(ctx context.Context, imsi Secret) (fact, *failure
 	if home, err := mbim.ParseHomeProvider(m.Info); err == nil && m.Refusal() == nil {
 		out.home, plmn = home.Name, home.PLMN
 	}
+	out.early = imsi == "" || m.Status == mbim.StatusBusy || m.Status == mbim.StatusNotInitialized
 	var digits int
 	if b.services.Has(mbim.ServiceMSUICC, mbim.CIDUICCReadBinary) {
 		ctx, cancel := context.WithTimeout(ctx, 3*timeoutExtra)

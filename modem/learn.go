@@ -1,5 +1,7 @@
 package modem
 
+import "time"
+
 // learn writes what the modem told, as an answer or by itself.
 func (t *turn) learn(f fact) {
 	k := &t.known
@@ -11,7 +13,7 @@ func (t *turn) learn(f fact) {
 	case simState:
 		t.learnSIM(f)
 	case identity:
-		k.identity, k.identityRead = f, true
+		t.learnIdentity(f)
 	case pinState:
 		k.pin.state, k.pinRead = f, true
 	case registration:
@@ -41,6 +43,9 @@ func (t *turn) learnSIM(f simState) {
 	if f.state == simUnknown || f.state > simLocked {
 		f.state = simBad // told, and nothing that we can work with
 	}
+	if f.imsi != "" && k.sim.imsi == "" && k.identity.early {
+		k.identityRead = false // what was read without it is half of it
+	}
 	k.sim = f
 	swapped := f.iccid != "" && k.card != "" && f.iccid != k.card
 	if swapped || f.state == simAbsent {
@@ -62,11 +67,22 @@ func (t *turn) learnSIM(f simState) {
 	}
 }
 
+// learnIdentity takes the SIM's identity, and has it asked for again, beside all else, when
+// it was too early to ask. A few modems never tell it.
+func (t *turn) learnIdentity(f identity) {
+	k := &t.known
+	k.identity, k.identityRead, k.identityDue = f, true, time.Time{}
+	if f.early && k.identityAsks < maxIdentity {
+		k.identityDue = t.at.Add(backoff(askIdentity, k.identityAsks, maxBackoff))
+	}
+}
+
 // forgetCard forgets all that hangs on the SIM. What is up or being dialled was so
 // with the former one.
 func (t *turn) forgetCard() {
 	k := &t.known
 	k.card, k.identity, k.identityRead = "", identity{}, false
+	k.identityAsks, k.identityDue = 0, time.Time{}
 	k.pin, k.pinRead = pinMemory{}, false
 	k.registration, k.registrationRead, k.autoTried = registration{}, false, false
 	k.packet, k.packetRead = packetService{}, false

@@ -35,6 +35,8 @@ const (
 	redialFirst = 2 * time.Second
 	redialLong  = 60 * time.Second // first wait after a permanent cause
 	maxBackoff  = 5 * time.Minute
+	askIdentity = 2 * time.Second // before the SIM's identity is asked for again, doubling
+	maxIdentity = 5               // times that it is
 	mendPause   = 2 * time.Second // for the network to notice that we are gone
 	maxSilence  = 3               // time-outs in a row before the channel is opened anew
 )
@@ -91,6 +93,8 @@ type known struct {
 	card         Secret    // the last ICCID that was readable
 	identity     identity
 	identityRead bool
+	identityAsks int       // again, because it was too early
+	identityDue  time.Time // when it is asked for again; zero: not at all
 	pin          pinMemory
 	pinFlight    string // key of the PIN record that the last command was about
 	registration registration
@@ -354,6 +358,7 @@ func (t *turn) arm() {
 		earlier(l.poll)
 	}
 	lanes(&t.control)
+	earlier(t.known.identityDue)
 	for i := range t.slots {
 		lanes(&t.slots[i].lane)
 		earlier(t.slots[i].ipUntil)

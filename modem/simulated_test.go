@@ -135,10 +135,10 @@ func TestSimulatedNetworkRefusesAnUnknownName(t *testing.T) {
 	})
 }
 
-func TestSimulatedModemThatTellsNoCauseFailsWithAName(t *testing.T) {
+func TestSimulatedModemThatTellsNoCauseFailsByItsStatus(t *testing.T) {
 	simulated(t, func(o *simmodem.Options) { o.Device.BareErrors = true }, func(t *testing.T, b *bench, _ *simmodem.Modem) {
 		b.Apply(wish(tether))
-		if got := b.shared(BearerFailed); got.Cause != 0 || got.Error == "" {
+		if got := b.shared(BearerFailed); got.Cause != 27 || got.Error == "" {
 			t.Errorf("bearer %+v", got)
 		}
 	})

@@ -102,8 +102,8 @@ func packet(s mbim.PacketState) packetState {
 	return packetUnknown
 }
 
-// strength takes the first cell that tells something; the modem lists the fastest
-// technology last, which is the one in use.
+// strength takes what the last cell tells: the modem lists the fastest technology last,
+// which is the one in use.
 func strength(s mbim.SignalState) Signal {
 	var out Signal
 	out.RSSI, _ = mbim.RSSIdBm(s.RSSI)
@@ -147,17 +147,26 @@ func connection(c mbim.Connection) bearerState {
 	return out
 }
 
+// ipConfig takes what can be true: what else a modem may tell would be taken for a
+// network that everything collides with, or be waited for in vain.
 func ipConfig(f mbim.IPFamily) *IPConfig {
-	hosts := slices.DeleteFunc(slices.Clone(f.Addresses), func(p netip.Prefix) bool { return !isHost(p) })
+	hosts := slices.DeleteFunc(slices.Clone(f.Addresses), func(p netip.Prefix) bool { return p.Bits() <= 0 || !isHost(p.Addr()) })
 	if len(hosts) == 0 {
 		return nil
 	}
-	return &IPConfig{Addresses: hosts, Gateway: f.Gateway, DNS: f.DNS, MTU: int(min(f.MTU, math.MaxUint16))}
+	c := &IPConfig{Addresses: hosts, MTU: int(min(f.MTU, math.MaxUint16))}
+	if isHost(f.Gateway) {
+		c.Gateway = f.Gateway
+	}
+	for _, a := range f.DNS {
+		if isHost(a) {
+			c.DNS = append(c.DNS, a)
+		}
+	}
+	return c
 }
 
-// isHost says that an address can be a host's: what else a modem may tell would be
-// taken for a network that everything collides with.
-func isHost(p netip.Prefix) bool {
-	a := p.Addr()
-	return p.Bits() > 0 && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
+// isHost says that an address can be a host's.
+func isHost(a netip.Addr) bool {
+	return a.IsValid() && !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && a != netip.AddrFrom4([4]byte{255, 255, 255, 255})
 }

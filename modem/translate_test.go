@@ -227,12 +227,22 @@ func TestSilenceAndRefusalAreToldApart(t *testing.T) {
 		{context.DeadlineExceeded, reasonTimeout},
 		{os.ErrDeadlineExceeded, reasonTimeout},
 		{&mbim.StatusError{Status: mbim.StatusBusy}, reasonRefused},
+		{&mbim.StatusError{Status: mbim.StatusNotRegistered}, reasonOffline},
+		{&mbim.StatusError{Status: mbim.StatusPacketServiceDetached}, reasonOffline},
+		{&mbim.StatusError{Status: mbim.StatusRadioPowerOff}, reasonOffline},
+		{&mbim.StatusError{Status: mbim.StatusSIMNotInserted}, reasonOffline},
 		{&mbim.StatusError{Status: mbim.StatusNoDeviceSupport}, reasonUnsupported},
 		{&fs.PathError{Op: "open", Path: "/dev/cdc-wdm0", Err: fs.ErrNotExist}, reasonRefused},
 		{errors.New("broken"), reasonRefused},
 	} {
 		if got := explain(t.Context(), c.err); got.reason != c.want || got.text == "" || got.tries != -1 {
 			t.Errorf("%v: %+v", c.err, got)
+		}
+	}
+	for status, cause := range map[uint32]uint32{mbim.StatusInvalidAccessString: 27, mbim.StatusInvalidUserPassword: 29,
+		mbim.StatusMaxActivatedContexts: 65, mbim.StatusFailure: 0} {
+		if got := explain(t.Context(), &mbim.StatusError{Status: status}); got.cause != cause || got.reason != reasonRefused {
+			t.Errorf("status %d: %+v", status, got)
 		}
 	}
 	if got := explain(ctx, errors.New("cut off")); got.reason != reasonTimeout {
@@ -270,6 +280,17 @@ func TestAddressesThatNoHostHasAreNotTaken(t *testing.T) {
 	}
 	c := ipConfig(mbim.IPFamily{Addresses: prefixes("0.0.0.0/32", "10.1.2.3/32")})
 	if c == nil || !slices.Equal(c.Addresses, prefixes("10.1.2.3/32")) {
+		t.Errorf("%+v", c)
+	}
+	f := mbim.IPFamily{Addresses: prefixes("10.1.2.3/32"), Gateway: netip.IPv4Unspecified()}
+	for _, text := range []string{"0.0.0.0", "255.255.255.255", "127.0.0.53", "224.0.0.251", "192.0.2.53", "::", "::1", "ff02::fb"} {
+		f.DNS = append(f.DNS, netip.MustParseAddr(text))
+	}
+	if c := ipConfig(f); c.Gateway.IsValid() || len(c.DNS) != 1 || c.DNS[0] != netip.MustParseAddr("192.0.2.53") {
+		t.Errorf("%+v", c)
+	}
+	f.Gateway = netip.MustParseAddr("10.1.2.1")
+	if c := ipConfig(f); c.Gateway != f.Gateway {
 		t.Errorf("%+v", c)
 	}
 }
