@@ -91,7 +91,7 @@ func phrase(lang, key string, args []Value, other ...string) string {
 	}
 	for _, k := range append([]string{key}, other...) {
 		if line, ok := find(string(text), k); ok {
-			return fill(line, args)
+			return fill(string(text), line, args)
 		}
 	}
 	return ""
@@ -107,10 +107,15 @@ func find(text, key string) (string, bool) {
 	return "", false
 }
 
-// fill puts words into their places, which stand in braces.
-func fill(line string, args []Value) string {
+// fill puts words into their places, which stand in braces. A clause that the language's
+// file has, under its English words in quotes, is put there in that language.
+func fill(text, line string, args []Value) string {
 	for _, a := range args {
-		line = strings.ReplaceAll(line, "{"+a.Name+"}", a.Value)
+		value := a.Value
+		if own, ok := find(text, `"`+value+`"`); ok {
+			value = own
+		}
+		line = strings.ReplaceAll(line, "{"+a.Name+"}", value)
 	}
 	return line
 }

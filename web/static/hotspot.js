@@ -67,15 +67,18 @@ const networks = (view) => view.sections.filter((s) => s.type === 'network');
 // change makes what a form says of one section, and draws anew what is then.
 const change = (view, changes, f, renew) => propose('config set', { revision: view.revision, changes }, f).then((done) => done && renew());
 
+// free is a name that no section has yet.
+const free = (view, name) => view.sections.some((s) => s.address === name) ? free(view, name + '_') : name;
+
 // main changes the network of the owner. One that has no section yet gets one.
 function main(app, view, renew) {
-	const section = networks(view).find((s) => !isGuest(s)), at = section?.address || 'home';
+	const section = networks(view).find((s) => !isGuest(s)), at = section?.address || free(view, 'home');
 	const air = app.state.wifi.radios.flatMap((r) => r.networks).find((n) => !n.guest);
 	return card(t('wifi.home'), form(app, [
 		field(t('wifi.name'), { name: at + '.ssid', value: air?.ssid || '', maxLength: 32, required: true }),
 		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 64 }, t('wifi.pass.help')),
 		field(t('wifi.security'), { name: at + '.security', options: securities(), value: own(section, 'security') || 'wpa2-wpa3' }),
-	], t('save'), (f) => change(view, [...(section ? [] : ['home=network']), ...wished(f, section, air)], f, renew)));
+	], t('save'), (f) => change(view, [...(section ? [] : [at + '=network']), ...wished(f, section, air)], f, renew)));
 }
 
 // wished are the changes of a network's form; what is as it was is left out.
@@ -88,9 +91,9 @@ function wished(f, section, air) {
 
 // guests switches a network for guests on and off. It is never the only one.
 function guests(app, view, renew) {
-	const section = networks(view).find(isGuest), at = section?.address || 'guests';
+	const section = networks(view).find(isGuest), at = section?.address || free(view, 'guests');
 	const air = app.state.wifi.radios.flatMap((r) => r.networks).find((n) => n.guest);
-	const first = [...(networks(view).length ? [] : ['home=network']), 'guests=network', 'guests.guest=1'];
+	const first = [...(networks(view).length ? [] : [free(view, 'home') + '=network']), at + '=network', at + '.guest=1'];
 	return card(t('guests.title'), h('p', { class: 'soft' }, t('guests.help')), form(app, [
 		field(t('wifi.name'), { name: at + '.ssid', value: air?.ssid || '', maxLength: 32 }, t('guests.name.help')),
 		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 63 }, section ? t('wifi.pass.help') : t('guests.pass.help')),
@@ -102,15 +105,14 @@ const bands = { auto: [], 2.4: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], 5: [
 
 // radio changes the band and the channel.
 function radio(app, view, renew) {
-	const section = view.sections.find((s) => s.type === 'radio'), at = section?.address || 'radio';
+	const section = view.sections.find((s) => s.type === 'radio'), at = section?.address || free(view, 'air');
 	const band = own(section, 'band') || 'auto', mine = own(section, 'channel') || 'auto';
 	const channels = (b) => [...new Set(['auto', ...bands[b], ...(b === band ? [mine] : [])].map(String))].map((c) => [c, c === 'auto' ? t('wifi.auto') : c]);
 	const f = form(app, [
 		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' ' + t('unit.ghz')]), value: band }),
 		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: mine }, t('wifi.channel.help')),
-	], t('save'), (f) => change(view, section
-		? [`${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`]
-		: ['air=radio', `air.band=${f.elements.band.value}`, `air.channel=${f.elements.channel.value}`], f, renew));
+	], t('save'), (f) => change(view, [
+		...(section ? [] : [at + '=radio']), `${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`], f, renew));
 	f.elements.band.addEventListener('change', () => f.elements.channel.replaceChildren(...channels(f.elements.band.value).map(([value, text]) => h('option', { value }, text))));
 	return card(t('wifi.air'), f);
 }

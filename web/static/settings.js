@@ -15,13 +15,14 @@ export function option(view, section, name) {
 	return s?.options.find((o) => o.name === name) || { values: [] };
 }
 
-// changes turns a form into the changes that it makes of what was.
-function changes(section, f) {
+// changes turns a form into the changes that it makes of what was. A field that nobody
+// touched holds what it showed, which need not be all of a value: a browser drops its line
+// breaks.
+function changes(section, f, was) {
 	const out = [];
 	for (const o of section.options) {
-		const name = section.address + '.' + o.name, text = f.elements.namedItem(name).value.trim();
-		const before = o.values.join(' ');
-		if (text === before || o.secret && text === '') continue;
+		const name = section.address + '.' + o.name, text = f.elements.namedItem(name).value;
+		if (text === was.get(name) || o.secret && text === '') continue;
 		const parts = o.list ? text.split(/\s+/).filter(Boolean) : [text];
 		out.push(...(parts.length ? parts : ['']).map((p) => name + '=' + p));
 	}
@@ -30,12 +31,15 @@ function changes(section, f) {
 
 // all draws every section as a form of its own.
 export function all(app, view) {
-	return card(t('settings.title'), h('p', { class: 'soft' }, t('settings.help')), view.sections.map((section) =>
-		h('details', {}, h('summary', {}, section.address), form(app, section.options.map((o) => field(o.name, {
+	return card(t('settings.title'), h('p', { class: 'soft' }, t('settings.help')), view.sections.map((section) => {
+		const drawn = form(app, section.options.map((o) => field(o.name, {
 			name: section.address + '.' + o.name, value: o.values.join(' '), type: o.secret ? 'password' : 'text',
 			autocomplete: o.secret ? 'new-password' : 'off', placeholder: o.set ? t('settings.secret') : '',
 		}, o.list ? t('settings.list') : o.default ? t('settings.default') : '')), t('save'), async (f) => {
-			const list = changes(section, f);
+			const list = changes(section, f, was);
 			if (list.length && await propose('config set', { changes: list, revision: view.revision }, f)) app.draw();
-		}))));
+		});
+		const was = new Map([...drawn.elements].map((el) => [el.name, el.value]));
+		return h('details', {}, h('summary', {}, section.address), drawn);
+	}));
 }
