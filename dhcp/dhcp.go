@@ -104,6 +104,9 @@ type Binder interface {
 	// Welcome says whether who sends under a MAC now may speak for it. Nothing that it
 	// says counts otherwise.
 	Welcome(mac net.HardwareAddr) bool
+	// Silent says that nobody loses a place to whoever comes instead of a MAC: there is no
+	// limit of clients, or that one has sent nothing for a while.
+	Silent(mac net.HardwareAddr) bool
 }
 
 // check refuses a wish that cannot be served.

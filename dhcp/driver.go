@@ -213,3 +213,9 @@ func (b *oneAtATime) Welcome(mac net.HardwareAddr) bool {
 	defer b.mu.Unlock()
 	return b.binder.Welcome(mac)
 }
+
+func (b *oneAtATime) Silent(mac net.HardwareAddr) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.binder.Silent(mac)
+}

@@ -28,7 +28,8 @@ import (
 //
 // The fields are address, hardware address, seconds that remain (0: ended, kept so
 // that the client finds its address again), seconds since the first acknowledgement,
-// client identifier in hex, host name; "-" is an empty field.
+// client identifier in hex, host name; "-" is an empty field. A seventh, where there is
+// one, is the hardware address of the repeater by which the client got its lease.
 //
 // Times are durations because a router's clock may start years back. They count from
 // the moment of reading, so a lease lasts longer by the time the server was off,
@@ -49,6 +50,7 @@ type record struct {
 	hostname  string
 	remaining time.Duration
 	age       time.Duration
+	source    hwaddr // zero: the client's own
 }
 
 // records lists all entries ever acknowledged but transient ones, by address, and marks them as saved.
@@ -59,10 +61,14 @@ func (t *Table) records(now time.Time) []record {
 			continue
 		}
 		e.saved = e.expires
-		list = append(list, record{
+		r := record{
 			addr: addr, mac: e.client.mac, clientID: e.clientID, hostname: e.hostname,
 			remaining: max(0, e.expires.Sub(now)), age: max(0, now.Sub(e.since)),
-		})
+		}
+		if e.source != e.client.mac {
+			r.source = e.source
+		}
+		list = append(list, r)
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].addr.Less(list[j].addr) })
 	return list
@@ -84,7 +90,7 @@ func (t *Table) restore(list []record, now time.Time) {
 		e := &entry{
 			client: c, clientID: r.clientID, addr: r.addr, hostname: r.hostname,
 			since: now.Add(-r.age), expires: now.Add(r.remaining), saved: now.Add(r.remaining),
-			bound: r.remaining > 0,
+			bound: r.remaining > 0, source: cmp.Or(r.source, r.mac),
 		}
 		t.byAddr[r.addr], t.byClient[c] = e, e
 	}
@@ -94,9 +100,13 @@ func (t *Table) restore(list []record, now time.Time) {
 func appendLeases(b []byte, list []record) []byte {
 	b = append(b, fileHeader+"\n"...)
 	for _, r := range list {
-		b = fmt.Appendf(b, "%v %v %d %d %s %s\n", r.addr, r.mac.hardware(),
+		b = fmt.Appendf(b, "%v %v %d %d %s %s", r.addr, r.mac.hardware(),
 			(r.remaining+time.Second-1)/time.Second, r.age/time.Second,
 			cmp.Or(hex.EncodeToString([]byte(r.clientID)), "-"), cmp.Or(r.hostname, "-"))
+		if r.source != (hwaddr{}) {
+			b = fmt.Appendf(b, " %v", r.source.hardware())
+		}
+		b = append(b, '\n')
 	}
 	return fmt.Appendf(b, "end %d\n", len(list))
 }
@@ -126,6 +136,12 @@ func parseLeases(text []byte) ([]record, error) {
 
 func parseRecord(line string) (r record, ok bool) {
 	f := strings.Split(line, " ")
+	if len(f) == 7 {
+		if r.source, ok = parseHardware(f[6]); !ok {
+			return r, false
+		}
+		f = f[:6]
+	}
 	if len(f) != 6 {
 		return r, false
 	}
@@ -133,9 +149,7 @@ func parseRecord(line string) (r record, ok bool) {
 	var err error
 	r.addr, err = netip.ParseAddr(f[0])
 	good[0] = err == nil && r.addr.Is4()
-	mac, err := net.ParseMAC(f[1])
-	r.mac, good[1] = hwaddrOf(mac)
-	good[1] = good[1] && err == nil && mac.String() == f[1]
+	r.mac, good[1] = parseHardware(f[1])
 	r.remaining, good[2] = parseSeconds(f[2])
 	r.age, good[3] = parseSeconds(f[3])
 	id, err := hex.DecodeString(strings.TrimPrefix(f[4], "-"))
@@ -144,6 +158,12 @@ func parseRecord(line string) (r record, ok bool) {
 	r.hostname = strings.TrimPrefix(f[5], "-")
 	good[5] = label(r.hostname) == r.hostname && cmp.Or(r.hostname, "-") == f[5]
 	return r, good == [6]bool{true, true, true, true, true, true}
+}
+
+func parseHardware(s string) (hwaddr, bool) {
+	mac, err := net.ParseMAC(s)
+	m, ok := hwaddrOf(mac)
+	return m, ok && err == nil && mac.String() == s
 }
 
 func parseSeconds(s string) (time.Duration, bool) {

@@ -13,7 +13,7 @@ import (
 const goodFile = `tetherd-leases 1
 192.168.8.100 02:00:00:00:00:01 43200 60 - phone
 192.168.8.101 02:00:00:00:00:02 1 7200 01020000000002 -
-192.168.8.102 02:00:00:00:00:03 0 90000 ff00 tv
+192.168.8.102 02:00:00:00:00:03 0 90000 ff00 tv 02:00:00:00:00:4d
 end 3
 `
 
@@ -23,9 +23,9 @@ func TestLeaseFileText(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []record{
-		{addr("192.168.8.100"), dev(1).mac, "", "phone", 12 * hour, time.Minute},
-		{addr("192.168.8.101"), dev(2).mac, "\x01\x02\x00\x00\x00\x00\x02", "", time.Second, 2 * hour},
-		{addr("192.168.8.102"), dev(3).mac, "\xff\x00", "tv", 0, 25 * hour},
+		{addr("192.168.8.100"), dev(1).mac, "", "phone", 12 * hour, time.Minute, hwaddr{}},
+		{addr("192.168.8.101"), dev(2).mac, "\x01\x02\x00\x00\x00\x00\x02", "", time.Second, 2 * hour, hwaddr{}},
+		{addr("192.168.8.102"), dev(3).mac, "\xff\x00", "tv", 0, 25 * hour, dev(77).mac},
 	}
 	if !slices.Equal(list, want) {
 		t.Errorf("%+v", list)
@@ -55,6 +55,9 @@ func TestBadLeaseFiles(t *testing.T) {
 		"multicast hardware":       edit("02:00:00:00:00:01", "03:00:00:00:00:01"),
 		"long hardware":            edit("02:00:00:00:00:01", "02:00:00:00:00:01:00:00"),
 		"other spelling of it":     edit("02:00:00:00:00:01", "0200.0000.0001"),
+		"no such repeater":         edit("00:4d", "00"),
+		"repeater of zeros":        edit("02:00:00:00:00:4d", "00:00:00:00:00:00"),
+		"an eighth field":          edit("00:4d", "00:4d -"),
 		"negative time":            edit("43200", "-1"),
 		"time beyond all reason":   edit("43200", "99999999999"),
 		"time with a plus":         edit("43200", "+43200"),

@@ -16,7 +16,10 @@ import (
 type judge struct {
 	rulings
 	unwelcome hwaddr
+	silent    bool
 }
+
+func (j *judge) Silent(net.HardwareAddr) bool { return j.silent }
 
 func (j *judge) Welcome(mac net.HardwareAddr) bool {
 	return !slices.Equal(mac, j.unwelcome.hardware())
@@ -125,6 +128,74 @@ func TestTheLeaseRenewedLastIsToldLast(t *testing.T) {
 		d.load(time.Now())
 		if len(told.rulings) != 2 || told.rulings[1] != dev(1).mac.hardware().String()+" "+last.String() {
 			t.Errorf("%v was renewed last; told were %+v", last, told.rulings)
+		}
+	}
+}
+
+// TestBetweenARepeaterAndNone: a client that comes out from behind a repeater is answered;
+// one that goes behind it, once it is silent where it was. The lease moves along only then,
+// and nobody but its holder ends it.
+func TestBetweenARepeaterAndNone(t *testing.T) {
+	own, repeater := dev(1).mac, dev(77).mac
+	discover, reboot := dev(1).say(dhcpv4.MessageTypeDiscover), func(a netip.Addr) *dhcpv4.DHCPv4 {
+		return dev(1).say(dhcpv4.MessageTypeRequest, asks(a))
+	}
+	for _, way := range [][2]hwaddr{{own, repeater}, {repeater, own}} {
+		d, s, told, want, now := held(t, way[0])
+		last := func() string { return told.rulings[len(told.rulings)-1] }
+		before := last()
+		for _, p := range []*dhcpv4.DHCPv4{discover, reboot(want)} {
+			if a, _ := d.handle(s, p, way[1], now); (a.Reply != nil) != (way[1] == own) {
+				t.Errorf("from %v to %v while the first speaks: %+v", way[0], way[1], a)
+			}
+		}
+		if last() != before {
+			t.Errorf("it took the lease along: %q", told.rulings)
+		}
+		told.silent = true
+		release := dev(1).say(dhcpv4.MessageTypeRelease, has(want), chooses("192.168.8.1"))
+		if a, _ := d.handle(s, release, way[1], now); len(a.Ended) > 0 {
+			t.Errorf("somebody else ends it")
+		}
+		a, _ := d.handle(s, discover, way[1], now)
+		b, _ := d.handle(s, reboot(want), way[1], now)
+		if a.Reply == nil || b.Bind != want || b.Save == 0 || last() == before {
+			t.Errorf("from %v to %v: %+v, %+v, told %q", way[0], way[1], a, b, told.rulings)
+		}
+		if a, _ := d.handle(s, release, way[1], now); len(a.Ended) != 1 {
+			t.Errorf("its holder does not end it: %+v", a)
+		}
+	}
+}
+
+// TestTheHolderIsOnFile: over a restart a lease stays with the repeater by which it was got,
+// and nobody takes it by speaking first.
+func TestTheHolderIsOnFile(t *testing.T) {
+	for _, source := range []hwaddr{dev(1).mac, dev(77).mac} {
+		d, _, _, want, now := held(t, source)
+		path := filepath.Join(t.TempDir(), "leases")
+		if err := writeFile(path, d.table.records(now)); err != nil {
+			t.Fatal(err)
+		}
+		told := &judge{}
+		next := newServer(Options{Binder: told, Path: path})
+		next.spec = testSpec()
+		next.table.setSpec(next.spec)
+		next.load(now)
+		next.session = &session{}
+		ruling := source.hardware().String() + " " + want.String()
+		if source != dev(1).mac {
+			ruling += " for another"
+		}
+		if !slices.Equal(told.rulings, []string{ruling}) {
+			t.Errorf("told %q", told.rulings)
+		}
+		renew := dev(1).say(dhcpv4.MessageTypeRequest, has(want))
+		if a, _ := next.handle(next.session, renew, dev(2).mac, now); a.Reply != nil {
+			t.Errorf("whoever speaks first is answered: %+v", a)
+		}
+		if a, _ := next.handle(next.session, renew, source, now); a.Reply == nil {
+			t.Error("its holder is not answered")
 		}
 	}
 }

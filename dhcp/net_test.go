@@ -107,6 +107,7 @@ type bench struct {
 }
 
 func (*bench) Welcome(net.HardwareAddr) bool { return true }
+func (*bench) Silent(net.HardwareAddr) bool  { return false }
 
 func (s *bench) Bind(mac net.HardwareAddr, addr netip.Addr, _ bool) {
 	s.bindings <- binding{mac.String(), addr}

@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"cmp"
 	"errors"
 	"net"
 	"net/netip"
@@ -102,14 +103,13 @@ func (d *server) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time
 	if d.session != s {
 		return a, server
 	}
-	mac, _ := hwaddrOf(p.ClientHWAddr) // the table leaves one that is none unanswered
-	if d.table.forged(mac, from, now) || d.opt.Binder != nil && !d.opt.Binder.Welcome(from.hardware()) {
+	if d.table.forged(p, from, now, d.silent) || d.opt.Binder != nil && !d.opt.Binder.Welcome(from.hardware()) {
 		return a, server
 	}
 	a = d.table.Handle(p, now)
 	d.settle(a.Ended, now)
-	if a.Bind.IsValid() {
-		d.bind(a.Bind, from, now)
+	if a.Bind.IsValid() && d.bind(a.Bind, from, now) {
+		a.Save = cmp.Or(a.Save, saveLate)
 	}
 	if a.Change {
 		d.publish(now)
@@ -129,15 +129,23 @@ func (d *server) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time
 	return a, d.spec.Server.Addr()
 }
 
-// bind tells the Binder of an acknowledged lease. Who got it is its holder until it ends.
-func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) {
+// bind tells the Binder of an acknowledged lease, and whether its holder comes another
+// way. Who got it is its holder until it ends, or is silent.
+func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) (moved bool) {
 	e := d.table.byAddr[addr]
-	if e.since.Equal(now) || e.source == (hwaddr{}) {
+	moved = !e.since.Equal(now) && e.source != from && d.silent(e.source)
+	if e.since.Equal(now) || moved {
 		e.source = from
 	}
 	if d.opt.Binder != nil {
 		d.opt.Binder.Bind(slices.Clone(e.source.hardware()), addr, e.source == e.client.mac)
 	}
+	return moved
+}
+
+// silent asks the Binder whether somebody else may come instead of a MAC.
+func (d *server) silent(source hwaddr) bool {
+	return d.opt.Binder == nil || d.opt.Binder.Silent(source.hardware())
 }
 
 // note logs decisions, at a bounded rate, and says that a client was turned away who is

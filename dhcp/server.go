@@ -292,7 +292,7 @@ func (d *server) load(now time.Time) {
 	sort.SliceStable(list, func(i, j int) bool { return list[i].remaining < list[j].remaining })
 	for _, r := range list {
 		if e := d.table.byAddr[r.addr]; e != nil && e.active(now) && !d.table.transient(e.client.mac) {
-			d.opt.Binder.Bind(slices.Clone(e.client.mac.hardware()), r.addr, true)
+			d.opt.Binder.Bind(slices.Clone(e.source.hardware()), r.addr, e.source == e.client.mac)
 		}
 	}
 }

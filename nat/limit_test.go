@@ -314,3 +314,34 @@ func TestPortsTableIsWatched(t *testing.T) {
 		t.Error("a table is left")
 	}
 }
+
+// TestRoamingToAnAccessPoint: a client that goes over to an access point at a wire keeps its
+// place, but not before it has been silent where it was: until then it may be somebody else.
+func TestRoamingToAnAccessPoint(t *testing.T) {
+	y := newYard(t, 2)
+	d := New(Options{})
+	apply(t, d, limitTo(1))
+	live(t, d)
+	d.Bind(hwOf(0), home(0), true)
+	if !y.reaches(t, 0) {
+		t.Fatal("the first is not served")
+	}
+	y.clients[1].Run(t, "ip addr flush dev eth0", "ip link set eth0 address "+hwOf(0).String(),
+		fmt.Sprintf("ip addr add %v/24 dev eth0", home(0)), "ip route add default via 192.168.8.1")
+	if y.reaches(t, 1) || d.Silent(hwOf(0)) {
+		t.Fatal("it takes the place of one who speaks")
+	}
+	if !d.Silent(hwOf(1)) {
+		t.Error("one who never spoke is not silent")
+	}
+	silence := limitTo(1).Absence - away - 2*time.Second
+	slot := fmt.Sprintf("{ %v . %v", hwOf(0), home(0))
+	nstest.Run(t, "nft delete element inet tetherd slots "+slot+" }",
+		fmt.Sprintf("nft add element inet tetherd slots %s timeout %ds }", slot, int(silence.Seconds())))
+	eventually(t, "it follows its MAC", func() bool { return y.reaches(t, 1) })
+	eventually(t, "back home it is served at once", func() bool { return y.reaches(t, 0) })
+	apply(t, d, limitTo(0))
+	if !d.Silent(hwOf(0)) {
+		t.Error("without a limit there is a place to lose")
+	}
+}

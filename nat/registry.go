@@ -198,8 +198,9 @@ func (r *registry) synthetic(m mac) bool {
 }
 
 // mayMove says whether a binding may follow its MAC to another port: home, or from where
-// it is gone, or when it has no place that somebody could take by it. Between radios a
-// short silence is enough, for a station that joins another one has left the first.
+// it is gone, or when it has no place that somebody could take by it, or has been silent
+// there. Between radios a short silence is enough, for a station that joins another one
+// has left the first.
 func (r *registry) mayMove(addr netip.Addr, b binding, port string) bool {
 	const roam = 2 * time.Second
 	if port == b.home || !r.ports.alive(b.port) {
@@ -207,7 +208,26 @@ func (r *registry) mayMove(addr netip.Addr, b binding, port string) bool {
 	}
 	left, has := r.slot(addr, b.mac)
 	between := r.ports.radio(b.port) && r.ports.radio(port)
-	return !has || between && r.spec.Absence-left >= roam
+	silence := r.spec.Absence - left
+	return !has || silence >= away || between && silence >= roam
+}
+
+// away is how long a client that sends nothing is taken for one that went elsewhere.
+const away = 30 * time.Second
+
+// Silent says that whoever comes instead of a MAC takes no place from it: there is no limit,
+// or nothing was sent under it for a while.
+func (d *Driver) Silent(hw net.HardwareAddr) bool {
+	r := d.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !limited(r.spec) {
+		return true
+	}
+	all, err := r.slots()
+	return err == nil && !slices.ContainsFunc(all, func(s Slot) bool {
+		return slices.Equal(s.MAC, hw) && r.spec.Absence-s.Left < away
+	})
 }
 
 // move takes a binding to a port.
