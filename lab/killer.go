@@ -62,6 +62,9 @@ func (w *World) killAt(ctx context.Context, kind string, n int, step []string, w
 	if err != nil {
 		return "", false, fmt.Errorf("watch %s: %w", kind, err)
 	}
+	if whole {
+		hush(ctx, events)
+	}
 	ended := make(chan error, 1)
 	go func() {
 		_, err := w.carryOut(ctx, step)
@@ -87,6 +90,20 @@ func (w *World) killAt(ctx context.Context, kind string, n int, step []string, w
 	err = w.daemon.end(unix.SIGKILL)
 	<-ended
 	return last, true, err
+}
+
+// hush waits until nothing happens any more, so that what is seen next is of the step.
+func hush(ctx context.Context, events <-chan string) {
+	const still = 100 * time.Millisecond
+	for {
+		select {
+		case <-events:
+		case <-time.After(still):
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // checkKill finds what could only fail when kill-while or kill-every is played.
