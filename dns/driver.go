@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,9 +17,9 @@ import (
 
 // Options are what a Driver needs from outside.
 type Options struct {
-	Leases Leases // nil: no names of clients
-	Untold Untold // nil: no client is told anything
-	Log    *slog.Logger
+	Leases Leases       // nil: no names of clients
+	Untold Untold       // nil: no client is told anything
+	Log    *slog.Logger // nil discards
 }
 
 // Driver serves a Spec. One goroutine does all UDP work and keeps all timers; each TCP
@@ -59,7 +60,7 @@ const (
 // New returns a driver that serves nothing yet.
 func New(o Options) *Driver {
 	d := &Driver{
-		leases: o.Leases, log: o.Log, in: newBatch(), out: newBatch(), late: newBatch(),
+		leases: o.Leases, log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), in: newBatch(), out: newBatch(), late: newBatch(),
 		running: context.Background(), conns: map[net.Conn]netip.Addr{},
 	}
 	d.poll, d.err = newPoller()

@@ -147,8 +147,8 @@ func (e *engine) wait(now time.Time, q *query, path *path) bool {
 func (e *engine) advance(now time.Time, p *pending) {
 	p.next = time.Time{}
 	for s := p.choose(e.servers, now); s != nil; s = p.choose(e.servers, now) {
-		if e.ask(now, p, s) {
-			p.next = now.Add(e.spec.patience(len(p.tries) - 1))
+		if e.ask(now, p, s, !s.plain) {
+			p.next = now.Add(e.spec.patience(p.sent() - 1))
 			break
 		}
 	}
@@ -167,14 +167,14 @@ func (e *engine) wake(t time.Time) {
 }
 
 // ask sends p's question to s from a socket, and so a port, of its own.
-func (e *engine) ask(now time.Time, p *pending, s *server) bool {
-	t := try{server: s, socket: -1, id: randomID(), edns: !s.plain}
+func (e *engine) ask(now time.Time, p *pending, s *server, edns bool) bool {
+	t := try{server: s, socket: -1, id: randomID(), edns: edns}
 	if len(e.flights) < maxSockets { // else the failure is ours, not the server's
 		e.scratch = appendQuestion(e.scratch[:0], t.id, p.key, t.edns)
 		if socket, err := e.edge.open(e.up, s.addr, e.scratch); err == nil {
 			e.counts.upstream.Add(1)
 			e.flights[socket] = flight{p, len(p.tries)}
-			t.socket = socket
+			t.socket, t.sent = socket, true
 		} else {
 			e.miss(now, s)
 		}
@@ -205,6 +205,9 @@ func (e *engine) hear(now time.Time, socket int, packet []byte) {
 	if t.server.heard() {
 		e.news(t.server, false)
 	}
+	if !t.edns && v.kind != bad { // one failure alone may have had another reason
+		t.server.plain = true
+	}
 	switch v.kind {
 	case good:
 		e.note(p.key, v.sunk)
@@ -216,9 +219,8 @@ func (e *engine) hear(now time.Time, socket int, packet []byte) {
 		e.counts.rebind.Add(1)
 		e.finish(p, nil, rebound)
 	case plain:
-		t.server.plain = true
 		e.land(t)
-		if !e.ask(now, p, t.server) {
+		if !e.ask(now, p, t.server, false) {
 			e.advance(now, p)
 		}
 	case bad:

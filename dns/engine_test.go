@@ -575,3 +575,38 @@ func BenchmarkMiss(b *testing.B) {
 		d.e.hear(d.now, 1, answer)
 	}
 }
+
+// A failure that comes without EDNS as well says nothing of EDNS.
+func TestServerThatFailsOnceIsAskedWithEDNSAgain(t *testing.T) {
+	d := newDesk(t, uplink())
+	d.ask(phone, 1, "a.example.", codec.TypeA)
+	for i := range 2 {
+		d.reply(i, func(m *codec.Msg) *codec.Msg { return new(codec.Msg).SetRcode(m, codec.RcodeFormatError) })
+	}
+	d.wantServers("10.0.0.1 10.0.0.1 10.0.0.2 ")
+	d.answer(2, "a.example. 60 IN A 203.0.113.1")
+	d.ask(phone, 2, "b.example.", codec.TypeA)
+	if binary.BigEndian.Uint16(d.sent[1].packet[10:]) != 0 || binary.BigEndian.Uint16(d.sent[3].packet[10:]) != 1 {
+		t.Errorf("OPT in %x, then %x", d.sent[1].packet, d.sent[3].packet)
+	}
+}
+
+// What cannot be sent at all, as over a family that the bearer lacks, keeps no question
+// from the servers that can be reached.
+func TestServersWithoutARouteUseUpNoTry(t *testing.T) {
+	spec := uplink()
+	spec.Upstream.Servers = nil
+	for i := range maxTries + 1 {
+		spec.Upstream.Servers = append(spec.Upstream.Servers, netip.MustParseAddr(fmt.Sprintf("2001:db8::%d", i+1)))
+	}
+	d := newDesk(t, spec)
+	for _, s := range spec.Upstream.Servers {
+		d.hole[s] = true
+	}
+	d.ask(phone, 1, "a.example.", codec.TypeA)
+	d.wantServers("9.9.9.9 ")
+	d.answer(0, "a.example. 60 IN A 203.0.113.1")
+	if m := d.last(phone); len(m.Answer) != 1 {
+		t.Error(m)
+	}
+}

@@ -39,6 +39,7 @@ type try struct {
 	socket int // of the edge; -1 once closed
 	id     uint16
 	edns   bool
+	sent   bool
 	late   bool // its patience ran out
 	failed bool // answered without saying, or could not be sent
 }
@@ -58,10 +59,20 @@ func (p *pending) choose(servers []*server, now time.Time) *server {
 			best, least, rank = s, n, r
 		}
 	}
-	if len(p.tries) >= p.most {
+	if p.sent() >= p.most {
 		return nil
 	}
 	return best
+}
+
+// sent counts the packets: what could not be sent uses up none.
+func (p *pending) sent() (n int) {
+	for i := range p.tries {
+		if p.tries[i].sent {
+			n++
+		}
+	}
+	return n
 }
 
 func (p *pending) tried(s *server) (n int, failed bool) {

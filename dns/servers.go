@@ -18,7 +18,7 @@ const (
 type server struct {
 	addr     netip.Addr
 	fallback bool
-	plain    bool      // does not know EDNS
+	plain    bool      // does not know EDNS: it answered without
 	answered bool      // it has answered and is not silent
 	misses   time.Time // since when it has left questions unanswered; zero: it answers
 	silent   time.Time // until when it goes last; zero: it does not

@@ -67,7 +67,7 @@ func TestChoiceForTheNextTry(t *testing.T) {
 		{"the first is waited for", all, pending{tries: []try{{server: a}}}, b},
 		{"both are waited for", all, pending{tries: []try{{server: a}, {server: b}}}, f},
 		{"everybody is waited for", all, pending{tries: []try{{server: a}, {server: b}, {server: f}}}, a},
-		{"four packets are enough", all, pending{tries: []try{{server: a}, {server: b}, {server: f}, {server: a}}}, nil},
+		{"four packets are enough", all, pending{tries: []try{{server: a, sent: true}, {server: b, sent: true}, {server: f, sent: true}, {server: a, sent: true}}}, nil},
 		{"the first could not say", all, pending{rcode: 2, tries: []try{{server: a, failed: true}}}, b},
 		{"both could not say", all, pending{rcode: 2, tries: []try{{server: a, failed: true}, {server: b, failed: true}}}, nil},
 		{"the only one is silent", all[:1], pending{tries: []try{{server: a}}}, a},
@@ -113,7 +113,7 @@ func TestOperatorsRetries(t *testing.T) {
 		}
 	}
 	a := &server{addr: first}
-	p := pending{most: 1, tries: []try{{server: a}}}
+	p := pending{most: 1, tries: []try{{server: a, sent: true}}}
 	if got := p.choose([]*server{a, {addr: second}}, time.Unix(1000, 0)); got != nil {
 		t.Errorf("a second server is asked where one try is allowed: %+v", got)
 	}

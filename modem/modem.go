@@ -151,7 +151,7 @@ type SIM struct {
 	State    SIMState
 	ICCID    Secret
 	IMSI     Secret
-	MCC, MNC string // home PLMN; the MNC keeps its 2 or 3 digits
+	MCC, MNC string // home PLMN; the MNC keeps its 2 or 3 digits, and is "" when nobody tells how many
 	HomeName string // home provider name as the modem tells it
 	SPN      string // service provider name (EF_SPN); "" when unreadable
 	GID1     string // group identifier 1 in upper-case hex (EF_GID1)

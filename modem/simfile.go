@@ -148,8 +148,8 @@ func decodeAD(file []byte) int {
 }
 
 // homePLMN tells MCC and MNC of a SIM: out of the IMSI when the SIM tells the length
-// of the MNC, else as the modem tells the home network, else by the custom of the
-// country: three digits in North America, else two.
+// of the MNC, else as the modem tells the home network. Else the MNC is left to who knows
+// the networks that there are.
 func homePLMN(imsi string, digits int, plmn string) (mcc, mnc string) {
 	if !allDigits(imsi) || len(imsi) < 6 {
 		imsi = ""
@@ -163,11 +163,7 @@ func homePLMN(imsi string, digits int, plmn string) (mcc, mnc string) {
 	if imsi == "" {
 		return "", ""
 	}
-	digits = 2
-	if strings.HasPrefix(imsi, "302") || strings.HasPrefix(imsi, "31") {
-		digits = 3
-	}
-	return imsi[:3], imsi[3 : 3+digits]
+	return imsi[:3], ""
 }
 
 func allDigits(s string) bool {

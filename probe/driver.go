@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
@@ -18,7 +19,7 @@ const shortestInterval = 10 * time.Second
 
 // Options are what a Driver needs from outside.
 type Options struct {
-	Log *slog.Logger
+	Log *slog.Logger // nil discards
 }
 
 // Driver probes what its Spec wishes.
@@ -43,7 +44,7 @@ type point struct {
 
 // New returns a driver that probes nothing yet.
 func New(o Options) *Driver {
-	d := &Driver{log: o.Log, wake: make(chan struct{}, 1)}
+	d := &Driver{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), wake: make(chan struct{}, 1)}
 	d.gateway.look = func(ctx context.Context, s Spec, full bool) finding {
 		return lookFromGateway(ctx, s.Gateway, s.Targets, usualLimits(), full)
 	}

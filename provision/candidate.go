@@ -42,9 +42,16 @@ func Key(wish []config.APN, sim Identity) string {
 	return hex.EncodeToString(hash.Sum(nil)[:16])
 }
 
-// IdentityOf returns what a SIM tells about itself.
+// IdentityOf returns what a SIM tells about itself, with its home network by the table when
+// neither it nor the modem tells the length of the MNC.
 func IdentityOf(sim modem.SIM) Identity {
-	return Identity{ICCID: sim.ICCID, IMSI: sim.IMSI, MCC: sim.MCC, MNC: sim.MNC, SPN: sim.SPN, GID1: sim.GID1}
+	id := Identity{ICCID: sim.ICCID, IMSI: sim.IMSI, MCC: sim.MCC, MNC: sim.MNC, SPN: sim.SPN, GID1: sim.GID1}
+	if id.MNC == "" {
+		if read, err := IdentityFromDigits(string(sim.IMSI)); err == nil && read.IMSI != "" {
+			id.MCC, id.MNC = read.MCC, read.MNC
+		}
+	}
+	return id
 }
 
 // IdentityFromDigits makes an identity of an MCC and MNC (5 or 6 digits) or an IMSI

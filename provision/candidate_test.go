@@ -251,3 +251,15 @@ func TestIdentityOf(t *testing.T) {
 		t.Errorf("got %#v", got)
 	}
 }
+
+// TestHomeWhenNobodyTellsTheMNC: there is one rule for its length, the table's.
+func TestHomeWhenNobodyTellsTheMNC(t *testing.T) {
+	for imsi, want := range map[modem.Secret]string{"310260123456789": "310-260", "405840123456789": "405-840", "262011234567890": "262-01",
+		"": "262-", "31026": "262-", "310260123456x": "262-", "3102601234567890": "262-"} {
+		sim := modem.SIM{IMSI: imsi, MCC: "262"}
+		id, card := IdentityOf(sim), CardOf(sim, modem.Device{})
+		if got := id.MCC + "-" + id.MNC; got != want || card.MCC+"-"+card.MNC != want {
+			t.Errorf("%d digits: %s and %s-%s, want %s", len(imsi), got, card.MCC, card.MNC, want)
+		}
+	}
+}

@@ -23,8 +23,9 @@ type InForce struct {
 // CardOf returns what a document's entries are compared with. The name of the home
 // network is the one that the modem tells.
 func CardOf(sim modem.SIM, device modem.Device) document.Card {
+	id := IdentityOf(sim)
 	return document.Card{
-		IMSI: sim.IMSI, ICCID: sim.ICCID, MCC: sim.MCC, MNC: sim.MNC,
+		IMSI: sim.IMSI, ICCID: sim.ICCID, MCC: id.MCC, MNC: id.MNC,
 		SPN: sim.SPN, PNN: sim.HomeName, GID1: sim.GID1, Device: device.IMEI,
 	}
 }

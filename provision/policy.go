@@ -110,11 +110,6 @@ const (
 	RoamOnly        Roaming = "roaming-only" // 5: domestic and abroad
 )
 
-// Levels are the levels by COSA's number.
-func Levels() []Roaming {
-	return []Roaming{RoamHome, RoamAll, RoamDomestic, RoamOnlyInland, RoamOnlyForeign, RoamOnly}
-}
-
 // place is where a network lies as seen by a SIM.
 type place uint8
 
@@ -131,10 +126,28 @@ func whereIs(sim Identity, r modem.Registration) place {
 	switch {
 	case !roams:
 		return atHome
-	case sim.MCC != "" && strings.HasPrefix(r.PLMN, sim.MCC):
+	case sim.MCC != "" && len(r.PLMN) >= 5 && country(r.PLMN[:3]) == country(sim.MCC):
 		return inland
 	}
 	return abroad
+}
+
+// country is the first code of the country that a mobile country code is of: some have
+// several (ITU-T E.212, list of mobile country codes).
+func country(mcc string) string {
+	for _, group := range [...]struct{ from, to, first string }{
+		{"234", "235", "234"}, // United Kingdom
+		{"310", "316", "310"}, // United States
+		{"404", "406", "404"}, // India
+		{"430", "431", "424"}, // United Arab Emirates
+		{"440", "441", "440"}, // Japan
+		{"460", "461", "460"}, // China
+	} {
+		if group.from <= mcc && mcc <= group.to {
+			return group.first
+		}
+	}
+	return mcc
 }
 
 // Barred says in one clause why data may not be used where the SIM is; "" when it may.

@@ -56,9 +56,6 @@ func TestRoamingLevels(t *testing.T) {
 		RoamUnset: "++++", RoamHome: "+---", RoamAll: "++++", RoamDomestic: "++--",
 		RoamOnlyInland: "-+--", RoamOnlyForeign: "--++", RoamOnly: "-+++",
 	}
-	if levels := Levels(); len(levels) != 6 || levels[0] != RoamHome || levels[5] != RoamOnly {
-		t.Errorf("levels are %v", levels)
-	}
 	for level, marks := range want {
 		for i, at := range places {
 			why := Policy{Roaming: level}.Barred(Identity{MCC: "262"}, at)
@@ -70,6 +67,23 @@ func TestRoamingLevels(t *testing.T) {
 	for _, state := range []string{"", "searching", "denied", "deregistered"} {
 		if why := (Policy{Roaming: RoamOnlyForeign}).Barred(Identity{}, modem.Registration{State: state}); why != "" {
 			t.Errorf("not registered (%s): %s", state, why)
+		}
+	}
+}
+
+// TestCountriesOfSeveralCodes: home is a network, domestic a country.
+func TestCountriesOfSeveralCodes(t *testing.T) {
+	for _, c := range []struct {
+		mcc, plmn string
+		domestic  bool
+	}{
+		{"310", "311480", true}, {"316", "310260", true}, {"234", "23501", true}, {"404", "40501", true}, {"406", "40401", true},
+		{"424", "43102", true}, {"441", "44010", true}, {"461", "46000", true}, {"262", "26203", true},
+		{"310", "302720", false}, {"310", "33011", false}, {"234", "23601", false}, {"262", "26001", false}, {"262", "26", false}, {"262", "", false},
+	} {
+		why := Policy{Roaming: RoamDomestic}.Barred(Identity{MCC: c.mcc}, modem.Registration{State: "roaming", PLMN: c.plmn})
+		if (why == "") != c.domestic {
+			t.Errorf("SIM of %s at %s: %q", c.mcc, c.plmn, why)
 		}
 	}
 }
