@@ -92,7 +92,11 @@ function bring(app) {
 		const args = await offer(f);
 		if (!args) return refuse({ message: t('paper.choose') });
 		const judged = await tell('provision check', args);
-		const apply = h('button', { class: 'main', onclick: () => tell('provision apply', args).then((v) => { if (!v.trial) refuse({ message: t('change.none') }); }, refuse) }, t('paper.apply'));
+		const apply = h('button', { class: 'main', onclick: () => tell('provision apply', args).then((v) => {
+			f.reset(); // it stands above from now on
+			told.replaceChildren();
+			if (!v.trial) refuse({ message: t('change.none') });
+		}, refuse) }, t('paper.apply'));
 		told.replaceChildren(h('p', { class: judged.refused ? 'bad-text' : '', role: 'status' }, t(judged.refused ? 'paper.refused' : 'paper.good')),
 			report(judged.items), ...(judged.refused ? [] : [h('div', { class: 'buttons' }, apply)]));
 	});
