@@ -55,7 +55,7 @@ func (c *client) lease() {
 func (c *client) fetch() {
 	c.t.Helper()
 	eventually(c.t, "page", func() error {
-		return c.ns.Run("curl", "-sS", "--fail", "--max-time", "10", "http://www.example.com/")
+		return c.ns.Run("curl", "-sS", "--fail", "--max-time", "60", "http://www.example.com/")
 	})
 }
 
