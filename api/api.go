@@ -58,7 +58,7 @@ type Document struct {
 
 // Clock is how far the machine's clock can be trusted.
 type Clock struct {
-	Trust    string     `json:"trust"`               // "none", "kept" (not before the last known time), "one" server has answered, or "network": two agree
+	Trust    string     `json:"trust"`               // "none", "kept" (not before the last known time), "modem" (told by the mobile network, right but for time zones), "one" server has answered, or "network": two agree
 	OffsetMS int64      `json:"offset_ms,omitempty"` // what the clock lacks, by the servers' time
 	Source   string     `json:"source,omitempty"`    // the server that was believed
 	At       *time.Time `json:"at,omitempty"`        // when it was asked, by the machine's clock

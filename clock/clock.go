@@ -18,7 +18,16 @@ type Spec struct {
 	Mark      uint32 // fwmark of the sockets; 0 none
 	Servers   []netip.AddrPort
 	Set       bool // set the clock to the time that two servers agree on
+	Modem     Told
 }
+
+// Told is what the mobile network told by the modem: the right time, but for the width of
+// time zones, at a moment by the machine's clock. The zero value is nothing.
+type Told struct{ Right, At time.Time }
+
+// Zones is how far the time that a modem tells may be off: networks and modems differ in
+// whether they mean local time.
+const Zones = 15 * time.Hour
 
 // Trust is how far the machine's clock can be trusted.
 type Trust string
@@ -27,6 +36,7 @@ type Trust string
 const (
 	TrustNone    Trust = ""        // nobody was asked yet, and no time is kept
 	TrustKept    Trust = "kept"    // it is not before the last time that was known
+	TrustModem   Trust = "modem"   // the mobile network has told it by the modem: right but for Zones
 	TrustOne     Trust = "one"     // one server has answered
 	TrustNetwork Trust = "network" // two servers agree
 )
@@ -36,9 +46,9 @@ type Status struct {
 	InForce Spec
 	Trust   Trust
 	// Offset is what the clock lacks: the time of the network less the machine's, as it
-	// was asked last; 0 with a trust below TrustOne.
+	// was asked last; 0 with a trust below TrustModem.
 	Offset time.Duration
-	Source string    // the server it is from; "" none
+	Source string    // the server it is from, or "modem"; "" none
 	At     time.Time // when it answered, by the machine's clock
 	Kept   time.Time // the last time that was known; zero none
 	Behind bool      // the clock is before Kept, which is impossible

@@ -86,6 +86,9 @@ func (d *Driver) Apply(s Spec) error {
 	if s.Set && !before.Set || !slices.Equal(s.Servers, before.Servers) || s.Key != before.Key && d.status.Trust != TrustNetwork {
 		d.due, d.failures = time.Time{}, 0
 	}
+	if s.Modem != before.Modem && !s.Modem.At.IsZero() {
+		d.hear(s)
+	}
 	d.mu.Unlock()
 	select {
 	case d.wake <- struct{}{}:
@@ -172,6 +175,37 @@ func (d *Driver) round(ctx context.Context, spec Spec) time.Time {
 	return d.due
 }
 
+// hear takes what the modem told, while no server has answered; d.mu is held. Only a clock
+// that is wrong in every time zone is put right by it.
+func (d *Driver) hear(s Spec) {
+	if t := d.status.Trust; t == TrustOne || t == TrustNetwork {
+		return
+	}
+	m := moment{at: s.Modem.At, right: s.Modem.Right}
+	d.told = m
+	d.status.Trust, d.status.Source, d.status.At = TrustModem, "modem", m.at
+	lacks := m.lacks()
+	if lacks.Abs() <= Zones {
+		d.right.Store(nil)
+		return
+	}
+	d.right.Store(&m)
+	if s.Set {
+		d.step(lacks)
+	}
+}
+
+// step moves the clock by what it lacks; d.mu is held.
+func (d *Driver) step(lacks time.Duration) {
+	s := &d.status
+	if err := d.opts.Step(lacks); err != nil {
+		s.Error = "clock: it cannot be set: " + err.Error()
+		return
+	}
+	d.opts.Log.Info("the clock was set", "by", lacks, "source", s.Source)
+	s.At, s.Sets = s.At.Add(lacks), s.Sets+1
+}
+
 // take believes an answer; d.mu is held.
 func (d *Driver) take(spec Spec, trust Trust, h heard) {
 	s := &d.status
@@ -182,12 +216,7 @@ func (d *Driver) take(spec Spec, trust Trust, h heard) {
 	}
 	d.right.Store(&h.moment)
 	if lacks := h.lacks(); spec.Set && lacks.Abs() > agree {
-		if err := d.opts.Step(lacks); err != nil {
-			s.Error = "clock: it cannot be set: " + err.Error()
-		} else {
-			d.opts.Log.Info("the clock was set", "by", lacks, "source", s.Source)
-			s.At, s.Sets = s.At.Add(lacks), s.Sets+1
-		}
+		d.step(lacks)
 	}
 	d.keep(h.now())
 }

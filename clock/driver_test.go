@@ -191,3 +191,52 @@ func TestAnotherSetsTheClock(t *testing.T) {
 		}
 	}
 }
+
+// TestTheModemTellsTheTime: it is believed as far as it can be and no server has answered,
+// and puts right only what is wrong in every time zone.
+func TestTheModemTellsTheTime(t *testing.T) {
+	told := func(ahead time.Duration) Spec {
+		at := time.Now()
+		return Spec{Set: true, Modem: Told{Right: at.Round(0).Add(ahead), At: at}}
+	}
+	for _, c := range []struct {
+		ahead time.Duration
+		wrong bool
+	}{{time.Minute, false}, {Zones - time.Minute, false}, {Zones + time.Minute, true}, {-50 * 24 * time.Hour, true}} {
+		var by time.Duration
+		d := New(Options{Path: filepath.Join(t.TempDir(), "clock"), Log: slog.New(slog.DiscardHandler),
+			Step: func(d time.Duration) error { by = d; return nil }})
+		if err := d.Apply(told(c.ahead)); err != nil {
+			t.Fatal(err)
+		}
+		s := d.Observe()
+		if s.Trust != TrustModem || s.Source != "modem" || s.Offset.Round(time.Second) != c.ahead || len(Drift(s.InForce, s)) > 0 {
+			t.Errorf("%v ahead: %+v", c.ahead, s)
+		}
+		want := time.Duration(0)
+		if c.wrong {
+			want = c.ahead
+		}
+		if by.Round(time.Second) != want || s.Sets > 0 != c.wrong || d.Now().Sub(time.Now().Round(0)).Round(time.Second) != want {
+			t.Errorf("%v ahead: set by %v, now %v, %+v", c.ahead, by, d.Now(), s)
+		}
+		if err := d.Apply(Spec{}); err != nil || d.Observe().Trust != TrustModem {
+			t.Errorf("when the modem is gone: %v, %+v", err, d.Observe())
+		}
+	}
+}
+
+// TestServersAreBelievedBeforeTheModem.
+func TestServersAreBelievedBeforeTheModem(t *testing.T) {
+	s := spec(newServer(t, time.Hour), newServer(t, time.Hour))
+	s.Modem = Told{Right: time.Now().Add(48 * time.Hour), At: time.Now()}
+	d, news := start(t, Options{Path: filepath.Join(t.TempDir(), "clock")}, s)
+	heardOf(t, news)
+	s.Modem = Told{Right: time.Now().Add(72 * time.Hour), At: time.Now()}
+	if err := d.Apply(s); err != nil {
+		t.Fatal(err)
+	}
+	if st := d.Observe(); st.Trust != TrustNetwork || st.Offset.Round(5*time.Second) != time.Hour || d.Now().Sub(time.Now()).Round(5*time.Second) != time.Hour {
+		t.Errorf("%+v", st)
+	}
+}

@@ -369,3 +369,15 @@ func TestDeniedChecksAreTold(t *testing.T) {
 		t.Error("without Internet it is the verdict")
 	}
 }
+
+// TestTheModemsTimeIsRightButForTheZones: what a time zone explains is no wrong clock.
+func TestTheModemsTimeIsRightButForTheZones(t *testing.T) {
+	for off, want := range map[time.Duration]Code{time.Hour: "", -clock.Zones: "", clock.Zones + time.Minute: "RC35", -30 * 24 * time.Hour: "RC35"} {
+		p := well(t)
+		p.Observed.Clock = clock.Status{Trust: clock.TrustModem, Source: "modem", Offset: off}
+		f := p.see().pass(time.Minute).expect(want)
+		if f != nil && f.Confidence >= 90 {
+			t.Errorf("%v: as sure as of servers: %+v", off, f)
+		}
+	}
+}

@@ -14,14 +14,17 @@ const wrong = 90 * time.Second
 func (e *exam) clockSigns() {
 	c := e.Observed.Clock
 	evidence := []Value{{"trust", firstOf(string(c.Trust), "none")}, {"source", firstOf(c.Source, "-")}, {"lacks", c.Offset.Round(time.Second).String()}}
-	known := c.Trust == clock.TrustOne || c.Trust == clock.TrustNetwork
+	known, bears := c.Trust == clock.TrustOne || c.Trust == clock.TrustNetwork, wrong
+	if c.Trust == clock.TrustModem {
+		known, bears = true, clock.Zones
+	}
 	switch off := c.Offset.Abs(); {
-	case known && off > wrong:
+	case known && off > bears:
 		s := sign{code: "RC35", variant: "slow", confidence: 95, args: []Value{{"offset", about(off)}}, evidence: evidence}
 		if c.Offset < 0 {
 			s.variant = "fast"
 		}
-		if c.Trust == clock.TrustOne {
+		if c.Trust != clock.TrustNetwork {
 			s.confidence = 60
 		}
 		e.sign(s)
@@ -34,7 +37,7 @@ func (e *exam) clockSigns() {
 // about writes a time for people.
 func about(d time.Duration) string {
 	if d >= 48*time.Hour {
-		return (d / time.Hour * time.Hour).String()
+		return d.Round(time.Hour).String()
 	}
 	return d.Round(time.Second).String()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"github.com/tetherd/tetherd/lab/operator"
 	"github.com/tetherd/tetherd/lab/simmodem"
@@ -132,6 +133,11 @@ func simAttribute(sim *simmodem.SIM, w []string) error {
 
 func (s *Scenario) modemAttribute(w []string) (err error) {
 	switch {
+	case w[0] == "tells-time":
+		s.Device.TellsTime = true
+		if len(w) > 1 {
+			s.Device.Ahead, err = time.ParseDuration(w[1])
+		}
 	case w[0] == "no-reset":
 		s.Device.NoReset = true
 	case w[0] == "absent":

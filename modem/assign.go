@@ -169,6 +169,7 @@ func (s *State) snapshot() Status {
 		Device:  s.device(),
 		RadioOn: s.known.radio.hardware && s.known.radio.software,
 		SIM:     s.sim(), Registration: s.registered(), Signal: s.known.signal,
+		Time:    s.known.time,
 		Bearers: make(map[Purpose]BearerStatus),
 		Served:  s.served,
 	}

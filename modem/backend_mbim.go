@@ -83,6 +83,11 @@ func (b *mbimBackend) do(ctx context.Context, c Command) (fact, *failure) {
 			return nil, &failure{reason: reasonUnsupported, tries: -1, text: "the modem cannot be reset by command"}
 		}
 		return b.ask(ctx, mbim.SetDeviceReset())
+	case opReadTime:
+		if !b.services.Has(mbim.ServiceMSVoice, mbim.CIDVoiceNITZ) {
+			return nil, &failure{reason: reasonUnsupported, tries: -1, text: "the modem does not tell the network's time"}
+		}
+		return b.ask(ctx, mbim.QueryNetworkTime())
 	case opEnterPIN:
 		return b.enterPIN(ctx, c.pin)
 	case opActivate:
@@ -263,8 +268,11 @@ func (b *mbimBackend) readServices(ctx context.Context) {
 func (b *mbimBackend) subscribe(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, timeoutExtra)
 	defer cancel()
-	m, err := b.conn.Do(ctx, mbim.SetSubscribeList([]mbim.Subscription{{
-		Service: mbim.ServiceBasicConnect, CIDs: indicated()}}))
+	list := []mbim.Subscription{{Service: mbim.ServiceBasicConnect, CIDs: indicated()}}
+	if b.services.Has(mbim.ServiceMSVoice, mbim.CIDVoiceNITZ) {
+		list = append(list, mbim.Subscription{Service: mbim.ServiceMSVoice, CIDs: []uint32{mbim.CIDVoiceNITZ}})
+	}
+	m, err := b.conn.Do(ctx, mbim.SetSubscribeList(list))
 	if err == nil {
 		err = m.Refusal()
 	}

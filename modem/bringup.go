@@ -318,6 +318,10 @@ func (t *turn) pollService() {
 		t.ask(opReadSignal, timeoutQuery)
 		return
 	}
+	if !t.known.timeRead { // the modem tells by itself what comes later
+		t.ask(opReadTime, timeoutQuery)
+		return
+	}
 	question := opReadSignal
 	if t.control.polls%2 == 0 {
 		question = opReadRegistration
@@ -366,7 +370,7 @@ func (t *turn) moved(o op, result fact) bool {
 	switch o {
 	case opAttach:
 		return t.known.packet.state == packetAttached || t.known.packet.state == packetAttaching
-	case opRadioOn, opRadioOff, opDetach, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal:
+	case opRadioOn, opRadioOff, opDetach, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal, opReadTime:
 		return true
 	}
 	return result != nil
@@ -397,7 +401,7 @@ func (t *turn) excuse(err *failure) bool {
 		k.packet.state, k.packetRead = packetAttached, true // it attaches by itself
 	case opActivate:
 		t.served.Error = err.text
-	case opReadSignal, opRadioOn, opRadioOff, opDetach, opSetAutomatic:
+	case opReadSignal, opReadTime, opRadioOn, opRadioOff, opDetach, opSetAutomatic:
 	default:
 		return false
 	}
@@ -410,6 +414,8 @@ func (t *turn) finish(o op, done bool) {
 	switch o {
 	case opReadSignal:
 		k.signalRead = true
+	case opReadTime:
+		k.timeRead = true
 	case opRadioOn:
 		k.radioTried = true
 	case opRadioOff:

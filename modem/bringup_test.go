@@ -523,3 +523,30 @@ func TestIdentityThatWasReadTooEarly(t *testing.T) {
 	w.times(opReadIdentity, 2+maxIdentity)
 	w.bearer(Shared, BearerUp)
 }
+
+// TestNetworkTimeIsAskedOnceAndHeard: what the modem tells is kept with the moment at which
+// it was heard, and forgotten with the channel.
+func TestNetworkTimeIsAskedOnceAndHeard(t *testing.T) {
+	w := ready(t)
+	if got := w.state.snapshot().Time; !got.At.Equal(w.now) || !got.Right.Equal(w.now.Add(time.Hour)) {
+		t.Fatalf("%+v", got)
+	}
+	w.forget()
+	w.pass(6 * time.Hour)
+	w.never(opReadTime)
+	told := w.now.Add(-time.Minute)
+	w.event(networkTime{told})
+	if got := w.state.snapshot().Time; !got.At.Equal(w.now) || !got.Right.Equal(told) {
+		t.Errorf("%+v", got)
+	}
+	w.answer[opReadTime] = func(Command) (fact, *failure) {
+		return nil, &failure{reason: reasonUnsupported, tries: -1, text: "no"}
+	}
+	w.event(channelLost{"EOF"})
+	w.pass(time.Minute)
+	w.bearer(Shared, BearerUp)
+	if got := w.state.snapshot(); got.Time != (NetworkTime{}) || got.Error != "" {
+		t.Errorf("a modem that does not tell it: %+v %q", got.Time, got.Error)
+	}
+	w.times(opReadTime, 1)
+}

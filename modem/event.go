@@ -75,6 +75,7 @@ type (
 		technology string
 	}
 	signal      struct{ Signal }
+	networkTime struct{ right time.Time } // what the network says that it is
 	bearerState struct {
 		session uint32
 		state   contextState
@@ -179,6 +180,7 @@ const (
 	opAttach
 	opDetach
 	opReadSignal
+	opReadTime
 	opReadBearer
 	opDial
 	opHangUp
@@ -197,7 +199,7 @@ var opNames = [...]string{
 	opEnterPIN: "enter PIN", opReadRegistration: "read registration",
 	opSetAutomatic: "register automatically", opReadPacket: "read packet service",
 	opRadioOff: "radio off", opActivate: "activate the service",
-	opAttach: "attach", opDetach: "detach", opReadSignal: "read signal", opReadBearer: "read bearer", opDial: "dial",
+	opAttach: "attach", opDetach: "detach", opReadSignal: "read signal", opReadTime: "read network time", opReadBearer: "read bearer", opDial: "dial",
 	opHangUp: "hang up", opReadIP: "read IP configuration", opRecallPIN: "recall PIN record",
 	opRecordPIN: "write PIN record", opRecallRun: "recall bearer record",
 	opRecordRun: "write bearer record", opForgetRun: "remove bearer record",
@@ -236,6 +238,7 @@ func (f channelLost) why() string  { return "control channel lost: " + f.text }
 func (f capabilities) why() string { return "capabilities read" }
 func (f identity) why() string     { return "SIM identity read" }
 func (f signal) why() string       { return "signal" }
+func (f networkTime) why() string  { return "network time" }
 func (f pinRecord) why() string    { return "PIN record read" }
 func (f runRecord) why() string    { return "bearer record read" }
 

@@ -22,6 +22,8 @@ func (t *turn) learn(f fact) {
 		k.packet, k.packetRead = f, true
 	case signal:
 		k.signal, k.signalRead = f.Signal, true
+	case networkTime:
+		k.time, k.timeRead = NetworkTime{Right: f.right, At: t.at}, true
 	case pinRecord:
 		k.pin.key, k.pin.outcome = k.pinFlight, f.outcome
 	case bearerState:

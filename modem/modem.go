@@ -184,6 +184,10 @@ type Signal struct {
 	HasSNR bool
 }
 
+// NetworkTime is one moment by two clocks: as the network told it, which is right but for
+// the width of time zones, and by the machine's. The zero value is none.
+type NetworkTime struct{ Right, At time.Time }
+
 // IPConfig is what the network gave one bearer in one family.
 type IPConfig struct {
 	Addresses []netip.Prefix
@@ -243,6 +247,7 @@ type Status struct {
 	SIM          SIM
 	Registration Registration
 	Signal       Signal
+	Time         NetworkTime // what the network told last
 	Bearers      map[Purpose]BearerStatus
 	Log          []Transition // oldest first, at most 64
 	Error        string       // what the session complains of now; "" none

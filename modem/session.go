@@ -83,7 +83,7 @@ const (
 // known is what the modem told since the channel was opened. Notices and answers
 // overwrite it; bringUp derives the next step from nothing else.
 type known struct {
-	capsRead, radioRead, pinRead, registrationRead, packetRead, signalRead bool
+	capsRead, radioRead, pinRead, registrationRead, packetRead, signalRead, timeRead bool
 
 	caps         capabilities
 	radio        radioState
@@ -101,6 +101,7 @@ type known struct {
 	autoTried    bool // automatic registration was asked for
 	packet       packetService
 	signal       Signal
+	time         NetworkTime
 }
 
 // lane is a sequence of commands of which one at a time is under way.

@@ -256,3 +256,29 @@ func TestSimulatedGarbageDoesNotEndTheSession(t *testing.T) {
 		}
 	})
 }
+
+// TestSimulatedModemTellsTheTime when it is asked, and by itself when it registers anew.
+func TestSimulatedModemTellsTheTime(t *testing.T) {
+	const later = 30 * 365 * 24 * time.Hour // a bubble begins in a year that no network tells
+	ahead := func(o *simmodem.Options) { o.Device.TellsTime, o.Device.Ahead = true, later }
+	simulated(t, ahead, func(t *testing.T, b *bench, m *simmodem.Modem) {
+		b.shared(BearerUp)
+		first := b.Observe().Time
+		if off := first.Right.Sub(first.At) - later; off.Abs() > 2*time.Second {
+			t.Fatalf("%+v", first)
+		}
+		m.SetNetwork(simmodem.Network{State: simmodem.Searching})
+		b.after(time.Minute)
+		m.SetNetwork(simmodem.Network{State: simmodem.Home, PLMN: "26201", DataClass: simmodem.DataLTE})
+		b.shared(BearerUp)
+		if again := b.Observe().Time; !again.At.After(first.At) {
+			t.Errorf("%+v, before it was %+v", again, first)
+		}
+	})
+	simulated(t, nil, func(t *testing.T, b *bench, _ *simmodem.Modem) {
+		b.shared(BearerUp)
+		if s := b.Observe(); s.Time != (NetworkTime{}) || s.Error != "" {
+			t.Errorf("without the service: %+v %q", s.Time, s.Error)
+		}
+	})
+}

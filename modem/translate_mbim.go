@@ -11,6 +11,10 @@ import (
 // translate makes a fact of an answer's or indication's buffer; nil when it holds
 // none that the session knows.
 func translate(m mbim.Message) (fact, error) {
+	if m.Service == mbim.ServiceMSVoice && m.CID == mbim.CIDVoiceNITZ {
+		right, err := mbim.ParseNetworkTime(m.Info)
+		return networkTime{right}, err
+	}
 	if m.Service != mbim.ServiceBasicConnect {
 		return nil, nil
 	}

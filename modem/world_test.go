@@ -164,6 +164,8 @@ func (w *world) carryOut(c Command) (fact, *failure) {
 	case opDetach:
 		w.packet.state = packetDetached
 		return w.packet, nil
+	case opReadTime:
+		return networkTime{w.now.Add(time.Hour)}, nil
 	case opReadSignal:
 		return signal{Signal{RSRP: -90}}, nil
 	}

@@ -164,7 +164,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.DNS = dnsSpec(in, nets, clients, d.Refusal != "")
 	d.Probe = probeSpec(in, obs, &d, bearers)
 	d.Fetch = fetchSpec(in, obs, bearers)
-	d.Clock = clockSpec(in, d, bearers)
+	d.Clock = clockSpec(in, obs, d, bearers)
 	d.Why = append(d.Why, Conflicts(in.Config, in.Policy)...)
 	return d
 }

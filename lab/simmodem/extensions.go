@@ -2,6 +2,7 @@ package simmodem
 
 import (
 	"slices"
+	"time"
 
 	"github.com/tetherd/tetherd/modem/mbim"
 )
@@ -129,4 +130,20 @@ func (m *Modem) attachInfo() *mbim.Writer {
 	}
 	info := new(mbim.Writer).U32(flag(attached), uint32(request.IPType))
 	return info.Text(request.APN).Text(request.User).Text("").U32(0, uint32(request.Auth))
+}
+
+// queryNetworkTime answers MBIM_NITZ_INFO: local time, two hours east of UTC, once the
+// network is there to tell it.
+func (m *Modem) queryNetworkTime(*mbim.Reader) answer {
+	if !m.view().network.registered() {
+		return failed(statusNotRegistered)
+	}
+	return ok(m.networkTime())
+}
+
+func (m *Modem) networkTime() *mbim.Writer {
+	const east, daylight = 120, 60 // minutes
+	t := time.Now().UTC().Add(m.device.Ahead + east*time.Minute)
+	return new(mbim.Writer).U32(uint32(t.Year()), uint32(t.Month()), uint32(t.Day()), uint32(t.Hour()), uint32(t.Minute()), uint32(t.Second()),
+		east, daylight, highest(m.view().network.DataClass))
 }

@@ -56,11 +56,15 @@ type service struct {
 
 // services is everything the modem offers.
 func (m *Modem) services() []service {
-	return []service{
+	list := []service{
 		{mbim.ServiceBasicConnect, m.basicConnect()},
 		{mbim.ServiceMSExtensions, m.extensions()},
 		{mbim.ServiceMSUICC, m.uicc()},
 	}
+	if m.device.TellsTime {
+		list = append(list, service{mbim.ServiceMSVoice, []handler{{mbim.CIDVoiceNITZ, m.queryNetworkTime, nil}}})
+	}
+	return list
 }
 
 // find looks a command up.

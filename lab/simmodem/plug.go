@@ -75,7 +75,7 @@ func (p *Plug) Unplug() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	return errors.Join(p.withdraw(), p.tree.remove())
+	return errors.Join(p.withdraw(true), p.tree.remove(true))
 }
 
 // Reset makes the modem vanish for d and come back in the same slot, as after a
@@ -86,7 +86,7 @@ func (p *Plug) Reset(d time.Duration) error {
 	if p.closed || !p.in {
 		return nil
 	}
-	err := p.withdraw()
+	err := p.withdraw(true)
 	p.comeBack(d)
 	return err
 }
@@ -108,7 +108,7 @@ func (p *Plug) comeBack(d time.Duration) {
 // insert makes everything appear.
 func (p *Plug) insert() error {
 	if err := p.appear(); err != nil {
-		return errors.Join(err, p.vanish())
+		return errors.Join(err, p.vanish(true))
 	}
 	p.in = true
 	return sendUevents(p.tree.slot.Netns, p.events("add"))
@@ -168,21 +168,21 @@ func (p *Plug) makeNode() (io.Closer, error) {
 	return closer, nil
 }
 
-// withdraw makes everything vanish.
-func (p *Plug) withdraw() error {
+// withdraw makes everything vanish, or all but what a device without authorization keeps.
+func (p *Plug) withdraw(gone bool) error {
 	if !p.in {
 		return nil
 	}
 	p.in = false
 	events := p.events("remove")
 	slices.Reverse(events)
-	return errors.Join(p.vanish(), sendUevents(p.tree.slot.Netns, events))
+	return errors.Join(p.vanish(gone), sendUevents(p.tree.slot.Netns, events))
 }
 
 // vanish undoes as much of appear as was done.
-func (p *Plug) vanish() error {
+func (p *Plug) vanish(gone bool) error {
 	var errs []error
-	if p.port != nil {
+	if p.port != nil && gone {
 		errs = append(errs, p.port.Close())
 		p.port = nil
 	}
@@ -198,7 +198,7 @@ func (p *Plug) vanish() error {
 		p.modem.powerOff()
 		p.modem.event(Event{Kind: "reset", Detail: "power lost"})
 	})
-	return errors.Join(append(errs, p.tree.remove())...)
+	return errors.Join(append(errs, p.tree.remove(gone))...)
 }
 
 // events tell of everything, in the order of appearing.

@@ -25,12 +25,12 @@ func (p *Plug) watchPort() (io.Closer, error) {
 	}
 	go func() {
 		buf := make([]byte, 4096)
-		for { // it may have been written to before it was watched
-			if err := p.authorize(watch); err != nil {
-				p.modem.log.Error("port", "error", err)
-			}
+		for {
 			if _, err := watch.Read(buf); err != nil {
 				return
+			}
+			if err := p.authorize(watch); err != nil {
+				p.modem.log.Error("port", "error", err)
 			}
 		}
 	}()
@@ -38,7 +38,8 @@ func (p *Plug) watchPort() (io.Closer, error) {
 }
 
 // authorize does what the port's file says now, as the kernel does: a device without
-// authorization loses its interfaces and keeps its folder.
+// authorization loses its interfaces and keeps its folder. Who wrote twice before anybody
+// looked has had both.
 func (p *Plug) authorize(watch io.Closer) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,29 +47,17 @@ func (p *Plug) authorize(watch io.Closer) error {
 		return nil // of a former life
 	}
 	text, err := os.ReadFile(p.tree.authorized())
-	switch on := strings.TrimSpace(string(text)); {
-	case err != nil:
-		return err
-	case on == "0" && p.in:
-		return p.letGo()
-	case on == "1" && !p.in:
-		err := errors.Join(p.port.Close(), p.tree.remove())
-		p.port = nil
-		p.comeBack(p.modem.device.ResetTime)
-		return err
-	}
-	return nil
-}
-
-// letGo leaves nothing of the device but the file by which it comes back.
-func (p *Plug) letGo() error {
-	if err := p.withdraw(); err != nil {
-		return err
-	}
-	err := p.tree.make(p.tree.usb+"/authorized", func(name string) error { return os.WriteFile(name, []byte("0\n"), 0o644) })
 	if err != nil {
 		return err
 	}
-	p.port, err = p.watchPort()
+	if p.in {
+		err = p.withdraw(false)
+	}
+	if strings.TrimSpace(string(text)) != "1" {
+		return err
+	}
+	err = errors.Join(err, p.port.Close(), p.tree.remove(true))
+	p.port = nil
+	p.comeBack(p.modem.device.ResetTime)
 	return err
 }

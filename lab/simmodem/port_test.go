@@ -38,10 +38,6 @@ func TestPortLetsGoOfTheModemAndTakesItAgain(t *testing.T) {
 		if _, err := os.Stat(p.Node()); err == nil {
 			t.Error("the control node stays")
 		}
-		for text := ""; text != "0\n"; { // the file is made anew
-			data, _ := os.ReadFile(port)
-			text = string(data)
-		}
 		write("1")
 		await("add@/devices/platform/lab-usb/usb1/1-1/1-1:1.0/net/")
 		if _, err := os.Stat(p.Node()); err != nil {

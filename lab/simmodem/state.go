@@ -17,6 +17,9 @@ type Device struct {
 	// BareErrors makes a refused connect answer without an information buffer, as
 	// some firmware does: the host then does not learn the cause.
 	BareErrors bool
+	// TellsTime: the modem tells the network's time, which is Ahead of the machine's.
+	TellsTime bool
+	Ahead     time.Duration
 	// NoReset: the host cannot reset the modem by command, only by its port.
 	NoReset bool
 	// ResetTime is how long the modem is away when the host resets it; 0 is 2 s.

@@ -131,15 +131,25 @@ func (t tree) makeFolders(paths ...string) error {
 	return nil
 }
 
-// remove takes away what build made, apart from folders that others may use.
-func (t tree) remove() error {
+// remove takes away what build made, apart from folders that others may use, and from what
+// a device without authorization keeps when it is only let go.
+func (t tree) remove(gone bool) error {
 	var errs []error
 	for path := range t.links() {
 		if err := os.Remove(t.root + path); err != nil && !errors.Is(err, os.ErrNotExist) {
 			errs = append(errs, fmt.Errorf("simmodem: sysfs: %w", err))
 		}
 	}
-	return errors.Join(append(errs, os.RemoveAll(t.root+t.usb))...)
+	entries, err := os.ReadDir(t.root + t.usb)
+	if gone || err != nil {
+		return errors.Join(append(errs, os.RemoveAll(t.root+t.usb))...)
+	}
+	for _, e := range entries {
+		if e.Name() != filepath.Base(t.authorized()) {
+			errs = append(errs, os.RemoveAll(filepath.Join(t.root+t.usb, e.Name())))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // What the made-up USB device calls itself: a number pair of the Linux Foundation.

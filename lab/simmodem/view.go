@@ -89,6 +89,9 @@ func (m *Modem) settle() {
 	}
 	if now.network != was.network || now.manual != was.manual {
 		m.indicate(mbim.ServiceBasicConnect, mbim.CIDRegisterState, m.registerState())
+		if m.device.TellsTime && now.network.registered() {
+			m.indicate(mbim.ServiceMSVoice, mbim.CIDVoiceNITZ, m.networkTime())
+		}
 	}
 	if now.attached != was.attached || now.attached && now.network != was.network {
 		m.indicate(mbim.ServiceBasicConnect, mbim.CIDPacketService, m.packetService())

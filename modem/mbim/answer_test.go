@@ -201,6 +201,7 @@ func parsers() []parser {
 			return list, err
 		}},
 		{"UICC data", []string{"uicc-spn"}, func(b []byte) (any, error) { return ParseUICCData(b) }},
+		{"network time", []string{"network-time"}, func(b []byte) (any, error) { return ParseNetworkTime(b) }},
 		{"radio state", []string{"radio-state"}, func(b []byte) (any, error) { return ParseRadioState(b) }},
 		{"home provider", []string{"home-provider"}, func(b []byte) (any, error) { return ParseHomeProvider(b) }},
 		{"providers", []string{"providers"}, func(b []byte) (any, error) { return ParseProviders(b) }},
