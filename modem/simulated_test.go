@@ -144,6 +144,19 @@ func TestSimulatedModemThatTellsNoCauseFailsByItsStatus(t *testing.T) {
 	})
 }
 
+func TestSimulatedModemThatIsBusyIsHungUpAgain(t *testing.T) {
+	simulated(t, nil, func(t *testing.T, b *bench, m *simmodem.Modem) {
+		b.shared(BearerUp)
+		m.BusyHangUps(2)
+		b.Apply(wish(Bearer{APN: "own", Family: IPv4}))
+		b.shared(BearerDown)
+		b.after(3 * redialFirst)
+		if got := b.shared(BearerUp); got.InForce.APN != "own" {
+			t.Errorf("bearer %+v", got)
+		}
+	})
+}
+
 func TestSimulatedBearersSideBySide(t *testing.T) {
 	simulated(t, nil, func(t *testing.T, b *bench, m *simmodem.Modem) {
 		b.Apply(Spec{Enabled: true, Bearers: map[Purpose]Bearer{Shared: internet, Own: {APN: "own", Family: IPv4}}})

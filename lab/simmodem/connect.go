@@ -72,6 +72,10 @@ func (m *Modem) deactivate(id uint32, kind mbim.UUID) answer {
 	if s == nil {
 		return failed(statusNotActivated)
 	}
+	if m.faults.busy > 0 {
+		m.faults.busy--
+		return failed(statusBusy)
+	}
 	m.end(s)
 	m.event(Event{Kind: "disconnect", Session: id})
 	return ok(connectInfo(id, deactivated, IPDefault, kind, CauseNone))

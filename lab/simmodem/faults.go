@@ -11,6 +11,7 @@ import (
 type faults struct {
 	until    time.Time     // silent until then
 	swallow  int           // messages to leave unanswered yet
+	busy     int           // hang-ups to refuse yet
 	wrong    int           // answers that get a wrong transaction yet
 	delay    time.Duration // before everything that is sent
 	fragment int           // largest frame sent; 0 as negotiated
@@ -49,6 +50,9 @@ func (m *Modem) Silence(d time.Duration) {
 
 // Swallow leaves the next n messages of the host unanswered and undone.
 func (m *Modem) Swallow(n int) { m.update(func() { m.faults.swallow = n }) }
+
+// BusyHangUps refuses the next n hang-ups of sessions that are up.
+func (m *Modem) BusyHangUps(n int) { m.update(func() { m.faults.busy = n }) }
 
 // WrongTransactions gives the next n answers a transaction id nobody asked with.
 func (m *Modem) WrongTransactions(n int) { m.update(func() { m.faults.wrong = n }) }

@@ -10,6 +10,7 @@ import (
 // Status codes of answers (MBIM 9.4.5).
 const (
 	statusOK                  = 0
+	statusBusy                = 1
 	statusFailure             = 2
 	statusSIMNotInserted      = 3
 	statusBadSIM              = 4
