@@ -58,7 +58,7 @@ function paper(d) {
 		[t('paper.state'), t(d.in_force ? 'paper.inforce' : 'paper.asleep')],
 		[t('paper.serial'), d.serial], [t('paper.signed'), t(d.signed ? 'yes' : 'no')],
 		[t('paper.origin'), word('origin', d.origin)], [t('paper.applied'), when(d.applied)],
-		[t('paper.activation'), d.activation], [t('paper.refresh'), said(d.refresh)], [t('paper.wlans'), (d.wlans || []).join(', ')],
+		[t('paper.activation'), said(d.activation)], [t('paper.refresh'), said(d.refresh)], [t('paper.wlans'), (d.wlans || []).join(', ')],
 	), h('details', {}, h('summary', {}, t('paper.items')), report(d.items || [])));
 }
 
