@@ -38,11 +38,11 @@ func (s store) restorePort(root string) error {
 	if port == "" {
 		return nil
 	}
-	err := os.Remove(s.portPath())
-	if !strings.HasPrefix(filepath.Clean(port), filepath.Join(root, "sys")+"/") || filepath.Base(port) != "authorized" {
-		return errors.Join(err, errors.New("modem: the note about the port names no port"))
+	err := errors.New("modem: the note about the port names no port")
+	if strings.HasPrefix(filepath.Clean(port), filepath.Join(root, "sys")+"/") && filepath.Base(port) == "authorized" {
+		err = authorize(port, true)
 	}
-	return errors.Join(err, authorize(port, true))
+	return errors.Join(err, os.Remove(s.portPath())) // last: until then the port may still be without it
 }
 
 // authorize writes to a port's file in sysfs; that it is gone is no error.
