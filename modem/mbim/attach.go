@@ -56,20 +56,3 @@ func (r *Reader) access(ipType IPType) Access {
 	a.Auth = AuthProtocol(r.U32())
 	return a
 }
-
-// AttachInfo is the default bearer that is up: it tells which APN the network gave.
-type AttachInfo struct {
-	Attached bool
-	Access
-}
-
-// QueryAttachInfo asks for AttachInfo.
-func QueryAttachInfo() Request { return query(CIDMSLTEAttachInfo, &Writer{}).extension() }
-
-// ParseAttachInfo reads the answer to QueryAttachInfo, or the indication.
-func ParseAttachInfo(info []byte) (AttachInfo, error) {
-	r := NewReader(info)
-	a := AttachInfo{Attached: r.U32() == 1}
-	a.Access = r.access(IPType(r.U32()))
-	return a, r.done("LTE attach info")
-}

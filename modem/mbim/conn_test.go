@@ -162,7 +162,7 @@ func TestCommandsWaitForTheirTurn(t *testing.T) {
 		impatience := errors.New("impatience")
 		hasty, cancel := context.WithTimeoutCause(t.Context(), time.Second, impatience)
 		defer cancel()
-		if _, err := c.Do(hasty, QueryPINList()); !errors.Is(err, impatience) {
+		if _, err := c.Do(hasty, QueryPIN()); !errors.Is(err, impatience) {
 			t.Errorf("the third: %v", err)
 		}
 		synctest.Wait()

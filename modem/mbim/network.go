@@ -102,21 +102,6 @@ func ParseHomeProvider(info []byte) (Provider, error) {
 	return r.provider(), r.done("home provider")
 }
 
-// QueryVisibleProviders starts a full scan, which may take minutes (MBIM 10.5.8).
-func QueryVisibleProviders() Request {
-	return query(CIDVisibleProviders, (&Writer{}).U32(0))
-}
-
-// ParseProviders reads the answer to QueryVisibleProviders.
-func ParseProviders(info []byte) ([]Provider, error) {
-	r := NewReader(info)
-	var list []Provider
-	for _, e := range r.Refs(r.U32()) {
-		list = append(list, e.provider())
-	}
-	return list, r.done("providers")
-}
-
 // RegisterState says where registration stands (MBIM 10.5.9).
 type RegisterState uint32
 
@@ -164,11 +149,6 @@ func QueryRegisterState() Request { return query(CIDRegisterState, &Writer{}) }
 // technologies to it, too.
 func SetRegisterAutomatic(classes DataClass) Request {
 	return set(CIDRegisterState, (&Writer{}).Text("").U32(0, uint32(classes)))
-}
-
-// SetRegisterManual forces the network with the given MCC and MNC digits.
-func SetRegisterManual(plmn string, classes DataClass) Request {
-	return set(CIDRegisterState, (&Writer{}).Text(plmn).U32(1, uint32(classes)))
 }
 
 // ParseRegistration reads the answer to these, or the indication.

@@ -19,17 +19,8 @@ type CellSignal struct {
 	System        DataClass // a single bit
 }
 
-// ThresholdOff as a threshold of SetSignalState asks for no reports by change.
-const ThresholdOff uint32 = 0xFFFFFFFF
-
 // QuerySignalState asks for SignalState.
 func QuerySignalState() Request { return query(CIDSignalState, &Writer{}) }
-
-// SetSignalState sets when reports come by themselves: every interval seconds,
-// and by a change of so many codes; 0 leaves each to the modem.
-func SetSignalState(interval, rssiThreshold, errorRateThreshold uint32) Request {
-	return set(CIDSignalState, (&Writer{}).U32(interval, rssiThreshold, errorRateThreshold))
-}
 
 // ParseSignalState reads the answer to both, or the indication.
 func ParseSignalState(info []byte) (SignalState, error) {

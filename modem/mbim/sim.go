@@ -101,12 +101,7 @@ func EnterPIN(kind PINType, pin string) Request {
 	return set(CIDPIN, (&Writer{}).U32(uint32(kind), pinOperationEnter).Text(pin).Text(""))
 }
 
-// EnterPUK unlocks a PIN with its PUK (PUK1 or PUK2) and sets a new PIN.
-func EnterPUK(kind PINType, puk, pin string) Request {
-	return set(CIDPIN, (&Writer{}).U32(uint32(kind), pinOperationEnter).Text(puk).Text(pin))
-}
-
-// ParsePIN reads the answer to QueryPIN, EnterPIN and EnterPUK.
+// ParsePIN reads the answer to QueryPIN and EnterPIN.
 func ParsePIN(info []byte) (PINState, error) {
 	r := NewReader(info)
 	s := PINState{Type: PINType(r.U32()), Locked: r.U32() != 0, Attempts: -1}
@@ -114,32 +109,4 @@ func ParsePIN(info []byte) (PINState, error) {
 		s.Attempts = int(n)
 	}
 	return s, r.done("PIN")
-}
-
-// PINDescriptor says whether a lock is in use and what its code looks like.
-type PINDescriptor struct {
-	Mode      uint32 // 0 not supported, 1 enabled, 2 disabled
-	Format    uint32 // 0 unknown, 1 numeric, 2 alphanumeric
-	MinLength uint32 // characters
-	MaxLength uint32
-}
-
-// PINList describes the locks, by PINType from PINCustom to PINSubsidy (MBIM 10.5.5).
-type PINList [PINSubsidy + 1]PINDescriptor
-
-// QueryPINList asks for PINList.
-func QueryPINList() Request { return query(CIDPINList, &Writer{}) }
-
-// ParsePINList reads the answer to QueryPINList, in which the custom PIN is last.
-func ParsePINList(info []byte) (PINList, error) {
-	r := NewReader(info)
-	var list PINList
-	read := func() PINDescriptor {
-		return PINDescriptor{Mode: r.U32(), Format: r.U32(), MinLength: r.U32(), MaxLength: r.U32()}
-	}
-	for kind := PIN1; kind <= PINSubsidy; kind++ {
-		list[kind] = read()
-	}
-	list[PINCustom] = read()
-	return list, r.done("PIN list")
 }
