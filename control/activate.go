@@ -13,11 +13,11 @@ import (
 
 // activation is what an edition that comes into force has to be done after it: what it
 // says, unless it was fetched and says what the edition before it said, for then nothing
-// was bought.
+// was bought. One that says nothing ends that of the edition that it replaces alone.
 func (d *documents) activation(e Edition) provision.Activity {
 	what := e.Document.Activation
 	if what == nil {
-		return provision.Activity{}
+		return d.activity
 	}
 	if e.Origin == document.Pulled && !d.buying {
 		for _, old := range d.kept {

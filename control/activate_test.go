@@ -208,3 +208,21 @@ func TestActivationWaitsForItsSIM(t *testing.T) {
 		}
 	})
 }
+
+// A document of somebody else's that comes beside it does not end it.
+func TestActivationBesideAnotherDocument(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "config apn\n\toption apn 'plan.lab'\n")
+		r.pass(time.Second)
+		r.provide(activated(`"method": "reregister", "delay_seconds": 60`))
+		r.pass(10 * time.Second)
+		if a := r.provide(paper("2", 1, `"sims": [{}]`)); a.Trial == "" { // of equal ones the smaller identifier stays in force
+			t.Fatalf("%+v", a)
+		}
+		s := r.pass(2 * time.Minute)
+		if n := read(w, func() uint32 { return w.modem.spec.Reregister }); n != 1 || s.Documents.Activity.End != "done" {
+			t.Errorf("%d times, %+v", n, s.Documents.Activity)
+		}
+	})
+}
