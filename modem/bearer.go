@@ -55,7 +55,7 @@ func (s *slot) become(state BearerState, at time.Time) {
 
 // lost takes away whatever the slot had: the modem or its SIM is gone.
 func (s *slot) lost(at time.Time) {
-	s.lane, s.context, s.pending = lane{}, contextUnasked, false
+	s.lane, s.context, s.pending, s.hangs = lane{}, contextUnasked, false, 0
 	s.ipAsk, s.ipUntil = false, time.Time{}
 	s.become(BearerDown, at)
 }
@@ -316,7 +316,7 @@ const maxHangs = 5
 func (t *turn) hungUp(s *slot, err *failure) {
 	switch {
 	case err != nil && err.reason == reasonTimeout:
-		s.context = contextUnasked
+		s.context, s.hangs = contextUnasked, 0
 	case err == nil || err.reason == reasonOffline || s.hangs >= maxHangs:
 		s.context, s.hangs = contextDown, 0
 	default:
