@@ -97,8 +97,10 @@ func (r *runner) loop(poked, deaf <-chan struct{}) {
 func (r *runner) discover() {
 	r.look.Reset(r.pause)
 	nodes := discover(r.opts.Root)
-	for i := range nodes {
-		nodes[i].Holder = holder.Of("/proc", nodes[i].target)
+	if r.state.phase != PhaseReady || slices.ContainsFunc(r.nodes, func(n node) bool { return n.Holder != "" }) {
+		for i := range nodes { // not while all is well: it looks at every process
+			nodes[i].Holder = holder.Of("/proc", nodes[i].target)
+		}
 	}
 	if !slices.Equal(nodes, r.nodes) {
 		r.nodes = nodes
