@@ -1,6 +1,7 @@
 package simmodem
 
 import (
+	"errors"
 	"io/fs"
 	"net"
 	"os"
@@ -49,6 +50,9 @@ func listenUevents(t *testing.T, ns *netns.NS) func() (text string, from *unix.S
 		t.Helper()
 		buf := make([]byte, 8192)
 		n, from, err := unix.Recvfrom(fd, buf, 0)
+		for errors.Is(err, unix.EINTR) { // a socket with a time-out is not asked again by itself
+			n, from, err = unix.Recvfrom(fd, buf, 0)
+		}
 		if err != nil {
 			t.Fatalf("no uevent: %v", err)
 		}
