@@ -42,13 +42,13 @@ func (s *sessions) begin(now time.Time) string {
 
 // use says whether a key is of a session, which is used by it.
 func (s *sessions) use(key string, now time.Time) bool {
-	if !s.there(key, now) {
-		return false
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.last[key] = now
-	return true
+	ok := s.alive(key, now)
+	if ok {
+		s.last[key] = now
+	}
+	return ok
 }
 
 // there says whether a key is of a session, which is not used by it: a page that is only
@@ -56,6 +56,11 @@ func (s *sessions) use(key string, now time.Time) bool {
 func (s *sessions) there(key string, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.alive(key, now)
+}
+
+// alive forgets a session that was not used for too long; s.mu is held.
+func (s *sessions) alive(key string, now time.Time) bool {
 	at, ok := s.last[key]
 	if ok && now.Sub(at) > sessionIdle {
 		delete(s.last, key)

@@ -349,7 +349,7 @@ func (s *Server) chooseAPN(c Call) (any, error) {
 // login is how to log in to the access point that was chosen: as is said, or else as is
 // known of one of that name. What is known is not shown to who chooses.
 func login(c Call, snap *control.Snapshot) (user, password, auth string) {
-	if c.text("user") == "" && c.text("password") == "" && c.text("auth") == "" {
+	if c.text("user") == "" && c.text("password") == "" && c.text("auth") != "none" {
 		list, _ := snap.Candidates()
 		for _, k := range list {
 			if k.APN == c.text("apn") && k.User != "" && k.Source != provision.FromDocument { // whose secrets stay there

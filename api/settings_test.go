@@ -194,7 +194,7 @@ func TestChosenAPN(t *testing.T) {
 	if got := choose(map[string]any{"apn": "two", "family": "ipv4"}); len(got) != 3 || got[0].APN != "two" || got[0].User != "" || got[0].Family != "ipv4" {
 		t.Errorf("%+v", got)
 	}
-	if got := choose(map[string]any{"apn": "closed.example"}); got[0].User != "who" || got[0].Password != "knows" || got[0].Auth != "chap" {
+	if got := choose(map[string]any{"apn": "closed.example", "auth": "chap"}); got[0].User != "who" || got[0].Password != "knows" || got[0].Auth != "chap" {
 		t.Errorf("its login is lost: %+v", got[0])
 	}
 	if got := choose(map[string]any{"apn": ""}); len(got) != 2 || got[0].Section != "home" {

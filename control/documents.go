@@ -87,6 +87,8 @@ type documents struct {
 type documentTrial struct {
 	Trial
 	next []Edition
+	// former is the activation of the documents that it replaces.
+	former provision.Activity
 }
 
 // openDocuments reads the file. What cannot be read is put aside and logged, as is what
@@ -149,7 +151,7 @@ func (e *Edition) read() bool {
 func (d *documents) write() error {
 	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former, Activity: d.activity}
 	if d.trial != nil {
-		s.OnTrial, s.Trial = true, d.trial.next
+		s.OnTrial, s.Trial, s.Activity = true, d.trial.next, d.trial.former
 	}
 	text, err := json.Marshal(s)
 	if err == nil {

@@ -108,18 +108,13 @@ func (l *Loop) offer(o document.Offer, by Author, tag string) (document.Report, 
 			return report, "", nil
 		}
 	}
-	former := d.activity
-	d.activity = d.activation(e)
-	id, err := l.tryDocuments(with(d.without(asker, o.Origin), e), by)
-	if err != nil {
-		d.activity = former
-	}
+	id, err := l.tryDocuments(with(d.without(asker, o.Origin), e), d.activation(e), by)
 	return report, id, err
 }
 
-// tryDocuments puts another list of documents into force on trial. What it replaces
-// stays in the file beside it.
-func (l *Loop) tryDocuments(next []Edition, by Author) (string, error) {
+// tryDocuments puts another list of documents into force on trial, with an activation to
+// be done. What it replaces stays in the file beside it.
+func (l *Loop) tryDocuments(next []Edition, activity provision.Activity, by Author) (string, error) {
 	s := &l.state
 	d := &s.documents
 	switch {
@@ -129,11 +124,12 @@ func (l *Loop) tryDocuments(next []Edition, by Author) (string, error) {
 		return "", fmt.Errorf("%w: a change of %s is on trial", ErrConflict, s.trial.By.Name)
 	}
 	now := time.Now()
-	d.trial = &documentTrial{next: next, Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
+	d.trial = &documentTrial{next: next, former: d.activity, Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
 	if err := d.write(); err != nil {
 		d.trial = nil
 		return "", err
 	}
+	d.activity = activity
 	l.log.Info("document on trial", "id", d.trial.ID, "by", by.Name)
 	s.inputs.Proof++
 	return d.trial.ID, nil
@@ -151,9 +147,11 @@ func (l *Loop) endDocuments(kept bool, why string) {
 	old, before := d.former, d.kept
 	if d.trial = nil; kept {
 		d.former, d.kept = d.kept, t.next
+	} else {
+		d.activity = t.former
 	}
 	if err := d.write(); err != nil { // what cannot be kept is not in force after a restart either
-		d.former, d.kept, kept, why = old, before, false, err.Error()
+		d.former, d.kept, d.activity, kept, why = old, before, t.former, false, err.Error()
 		l.log.Error("the document cannot be kept", "err", err)
 	}
 	if !kept && len(t.next) > 0 && t.next[len(t.next)-1].Origin == document.Pulled {
@@ -171,7 +169,7 @@ func (l *Loop) takeBack(i TakeBack) {
 	} else if len(d.kept) == 0 && len(d.former) == 0 {
 		err = ErrNoTrial
 	} else {
-		_, err = l.tryDocuments(d.former, Author{Name: i.By})
+		_, err = l.tryDocuments(d.former, d.activity, Author{Name: i.By})
 	}
 	l.answer(i.Answer, err)
 }

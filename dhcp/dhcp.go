@@ -106,7 +106,7 @@ type Binder interface {
 	Welcome(mac net.HardwareAddr) bool
 	// Silent says that nobody loses a place to whoever comes instead of a MAC: there is no
 	// limit of clients, or that one has sent nothing for a while.
-	Silent(mac net.HardwareAddr) bool
+	Silent(mac net.HardwareAddr, addr netip.Addr) bool
 }
 
 // check refuses a wish that cannot be served.

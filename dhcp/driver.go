@@ -214,8 +214,8 @@ func (b *oneAtATime) Welcome(mac net.HardwareAddr) bool {
 	return b.binder.Welcome(mac)
 }
 
-func (b *oneAtATime) Silent(mac net.HardwareAddr) bool {
+func (b *oneAtATime) Silent(mac net.HardwareAddr, addr netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.binder.Silent(mac)
+	return b.binder.Silent(mac, addr)
 }

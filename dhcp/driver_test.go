@@ -100,8 +100,8 @@ func TestTwoNetworks(t *testing.T) {
 
 type bindFunc func(net.HardwareAddr, netip.Addr)
 
-func (bindFunc) Welcome(net.HardwareAddr) bool { return true }
-func (bindFunc) Silent(net.HardwareAddr) bool  { return false }
+func (bindFunc) Welcome(net.HardwareAddr) bool            { return true }
+func (bindFunc) Silent(net.HardwareAddr, netip.Addr) bool { return false }
 
 func (f bindFunc) Bind(mac net.HardwareAddr, a netip.Addr, _ bool) { f(mac, a) }
 

@@ -90,7 +90,7 @@ func (t *Table) restore(list []record, now time.Time) {
 		e := &entry{
 			client: c, clientID: r.clientID, addr: r.addr, hostname: r.hostname,
 			since: now.Add(-r.age), expires: now.Add(r.remaining), saved: now.Add(r.remaining),
-			bound: r.remaining > 0, source: cmp.Or(r.source, r.mac),
+			bound: r.remaining > 0, source: cmp.Or(r.source, r.mac), first: cmp.Or(r.source, r.mac),
 		}
 		t.byAddr[r.addr], t.byClient[c] = e, e
 	}

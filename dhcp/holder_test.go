@@ -19,7 +19,7 @@ type judge struct {
 	silent    bool
 }
 
-func (j *judge) Silent(net.HardwareAddr) bool { return j.silent }
+func (j *judge) Silent(net.HardwareAddr, netip.Addr) bool { return j.silent }
 
 func (j *judge) Welcome(mac net.HardwareAddr) bool {
 	return !slices.Equal(mac, j.unwelcome.hardware())
@@ -132,9 +132,9 @@ func TestTheLeaseRenewedLastIsToldLast(t *testing.T) {
 	}
 }
 
-// TestBetweenARepeaterAndNone: a client that comes out from behind a repeater is answered;
-// one that goes behind it, once it is silent where it was. The lease moves along only then,
-// and nobody but its holder ends it.
+// TestBetweenARepeaterAndNone: a client that goes behind a repeater, or comes out, is
+// answered once it is silent where it was, and its lease moves along. Nobody but who got
+// it ends it, also after that.
 func TestBetweenARepeaterAndNone(t *testing.T) {
 	own, repeater := dev(1).mac, dev(77).mac
 	discover, reboot := dev(1).say(dhcpv4.MessageTypeDiscover), func(a netip.Addr) *dhcpv4.DHCPv4 {
@@ -145,7 +145,7 @@ func TestBetweenARepeaterAndNone(t *testing.T) {
 		last := func() string { return told.rulings[len(told.rulings)-1] }
 		before := last()
 		for _, p := range []*dhcpv4.DHCPv4{discover, reboot(want)} {
-			if a, _ := d.handle(s, p, way[1], now); (a.Reply != nil) != (way[1] == own) {
+			if a, _ := d.handle(s, p, way[1], now); a.Reply != nil {
 				t.Errorf("from %v to %v while the first speaks: %+v", way[0], way[1], a)
 			}
 		}
@@ -162,8 +162,11 @@ func TestBetweenARepeaterAndNone(t *testing.T) {
 		if a.Reply == nil || b.Bind != want || b.Save == 0 || last() == before {
 			t.Errorf("from %v to %v: %+v, %+v, told %q", way[0], way[1], a, b, told.rulings)
 		}
-		if a, _ := d.handle(s, release, way[1], now); len(a.Ended) != 1 {
-			t.Errorf("its holder does not end it: %+v", a)
+		if a, _ := d.handle(s, release, way[1], now); len(a.Ended) > 0 {
+			t.Errorf("who comes another way ends it: %+v", a)
+		}
+		if a, _ := d.handle(s, release, way[0], now); len(a.Ended) != 1 {
+			t.Errorf("who got it does not end it: %+v", a)
 		}
 	}
 }

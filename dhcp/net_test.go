@@ -106,8 +106,8 @@ type bench struct {
 	stop     func()
 }
 
-func (*bench) Welcome(net.HardwareAddr) bool { return true }
-func (*bench) Silent(net.HardwareAddr) bool  { return false }
+func (*bench) Welcome(net.HardwareAddr) bool            { return true }
+func (*bench) Silent(net.HardwareAddr, netip.Addr) bool { return false }
 
 func (s *bench) Bind(mac net.HardwareAddr, addr netip.Addr, _ bool) {
 	s.bindings <- binding{mac.String(), addr}

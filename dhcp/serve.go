@@ -133,8 +133,12 @@ func (d *server) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time
 // way. Who got it is its holder until it ends, or is silent.
 func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) (moved bool) {
 	e := d.table.byAddr[addr]
-	moved = !e.since.Equal(now) && e.source != from && d.silent(e.source)
-	if e.since.Equal(now) || moved {
+	fresh := e.since.Equal(now)
+	moved = !fresh && e.source != from && d.silent(e)
+	if fresh {
+		e.first = from
+	}
+	if fresh || moved {
 		e.source = from
 	}
 	if d.opt.Binder != nil {
@@ -143,9 +147,9 @@ func (d *server) bind(addr netip.Addr, from hwaddr, now time.Time) (moved bool) 
 	return moved
 }
 
-// silent asks the Binder whether somebody else may come instead of a MAC.
-func (d *server) silent(source hwaddr) bool {
-	return d.opt.Binder == nil || d.opt.Binder.Silent(source.hardware())
+// silent asks the Binder whether a lease's holder may come another way.
+func (d *server) silent(e *entry) bool {
+	return d.opt.Binder == nil || d.opt.Binder.Silent(e.source.hardware(), e.addr)
 }
 
 // note logs decisions, at a bounded rate, and says that a client was turned away who is

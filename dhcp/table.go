@@ -49,7 +49,8 @@ type entry struct {
 	saved    time.Time // the expiry that the lease file promises
 	offered  time.Time // an offer stands until then
 	bound    bool      // the Binder knows of it
-	source   hwaddr    // that the holder's frames come with; set with the lease
+	source   hwaddr    // that the holder's frames come with
+	first    hwaddr    // that they came with when it got the lease
 }
 
 func (e *entry) active(now time.Time) bool { return now.Before(e.expires) }
@@ -327,13 +328,16 @@ func (t *Table) take(m *message, addr netip.Addr, now time.Time) (e *entry, ende
 }
 
 // forged reports whether a message about a client comes from somebody else: while a lease
-// runs, only who got it ends it. For anything else the client itself may speak too, and
-// once its source is silent whoever does: it may have gone behind a repeater, or come out.
-func (t *Table) forged(p *dhcpv4.DHCPv4, from hwaddr, now time.Time, silent func(hwaddr) bool) bool {
+// runs, only who got it ends it. Anything else is heard from others too once the source
+// is silent, for the client may have gone behind a repeater, or come out.
+func (t *Table) forged(p *dhcpv4.DHCPv4, from hwaddr, now time.Time, silent func(*entry) bool) bool {
 	mac, _ := hwaddrOf(p.ClientHWAddr) // the table leaves one that is none unanswered
 	ends := p.MessageType() == dhcpv4.MessageTypeRelease || p.MessageType() == dhcpv4.MessageTypeDecline
 	for _, e := range t.byAddr {
-		if e.client.mac == mac && e.active(now) && e.source != from && (ends || from != mac && !silent(e.source)) {
+		if e.client.mac != mac || !e.active(now) {
+			continue
+		}
+		if ends && from != e.first || !ends && from != e.source && !silent(e) {
 			return true
 		}
 	}

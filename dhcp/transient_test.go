@@ -15,8 +15,8 @@ import (
 // rulings is a Binder that remembers.
 type rulings []string
 
-func (*rulings) Welcome(net.HardwareAddr) bool { return true }
-func (*rulings) Silent(net.HardwareAddr) bool  { return false }
+func (*rulings) Welcome(net.HardwareAddr) bool            { return true }
+func (*rulings) Silent(net.HardwareAddr, netip.Addr) bool { return false }
 
 func (r *rulings) Bind(mac net.HardwareAddr, addr netip.Addr, own bool) {
 	line := strings.TrimSpace(mac.String() + " " + addr.String())

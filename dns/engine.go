@@ -216,6 +216,9 @@ func (e *engine) hear(now time.Time, socket int, packet []byte) {
 	case truncated:
 		e.finish(p, nil, refusal{truncated: true})
 	case rebinding:
+		if v.sunk {
+			e.note(p.key, true)
+		}
 		e.counts.rebind.Add(1)
 		e.finish(p, nil, rebound)
 	case plain:

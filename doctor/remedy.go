@@ -141,7 +141,7 @@ func (e *exam) tidy(found []Finding) {
 		switch {
 		case there:
 			if !c.Ended.IsZero() && now.Sub(c.Ended) >= relapse {
-				c.Began = time.Time{} // what helped for a while helps again
+				c.again()
 			}
 			c.Ended = time.Time{}
 		case c.Ended.IsZero() && !e.unknown(c.Code):
@@ -154,6 +154,19 @@ func (e *exam) tidy(found []Finding) {
 	}
 	if e.m.Repairs.DirectDNS && e.Observed.DNS.Error == "" && e.Observed.DNS.Serving {
 		e.m.Repairs.DirectDNS = false
+	}
+}
+
+// again begins a course whose cause was gone for a while and is back: with what helped, but
+// never at once with a reset of the modem; what has tried everything begins at its bottom.
+func (k *Course) again() {
+	c, _ := causeOf(k.Code)
+	k.Began = time.Time{}
+	switch {
+	case k.Step >= len(c.ladder):
+		k.Step, k.Rounds = 0, k.Rounds+1
+	case k.Step > 0 && c.ladder[k.Step] == ModemReset:
+		k.Step--
 	}
 }
 

@@ -186,7 +186,7 @@ func (w *World) watchFiles(ctx context.Context, seen chan<- string) error {
 				size := unix.SizeofInotifyEvent + int(binary.NativeEndian.Uint32(b[12:]))
 				name, event := cString(b[unix.SizeofInotifyEvent:size]), binary.NativeEndian.Uint32(b[4:])
 				aside := strings.HasPrefix(name, ".documents")
-				if aside || name[0] != '.' && event != unix.IN_CLOSE_WRITE {
+				if aside || name != "" && name[0] != '.' && event != unix.IN_CLOSE_WRITE {
 					tell(ctx, seen, strings.TrimRight(name, "0123456789")+" "+what[event])
 				}
 				b = b[size:]

@@ -125,7 +125,7 @@ func (t *turn) breakSilence() {
 	t.rung++
 	t.control.hold = t.at.Add(backoff(redialFirst, t.rung-1, maxBackoff))
 	switch {
-	case t.channel != channelOpen && t.rung%2 == 0 && t.node.port != "":
+	case t.channel != channelOpen && t.rung%2 == 0 && t.node.port != "" && t.node.Holder == "":
 		t.replug()
 	case t.channel != channelOpen:
 	case t.rung%2 == 0:
@@ -380,7 +380,7 @@ func (t *turn) moved(o op, result fact) bool {
 func (t *turn) excuse(err *failure) bool {
 	k := &t.known
 	l := &t.control
-	if err.reason == reasonTimeout && l.op != opActivate {
+	if err.reason == reasonTimeout && l.op != opActivate && l.op != opReadTime {
 		return false
 	}
 	switch l.op {

@@ -38,11 +38,13 @@ func (s store) restorePort(root string) error {
 	if port == "" {
 		return nil
 	}
-	err := errors.New("modem: the note about the port names no port")
-	if strings.HasPrefix(filepath.Clean(port), filepath.Join(root, "sys")+"/") && filepath.Base(port) == "authorized" {
-		err = authorize(port, true)
+	if !strings.HasPrefix(filepath.Clean(port), filepath.Join(root, "sys")+"/") || filepath.Base(port) != "authorized" {
+		return errors.Join(errors.New("modem: the note about the port names no port"), os.Remove(s.portPath()))
 	}
-	return errors.Join(err, os.Remove(s.portPath())) // last: until then the port may still be without it
+	if err := authorize(port, true); err != nil {
+		return err // the next process tries again
+	}
+	return os.Remove(s.portPath())
 }
 
 // authorize writes to a port's file in sysfs; that it is gone is no error.

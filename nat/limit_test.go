@@ -328,10 +328,10 @@ func TestRoamingToAnAccessPoint(t *testing.T) {
 	}
 	y.clients[1].Run(t, "ip addr flush dev eth0", "ip link set eth0 address "+hwOf(0).String(),
 		fmt.Sprintf("ip addr add %v/24 dev eth0", home(0)), "ip route add default via 192.168.8.1")
-	if y.reaches(t, 1) || d.Silent(hwOf(0)) {
+	if y.reaches(t, 1) || d.Silent(hwOf(0), home(0)) {
 		t.Fatal("it takes the place of one who speaks")
 	}
-	if !d.Silent(hwOf(1)) {
+	if !d.Silent(hwOf(1), home(1)) {
 		t.Error("one who never spoke is not silent")
 	}
 	silence := limitTo(1).Absence - away - 2*time.Second
@@ -341,7 +341,7 @@ func TestRoamingToAnAccessPoint(t *testing.T) {
 	eventually(t, "it follows its MAC", func() bool { return y.reaches(t, 1) })
 	eventually(t, "back home it is served at once", func() bool { return y.reaches(t, 0) })
 	apply(t, d, limitTo(0))
-	if !d.Silent(hwOf(0)) {
+	if !d.Silent(hwOf(0), home(0)) {
 		t.Error("without a limit there is a place to lose")
 	}
 }

@@ -216,8 +216,8 @@ func (r *registry) mayMove(addr netip.Addr, b binding, port string) bool {
 const away = 30 * time.Second
 
 // Silent says that whoever comes instead of a MAC takes no place from it: there is no limit,
-// or nothing was sent under it for a while.
-func (d *Driver) Silent(hw net.HardwareAddr) bool {
+// or nothing was sent under it, from that address, for a while.
+func (d *Driver) Silent(hw net.HardwareAddr, addr netip.Addr) bool {
 	r := d.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -226,7 +226,7 @@ func (d *Driver) Silent(hw net.HardwareAddr) bool {
 	}
 	all, err := r.slots()
 	return err == nil && !slices.ContainsFunc(all, func(s Slot) bool {
-		return slices.Equal(s.MAC, hw) && r.spec.Absence-s.Left < away
+		return slices.Equal(s.MAC, hw) && s.Addr == addr && r.spec.Absence-s.Left < away
 	})
 }
 

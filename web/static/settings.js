@@ -23,7 +23,7 @@ function changes(section, f, was) {
 	for (const o of section.options) {
 		const name = section.address + '.' + o.name, text = f.elements.namedItem(name).value;
 		if (text === was.get(name) || o.secret && text === '') continue;
-		const parts = o.list ? text.split(/\s+/).filter(Boolean) : [text];
+		const parts = o.list ? text.split(/\s+/).filter(Boolean) : [o.secret ? text : text.trim()];
 		out.push(...(parts.length ? parts : ['']).map((p) => name + '=' + p));
 	}
 	return out;

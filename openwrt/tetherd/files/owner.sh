@@ -201,8 +201,7 @@ untouched() {
 }
 
 # take_over writes the configuration from what the system says. It must be without
-# fault; else the file stays as it was, which is a working gateway. A factory reset
-# goes back to what is there then.
+# fault; else the file stays as it was, which is a working gateway.
 take_over() {
 	untouched || return 0
 	cp "$CONFIG" "$CONFIG.new" || return 0
@@ -217,7 +216,6 @@ take_over() {
 		logger -t tetherd -p daemon.warn 'the settings of the system could not be taken over'
 		rm -f "$CONFIG.new"
 	fi
-	cp -p "$CONFIG" "$STATE/factory"
 }
 
 take() {
@@ -226,6 +224,8 @@ take() {
 	# An upgrade keeps the note, and with it what was taken over.
 	if [ ! -e "$NOTE" ]; then
 		take_over
+		# A factory reset goes back to what is there now.
+		[ -e "$STATE/factory" ] || cp -p "$CONFIG" "$STATE/factory"
 		: >"$NOTE"
 	fi
 	set_aside
