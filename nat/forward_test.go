@@ -157,7 +157,7 @@ func TestNothingPassesWithoutSharing(t *testing.T) {
 	notThisOne.Uplinks[0].Shared = false
 	for name, s := range map[string]Spec{"off": off, "no uplink": noUplink, "not this uplink": notThisOne} {
 		apply(t, d, s)
-		if _, err := dial(t, w.client, server+":80", 3*time.Second); err == nil || silence(err) {
+		if _, err := dial(t, w.client, server+":80", 15*time.Second); err == nil || silence(err) {
 			t.Errorf("%s: a client must be told at once: %v", name, err)
 		}
 		_ = c.SetDeadline(time.Now().Add(150 * time.Millisecond))
