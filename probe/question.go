@@ -11,28 +11,73 @@ import (
 	"github.com/miekg/dns"
 )
 
-// resolve asks each server in turn for an IPv4 address, twice over, the second time with
-// more patience.
+// resolve asks for an IPv4 address: the first server at once, each other one a little later
+// beside those before it, as the forwarder does for clients. The first answer counts, also
+// when it is that there is none.
 func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a, nil
 	}
+	if len(v.servers) == 0 {
+		return netip.Addr{}, errors.New("no DNS server is known")
+	}
 	ctx, stop := context.WithTimeout(ctx, 5*v.limits.answer)
 	defer stop()
-	err := errors.New("no DNS server is known")
-	for _, patience := range []time.Duration{v.limits.answer, 2 * v.limits.answer} {
-		for _, s := range v.servers {
-			var a netip.Addr
-			if a, err = v.ask(ctx, s, host, patience); err == nil {
-				return a, nil
-			}
-			if ctx.Err() != nil {
-				return a, err
-			}
+	type reply struct {
+		server int
+		addr   netip.Addr
+		err    error
+		bytes  uint64
+	}
+	replies := make(chan reply)
+	for i, s := range v.servers {
+		go func() {
+			other := *v
+			other.bytes = 0
+			a, err := other.insist(ctx, s, host, time.Duration(i)*v.limits.answer/2)
+			replies <- reply{i, a, err, other.bytes}
+		}()
+	}
+	first := reply{server: len(v.servers), err: ctx.Err()} // of the first server that tells something
+	told := false
+	for range v.servers {
+		r := <-replies
+		v.bytes += r.bytes
+		if told {
+			continue
+		}
+		if told = r.err == nil || errors.As(r.err, new(noAddress)); told || r.server < first.server {
+			first = r
+		}
+		if told {
+			stop()
 		}
 	}
-	return netip.Addr{}, err
+	return first.addr, first.err
 }
+
+// insist asks one server after a while, twice, the second time with more patience.
+func (v *vantage) insist(ctx context.Context, server netip.Addr, host string, after time.Duration) (a netip.Addr, err error) {
+	wait := time.NewTimer(after)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+	case <-ctx.Done():
+		return a, ctx.Err()
+	}
+	for _, patience := range []time.Duration{v.limits.answer, 2 * v.limits.answer} {
+		a, err = v.ask(ctx, server, host, patience)
+		if err == nil || errors.As(err, new(noAddress)) || ctx.Err() != nil {
+			break
+		}
+	}
+	return a, err
+}
+
+// noAddress is the answer that a name is not there, or has no address.
+type noAddress string
+
+func (e noAddress) Error() string { return string(e) }
 
 // ask asks one server by UDP.
 func (v *vantage) ask(ctx context.Context, server netip.Addr, host string, patience time.Duration) (netip.Addr, error) {
@@ -78,7 +123,11 @@ func readAnswer(wire []byte, query *dns.Msg) (a netip.Addr, mine bool, err error
 			}
 		}
 	}
-	return netip.Addr{}, true, fmt.Errorf("answered with %s and no address", rcode(m.Rcode))
+	text := fmt.Sprintf("answered with %s and no address", rcode(m.Rcode))
+	if m.Rcode == dns.RcodeSuccess || m.Rcode == dns.RcodeNameError {
+		return netip.Addr{}, true, noAddress(text)
+	}
+	return netip.Addr{}, true, errors.New(text)
 }
 
 func sameQuestion(a, b dns.Question) bool {
