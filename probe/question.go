@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
 	"time"
@@ -12,106 +13,133 @@ import (
 )
 
 // resolve asks for an IPv4 address: the first server at once, each other one a little later
-// beside those before it, as the forwarder does for clients. The first answer counts, also
-// when it is that there is none.
+// beside those before it, or when all of those have failed. The first answer counts, also
+// when it is that there is none; without one it is the first server's fault that is told.
+// Sockets are opened here, for the synthetic client's namespace is its thread's alone.
 func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
 		return a, nil
 	}
-	if len(v.servers) == 0 {
+	n := len(v.servers)
+	if n == 0 {
 		return netip.Addr{}, errors.New("no DNS server is known")
 	}
-	ctx, stop := context.WithTimeout(ctx, 5*v.limits.answer)
+	query := new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA)
+	wire, err := query.Pack()
+	if err != nil {
+		return netip.Addr{}, errors.New("it is no name for DNS")
+	}
+	last := time.Duration(n-1) * v.limits.answer / 2
+	ctx, stop := context.WithTimeout(ctx, min(5*v.limits.answer, last+3*v.limits.answer))
 	defer stop()
-	if len(v.servers) == 1 { // the synthetic client's way: its thread alone is in its namespace
-		return v.insist(ctx, v.servers[0], host, 0)
-	}
-	type reply struct {
-		server int
-		addr   netip.Addr
-		err    error
-		bytes  uint64
-	}
-	replies := make(chan reply)
-	for i, s := range v.servers {
-		go func() {
-			other := *v
-			other.bytes = 0
-			a, err := other.insist(ctx, s, host, time.Duration(i)*v.limits.answer/2)
-			replies <- reply{i, a, err, other.bytes}
-		}()
-	}
-	first := reply{server: len(v.servers), err: ctx.Err()} // of the first server that tells something
-	told := false
-	for range v.servers {
-		r := <-replies
-		v.bytes += r.bytes
-		if told {
-			continue
-		}
-		if told = r.err == nil || errors.As(r.err, new(noAddress)); told || r.server < first.server {
-			first = r
-		}
-		if told {
-			stop()
+	best, replies, done := reply{server: n}, make(chan reply), ctx.Done()
+	turn := time.NewTimer(0)
+	defer turn.Stop()
+	for next, asked := 0, 0; next < n || asked > 0; {
+		select {
+		case <-turn.C:
+			if next < n {
+				v.put(ctx, question{server: next, wire: wire, query: query, patience: v.limits.answer}, replies)
+				next, asked = next+1, asked+1
+				turn.Reset(v.limits.answer / 2)
+			}
+		case r := <-replies:
+			asked--
+			v.bytes += r.bytes
+			if !best.told() && (r.told() || r.server < best.server) {
+				best = r
+			}
+			if best.told() {
+				stop()
+			} else if asked == 0 {
+				turn.Reset(0)
+			}
+		case <-done:
+			next, done = n, nil
+			if best.err == nil && !best.told() {
+				best.err = ctx.Err()
+			}
 		}
 	}
-	return first.addr, first.err
+	return best.addr, best.err
 }
 
-// insist asks one server after a while, twice, the second time with more patience.
-func (v *vantage) insist(ctx context.Context, server netip.Addr, host string, after time.Duration) (a netip.Addr, err error) {
-	wait := time.NewTimer(after)
-	defer wait.Stop()
-	select {
-	case <-wait.C:
-	case <-ctx.Done():
-		return a, ctx.Err()
-	}
-	for _, patience := range []time.Duration{v.limits.answer, 2 * v.limits.answer} {
-		a, err = v.ask(ctx, server, host, patience)
-		if err == nil || errors.As(err, new(noAddress)) || ctx.Err() != nil {
+// put asks a question beside what else goes on.
+func (v *vantage) put(ctx context.Context, q question, replies chan<- reply) {
+	server := v.servers[q.server]
+	conn, closeIt, err := v.open(ctx, "udp", netip.AddrPortFrom(server, 53))
+	go func() {
+		r := reply{server: q.server, err: err}
+		if err == nil {
+			q.conn = conn
+			r = q.ask(ctx)
+			closeIt()
+		}
+		if r.err != nil && !r.told() {
+			r.err = fmt.Errorf("%v: %w", server, plain(r.err))
+		}
+		replies <- r
+	}()
+}
+
+// reply is what came of asking one server.
+type reply struct {
+	server int // its place in the list
+	addr   netip.Addr
+	err    error
+	bytes  uint64 // spent
+}
+
+// told says that a server has answered, with an address or that there is none.
+func (r reply) told() bool { return r.addr.IsValid() || errors.As(r.err, new(noAddress)) }
+
+// question is one server's, to be asked twice, the second time with more patience.
+type question struct {
+	server   int
+	conn     net.Conn
+	wire     []byte
+	query    *dns.Msg
+	patience time.Duration // of the first time
+}
+
+func (q question) ask(ctx context.Context) reply {
+	r := reply{server: q.server}
+	for _, patience := range []time.Duration{q.patience, 2 * q.patience} {
+		if q.once(ctx, &r, patience); r.err == nil || r.told() || ctx.Err() != nil {
 			break
 		}
 	}
-	return a, err
+	return r
+}
+
+// once sends the question and reads until its answer comes or patience ends.
+func (q question) once(ctx context.Context, r *reply, patience time.Duration) {
+	if _, r.err = q.conn.Write(q.wire); r.err != nil {
+		return
+	}
+	r.bytes += uint64(len(q.wire)) + udpHeader
+	r.err = q.conn.SetReadDeadline(time.Now().Add(patience))
+	buf := make([]byte, 1500)
+	for r.err == nil {
+		if r.err = ctx.Err(); r.err != nil { // its end has moved the deadline, or finds this one
+			return
+		}
+		var n int
+		if n, r.err = q.conn.Read(buf); r.err != nil {
+			return
+		}
+		r.bytes += uint64(n) + udpHeader
+		if a, mine, err := readAnswer(buf[:n], q.query); mine {
+			r.addr, r.err = a, err
+			return
+		}
+	}
 }
 
 // noAddress is the answer that a name is not there, or has no address.
 type noAddress string
 
 func (e noAddress) Error() string { return string(e) }
-
-// ask asks one server by UDP.
-func (v *vantage) ask(ctx context.Context, server netip.Addr, host string, patience time.Duration) (netip.Addr, error) {
-	ctx, stop := context.WithTimeout(ctx, patience)
-	defer stop()
-	query := new(dns.Msg).SetQuestion(dns.Fqdn(host), dns.TypeA)
-	wire, err := query.Pack()
-	if err != nil {
-		return netip.Addr{}, errors.New("it is no name for DNS")
-	}
-	conn, closeIt, err := v.open(ctx, "udp", netip.AddrPortFrom(server, 53))
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("%v: %w", server, plain(err))
-	}
-	defer closeIt()
-	if _, err := conn.Write(wire); err != nil {
-		return netip.Addr{}, fmt.Errorf("%v: %w", server, plain(err))
-	}
-	v.bytes += uint64(len(wire)) + udpHeader
-	buf := make([]byte, 1500)
-	for {
-		n, err := conn.Read(buf)
-		if err != nil {
-			return netip.Addr{}, fmt.Errorf("%v: %w", server, plain(err))
-		}
-		v.bytes += uint64(n) + udpHeader
-		if a, mine, err := readAnswer(buf[:n], query); mine {
-			return a, err
-		}
-	}
-}
 
 // readAnswer reads a DNS answer. Answers to another question are not mine.
 func readAnswer(wire []byte, query *dns.Msg) (a netip.Addr, mine bool, err error) {
