@@ -76,11 +76,7 @@ func (s *Server) simPIN(c Call) (any, error) {
 
 // placeFree hands the act to the firewall; the status tells who has a place then.
 func (s *Server) placeFree(c Call) (any, error) {
-	mac, err := c.mac()
-	if err != nil {
-		return nil, err
-	}
-	id, err := c.act()
+	mac, id, err := c.onDevice()
 	if err != nil {
 		return nil, err
 	}

@@ -32,14 +32,18 @@ func (c Call) act() (string, error) {
 	return id, nil
 }
 
+// onDevice is the device that an act is for, and the act's name.
+func (c Call) onDevice() (mac net.HardwareAddr, id string, err error) {
+	if mac, err = c.mac(); err == nil {
+		id, err = c.act()
+	}
+	return mac, id, err
+}
+
 // kick disconnects a device that is on Wi-Fi, for a while if so asked. The status tells
 // what became of it.
 func (s *Server) kick(c Call) (any, error) {
-	mac, err := c.mac()
-	if err != nil {
-		return nil, err
-	}
-	id, err := c.act()
+	mac, id, err := c.onDevice()
 	if err != nil {
 		return nil, err
 	}

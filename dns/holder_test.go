@@ -1,15 +1,15 @@
 package dns
 
 import (
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 // TestHolderIsNamed has another process hold a port, and asks who does.
@@ -27,24 +27,11 @@ func TestHolderIsNamed(t *testing.T) {
 	if got := holder("/proc", port); got != "" {
 		t.Errorf("our own socket is said to be held by %q", got)
 	}
-	cmd := exec.Command("cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.ExtraFiles = []*os.File{file}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	file.Close()
-	want := fmt.Sprintf("cat (process %d)", cmd.Process.Pid)
+	want, end := nstest.Holding(t, file)
 	if got := holder("/proc", port); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	end()
 	if got := holder("/proc", port); got != "" {
 		t.Errorf("when it is gone: %q", got)
 	}

@@ -3,9 +3,10 @@ package holder
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/tetherd/tetherd/lab/nstest"
 )
 
 // TestProgramThatHasAFileOpenIsNamed, this one excepted.
@@ -18,23 +19,11 @@ func TestProgramThatHasAFileOpenIsNamed(t *testing.T) {
 	if got := Of("/proc", path); got != "" {
 		t.Errorf("our own file is said to be held by %q", got)
 	}
-	cmd := exec.Command("cat")
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.ExtraFiles = []*os.File{file}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	file.Close()
-	if got, want := Of("/proc", "another", path), fmt.Sprintf("cat (process %d)", cmd.Process.Pid); got != want {
+	want, end := nstest.Holding(t, file)
+	if got := Of("/proc", "another", path); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	in.Close()
-	if err := cmd.Wait(); err != nil {
-		t.Fatal(err)
-	}
+	end()
 	if got := Of("/proc", path); got != "" {
 		t.Errorf("when it is gone: %q", got)
 	}

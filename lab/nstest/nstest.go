@@ -5,6 +5,8 @@
 package nstest
 
 import (
+	"fmt"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -94,4 +96,27 @@ func Run(t testing.TB, lines ...string) string {
 		all.Write(out)
 	}
 	return all.String()
+}
+
+// Holding starts another program that has a file open, which is closed here. It returns
+// what the program is called, and how to end it.
+func Holding(t testing.TB, file *os.File) (name string, end func()) {
+	t.Helper()
+	cmd := exec.Command("cat")
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.ExtraFiles = []*os.File{file}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	return fmt.Sprintf("cat (process %d)", cmd.Process.Pid), func() {
+		t.Helper()
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }

@@ -32,14 +32,7 @@ func (g *gateway) again(s unix.Signal) {
 // A station stays associated and let in while tetherd is killed, and while it is
 // replaced by its next version.
 func TestNetworkOutlivesTheGateway(t *testing.T) {
-	w := newWorld(t)
-	newRadios(t, 2)
-	s := newStation(t, "wlan1")
-	g := newGateway(t, home().config())
-	w.plug()
-	g.onAir(home())
-	s.join("Home", home().passphrase, byWPA3)
-	s.lease()
+	g, s := atHome(t, byWPA3)
 	g.online()
 	s.fetch()
 	for _, sig := range []unix.Signal{unix.SIGKILL, unix.SIGUSR2} {

@@ -93,6 +93,21 @@ func witnessed(t *testing.T) int {
 	return n
 }
 
+// atHome is a gateway with a modem, on the air, and a station that has joined it and has a
+// lease.
+func atHome(t *testing.T, by string) (*gateway, *station) {
+	t.Helper()
+	w := newWorld(t)
+	newRadios(t, 2)
+	s := newStation(t, "wlan1")
+	g := newGateway(t, home().config())
+	w.plug()
+	g.onAir(home())
+	s.join("Home", home().passphrase, by)
+	s.lease()
+	return g, s
+}
+
 // TestStationsOnlineThroughUSB is the whole chain: stations associate over WPA2 and
 // over WPA3, lease, resolve and load, through NAT by the kernel's short way, through
 // its driver and the modem, from the operator.
