@@ -253,7 +253,9 @@ func (l *Loop) tellDocument(at int) {
 	}
 }
 
-// ask takes the entitlement server's answer, and returns when it grows too old.
+// ask takes the entitlement server's answer about the SIM that is in now, and returns when
+// it grows too old. After a swap the last answer is still there for a moment: it was about
+// another question.
 func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logger) time.Time {
 	check := f.Entry.Sharing.Check
 	if check == nil {
@@ -261,10 +263,11 @@ func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logge
 		return time.Time{}
 	}
 	sim := provision.Key(nil, provision.IdentityOf(obs.Modem.SIM))
+	question := document.Question(provision.CardOf(obs.Modem.SIM, obs.Modem.Device))
 	if key := check.URL + " " + sim; sim != "" && d.consent.key != key {
 		d.consent = d.answers.recall(key, obs.Now)
 	}
-	r, ok := answerTo(obs.Fetch, plan.AskEntitlement, check.URL)
+	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskEntitlement, URL: check.URL, Body: fetch.Secret(question)})
 	if !ok {
 		return d.consent.Until
 	}
@@ -285,11 +288,12 @@ func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logge
 	return d.consent.Until
 }
 
-// answerTo is the answer to a request, when it came from the address that is asked now.
-func answerTo(st fetch.Status, id, url string) (fetch.Result, bool) {
+// answerTo is the answer to a request, when it came from the address that is asked now,
+// and to the same question.
+func answerTo(st fetch.Status, q fetch.Request) (fetch.Result, bool) {
 	for _, r := range st.InForce.Requests {
-		if r.ID == id && r.URL == url {
-			result, ok := st.Results[id]
+		if r.ID == q.ID && r.URL == q.URL && r.Body == q.Body {
+			result, ok := st.Results[q.ID]
 			return result, ok && !result.At.IsZero()
 		}
 	}
@@ -304,7 +308,7 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	if f == nil || f.Document.Refresh == nil || d.trial != nil || s.trial != nil || s.inputs.Off {
 		return
 	}
-	r, ok := answerTo(obs.Fetch, plan.AskDocument, f.Document.Refresh.URL)
+	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskDocument, URL: f.Document.Refresh.URL})
 	if !ok || r.Status != http.StatusOK {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -102,7 +101,8 @@ type world struct {
 	fetch *fake[fetch.Spec, fetch.Status]
 	clock *fake[clock.Spec, clock.Status]
 
-	answers map[string]fetch.Result // of the operator's servers, by request
+	answers  map[string]fetch.Result // of the operator's servers, by request
+	answered []fetch.Request         // what was asked when they came
 
 	phase        modem.Phase // of an enabled modem
 	sim          modem.SIM
@@ -181,9 +181,21 @@ func newWorld(t *testing.T) *world {
 	})
 	w.clock = newFake(w, plan.Clock, func(s clock.Spec) clock.Status { return clock.Status{InForce: s} })
 	w.fetch = newFake(w, plan.Fetch, func(s fetch.Spec) fetch.Status {
-		return fetch.Status{InForce: s, Results: maps.Clone(w.answers)}
+		return fetch.Status{InForce: s, Results: w.answersTo(s.Requests)}
 	})
 	return w
+}
+
+// answersTo are the answers to what is asked: like the real part, another question loses
+// the former answer.
+func (w *world) answersTo(asked []fetch.Request) map[string]fetch.Result {
+	results := map[string]fetch.Result{}
+	for _, r := range asked {
+		if result, ok := w.answers[r.ID]; ok && slices.Contains(w.answered, r) {
+			results[r.ID] = result
+		}
+	}
+	return results
 }
 
 func newFake[Spec, Status any](w *world, name plan.Part, status func(Spec) Status) *fake[Spec, Status] {
