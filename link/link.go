@@ -43,8 +43,10 @@ const ProbePrefix = "tprobe"
 
 // LAN is a bridge on which clients live.
 type LAN struct {
-	Bridge string   // interface name; created when it does not exist
-	Ports  []string // interfaces to enslave; absent ones join when they appear
+	Bridge string // interface name; created when it does not exist
+	// Ports are interfaces to enslave; absent ones join when they appear. One whose name
+	// tells a VLAN on another interface, as eth0.1, is made where it is not there.
+	Ports []string
 	// Joined are interfaces that another part puts into the bridge, as hostapd does its
 	// own: here they are neither put in nor taken out. Sorted.
 	Joined  []string

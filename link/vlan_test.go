@@ -3,6 +3,7 @@ package link
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -41,6 +42,37 @@ func TestSecondSessionIsAVLAN(t *testing.T) {
 		}
 		if c.mtu != "" && !slices.Contains(lines, c.mtu) {
 			t.Errorf("%s: no %q in %q", c.story, c.mtu, lines)
+		}
+	}
+}
+
+// TestTaggedPort: a port that is a VLAN by its name is wished for where its switch is, and
+// left to others where they made it or where the name is no VLAN's.
+func TestTaggedPort(t *testing.T) {
+	for _, c := range []struct {
+		port string
+		have []Interface
+		want []string
+	}{
+		{"eth0.1", nil, nil},
+		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}}, []string{"link eth0 up mtu 1500", "vlan eth0.1 id 1 on eth0"}},
+		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}, {Name: "eth0.1", MTU: 1500, Ours: true}},
+			[]string{"link eth0 up mtu 1500", "link eth0.1 up mtu 1500", "port eth0.1 in br", "vlan eth0.1 id 1 on eth0"}},
+		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}, {Name: "eth0.1", MTU: 1400}}, []string{"link eth0.1 up mtu 1400", "port eth0.1 in br"}},
+		{"eth0", []Interface{{Name: "eth0", MTU: 1500}}, []string{"link eth0 up mtu 1500", "port eth0 in br"}},
+		{"eth0.4095", []Interface{{Name: "eth0"}}, nil},
+		{"eth0.0", []Interface{{Name: "eth0"}}, nil},
+		{"eth0.lan", []Interface{{Name: "eth0"}}, nil},
+		{"42", []Interface{{Name: ""}}, nil},
+	} {
+		var got []string
+		for _, line := range Render(Spec{LANs: []LAN{{Bridge: "br", Ports: []string{c.port}}}}, c.have) {
+			if strings.Contains(line, "eth0") || strings.HasPrefix(line, "vlan") {
+				got = append(got, line)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, wanted %q", c.port, got, c.want)
 		}
 	}
 }

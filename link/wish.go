@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -264,6 +265,9 @@ func (w *state) wishLAN(l LAN, have []Interface) {
 		rule{priority: ruleLANMain, iif: l.Bridge, table: unix.RT_TABLE_MAIN, suppress: true},
 		rule{priority: ruleLANClosed, iif: l.Bridge, unreachable: true})
 	w.sysctls = append(w.sysctls, sysctl{l.Bridge, "forwarding", "1"})
+	for _, name := range l.Ports {
+		w.wishTagged(name, have)
+	}
 	for _, p := range have {
 		wished := slices.Contains(l.Ports, p.Name)
 		joined := slices.Contains(l.Joined, p.Name)
@@ -273,6 +277,22 @@ func (w *state) wishLAN(l LAN, have []Interface) {
 			w.devices = append(w.devices, device{p.Name, wished || p.Up, p.MTU})
 		}
 	}
+}
+
+// wishTagged wishes for the VLAN that a port's name tells, such as eth0.1 of a built-in
+// switch, unless somebody else has made it.
+func (w *state) wishTagged(name string, have []Interface) {
+	dot := strings.LastIndexByte(name, '.')
+	id, err := strconv.ParseUint(name[dot+1:], 10, 12)
+	if dot < 0 || err != nil || id == 0 || id == 4095 {
+		return
+	}
+	parent, present := find(have, name[:dot])
+	if f, here := find(have, name); !present || here && !f.Ours {
+		return
+	}
+	w.vlans = append(w.vlans, vlan{name, parent.Name, uint16(id)})
+	w.devices = append(w.devices, device{parent.Name, true, parent.MTU})
 }
 
 // wishVLAN wishes for an uplink's VLAN unless somebody else has made such an interface,

@@ -17,9 +17,11 @@ const owner = "tetherd/files/owner.sh"
 
 // router is a box with what a router's image has.
 func (b *box) router() *box {
-	b.write("etc/config/network", read(b.t, "testdata/network"))
+	for _, name := range []string{"network", "dropbear", "uhttpd"} {
+		b.write("etc/config/"+name, read(b.t, "testdata/"+name))
+	}
 	for name, enabled := range map[string]bool{
-		"dnsmasq": true, "odhcpd": false, "firewall": true, "network": true, "tetherd": true, "dropbear": true, "uhttpd": false,
+		"dnsmasq": true, "odhcpd": false, "firewall": true, "network": true, "tetherd": true, "dropbear": true, "uhttpd": true,
 	} {
 		b.service(name, enabled)
 	}
@@ -56,7 +58,8 @@ func TestTakeOver(t *testing.T) {
 }
 
 // TestTakeOverWiFi: country, names and passphrases are taken over, a network on two radios
-// once; open networks and those of others are not.
+// once; open networks, those of others, those that are off and those that do not lead
+// into the LAN are not.
 func TestTakeOverWiFi(t *testing.T) {
 	boxes(t, func(t *testing.T, b *box) {
 		b.router().write("etc/config/wireless", read(t, "testdata/wireless"))
@@ -71,6 +74,63 @@ func TestTakeOverWiFi(t *testing.T) {
 	})
 }
 
+// TestWiFiOff: where somebody has switched off all that there was, Wi-Fi stays off; a
+// system on which nobody has set up any yet is not meant.
+func TestWiFiOff(t *testing.T) {
+	const radio, network = "\nconfig wifi-device 'radio0'\n", "\nconfig wifi-iface 'a'\n\toption device 'radio0'\n\toption mode 'ap'\n\toption network 'lan'\n\toption ssid 'A'\n"
+	const closed, open, off = "\toption encryption 'psk2'\n\toption key 'hunter two'\n", "\toption encryption 'none'\n", "\toption disabled '1'\n"
+	for text, on := range map[string]bool{
+		radio + network + closed: true, radio + off + network + closed: false, radio + network + closed + off: false,
+		radio + off + network + open: true, radio + network + closed + off + network + open: true,
+	} {
+		boxes(t, func(t *testing.T, b *box) {
+			b.router().write("etc/config/wireless", text+"\n")
+			b.run(owner, "take")
+			if got := b.settings().WiFi.Enabled; got != on {
+				t.Errorf("Wi-Fi is on %v with%s", got, text)
+			}
+		})
+	}
+}
+
+// TestSSHAfterTaking: an SSH server that is bound to netifd's LAN, which is set aside, listens
+// all the same; one that is bound elsewhere stays so.
+func TestSSHAfterTaking(t *testing.T) {
+	boxes(t, func(t *testing.T, b *box) {
+		b.router().run(owner, "take")
+		if got := b.read("etc/config/dropbear"); strings.Contains(got, "'lan'") || !strings.Contains(got, "'wan'") {
+			t.Errorf("it is%s", got)
+		}
+		if strings.Count(b.read("log"), "dropbear reload\n") != 1 {
+			t.Errorf("it was not told:\n%s", b.read("log"))
+		}
+		b.run(owner, "take")
+		if strings.Count(b.read("log"), "dropbear reload\n") != 1 {
+			t.Errorf("it was told for nothing:\n%s", b.read("log"))
+		}
+	})
+}
+
+// TestLANPorts: the LAN keeps its ports in whatever way they are written down.
+func TestLANPorts(t *testing.T) {
+	const lan = "\nconfig interface 'lan'\n\toption ipaddr '192.168.8.1'\n\toption device "
+	for text, want := range map[string][]string{
+		"'eth0.1'\n": {"br-tether", "eth0.1"},
+		"'eth0'\n\nconfig device\n\toption name 'eth0'\n\toption macaddr '02:00:5e:10:00:01'\n": {"br-tether", "eth0"},
+		"'br-lan.1'\n\nconfig device\n\toption name 'br-lan'\n\toption type 'bridge'\n\tlist ports 'lan1'\n\tlist ports 'lan2'\n\tlist ports 'lan3'\n" +
+			"\nconfig bridge-vlan\n\toption device 'br-lan'\n\toption vlan '2'\n\tlist ports 'lan3'\n" +
+			"\nconfig bridge-vlan\n\toption device 'br-lan'\n\toption vlan '1'\n\tlist ports 'lan1:u*'\n\tlist ports 'lan2'\n\tlist ports 'lan3:t'\n": {"br-lan", "lan1", "lan2", "lan3.1"},
+	} {
+		boxes(t, func(t *testing.T, b *box) {
+			b.router().write("etc/config/network", lan+text+"\n")
+			b.run(owner, "take")
+			if got := b.settings().LAN; !slices.Equal(append([]string{got.Bridge}, got.Ports...), want) {
+				t.Errorf("%s %q with%s", got.Bridge, got.Ports, text)
+			}
+		})
+	}
+}
+
 // TestSetAside: what would do the same work is stopped and does not start again; what
 // was off already, and loopback, are left alone.
 func TestSetAside(t *testing.T) {
@@ -82,7 +142,8 @@ func TestSetAside(t *testing.T) {
 				t.Errorf("%s goes on:\n%s", name, b.read("log"))
 			}
 		}
-		if want := "service dnsmasq\nservice firewall\ninterface lan\ninterface wwan\nradio radio0\n"; b.read("etc/tetherd/aside") != want {
+		if want := "service dnsmasq\nservice firewall\ninterface lan\ninterface wwan\nradio radio0\n" +
+			"ssh @dropbear[0].Interface=lan\nssh @dropbear[3].DirectInterface=lan\n"; b.read("etc/tetherd/aside") != want {
 			t.Errorf("noted is %q", b.read("etc/tetherd/aside"))
 		}
 		network := b.read("etc/config/network")
@@ -90,8 +151,8 @@ func TestSetAside(t *testing.T) {
 		if strings.Count(network, "option disabled '1'") != 3 || strings.Contains(loopback, "disabled") {
 			t.Errorf("the network is\n%s", network)
 		}
-		if n := strings.Count(b.read("etc/config/wireless"), "option disabled '1'"); n != 2 {
-			t.Errorf("%d radios are off", n)
+		if n := strings.Count(b.read("etc/config/wireless"), "option disabled '1'"); n != 3 {
+			t.Errorf("%d are off", n)
 		}
 		if !strings.HasSuffix(b.read("log"), "network reload\n") {
 			t.Errorf("netifd was not told:\n%s", b.read("log"))
@@ -105,7 +166,7 @@ func TestGiveBack(t *testing.T) {
 		b.router().write("etc/config/wireless", read(t, "testdata/wireless"))
 		b.run(owner, "take")
 		b.run(owner, "give-back")
-		for _, name := range []string{"network", "wireless"} {
+		for _, name := range []string{"network", "wireless", "dropbear"} {
 			if d := cmp.Diff(read(t, "testdata/"+name), b.read("etc/config/"+name)); d != "" {
 				t.Errorf("%s: %s", name, d)
 			}

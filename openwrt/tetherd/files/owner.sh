@@ -38,6 +38,29 @@ switch_off() {
 	uci -q set "$2.$3.disabled=1"
 }
 
+# free_ssh lets SSH listen at all addresses where it was bound to netifd's LAN, for whose
+# coming up it would wait for ever. The firewall says who reaches it. A section is noted by
+# its place: the name of an anonymous one changes with its options.
+free_ssh() {
+	place=0 freed=''
+	for _ in $(sections dropbear dropbear); do
+		for at in "@dropbear[$place].Interface" "@dropbear[$place].DirectInterface"; do
+			bound=$(uci -q get "dropbear.$at")
+			case " $bound " in
+			*' lan '*)
+				note ssh "$at=$bound"
+				uci -q delete "dropbear.$at"
+				freed=1
+				;;
+			esac
+		done
+		place=$((place + 1))
+	done
+	[ -n "$freed" ] || return 0
+	uci -q commit dropbear
+	"$ROOT/etc/init.d/dropbear" reload
+}
+
 set_aside() {
 	for service in dnsmasq odhcpd firewall; do
 		service_aside "$service"
@@ -50,6 +73,7 @@ set_aside() {
 	done
 	uci -q commit network
 	uci -q commit wireless
+	free_ssh
 }
 
 # say TEXT writes one line of the new configuration.
@@ -78,6 +102,36 @@ bits() {
 	echo "$sum"
 }
 
+# listening prints the TCP ports by which the LAN administers the router: those of SSH,
+# and of the system's own page.
+listening() {
+	if "$ROOT/etc/init.d/dropbear" enabled 2>/dev/null; then
+		for name in $(sections dropbear dropbear); do
+			case $(uci -q get "dropbear.$name.enable") in 0 | no | off | false | disabled) continue ;; esac
+			case " $(uci -q get "dropbear.$name.DirectInterface" || uci -q get "dropbear.$name.Interface") " in
+			'  ' | *' lan '*) uci -q get "dropbear.$name.Port" || echo 22 ;;
+			esac
+		done
+	fi
+	"$ROOT/etc/init.d/uhttpd" enabled 2>/dev/null || return 0
+	for name in $(sections uhttpd uhttpd); do
+		for at in $(uci -q get "uhttpd.$name.listen_http") $(uci -q get "uhttpd.$name.listen_https"); do
+			case $at in 127.* | '[::1]'*) ;; *) echo "${at##*:}" ;; esac
+		done
+	done
+}
+
+# members VID PORTS prints the interfaces of a bridge's VLAN, of those with tags the VLAN
+# on them, by whose name the program makes it.
+members() {
+	for port in $2; do
+		case $port in
+		*:*t*) echo "${port%%:*}.$1" ;;
+		*) echo "${port%%:*}" ;;
+		esac
+	done
+}
+
 # take_lan keeps bridge, ports and address, so that who administers the router over it
 # still does, and leaves SSH and the page of the system open for them.
 take_lan() {
@@ -91,16 +145,23 @@ take_lan() {
 	say "config lan 'lan'"
 	ports=$device
 	for name in $(sections network device); do
-		[ "$(uci -q get "network.$name.name")" = "$device" ] || continue
+		[ "$(uci -q get "network.$name.name") $(uci -q get "network.$name.type")" = "$device bridge" ] || continue
 		option bridge "$device"
 		ports=$(uci -q get "network.$name.ports")
+	done
+	# A VLAN of a bridge goes with that bridge; its members become the ports.
+	for name in $(sections network bridge-vlan); do
+		[ "$(uci -q get "network.$name.device").$(uci -q get "network.$name.vlan")" = "$device" ] || continue
+		option bridge "${device%.*}"
+		ports=$(members "${device##*.}" "$(uci -q get "network.$name.ports")")
 	done
 	for port in $ports; do
 		say "	list port '$port'"
 	done
 	option address "$address"
-	"$ROOT/etc/init.d/dropbear" enabled 2>/dev/null && say "	list open '22'"
-	"$ROOT/etc/init.d/uhttpd" enabled 2>/dev/null && say "	list open '80'" && say "	list open '443'"
+	for port in $(listening | sort -nu); do
+		say "	list open '$port'"
+	done
 	say ''
 }
 
@@ -149,27 +210,34 @@ family() {
 	esac
 }
 
-# take_wifi keeps country, names and passphrases of networks that have one. An open
-# network is not taken over: tetherd has none.
+# take_wifi keeps country, names and passphrases of networks that have one and lead into
+# the LAN. An open network is not taken over: tetherd has none. Neither is one of another
+# zone, whose members would be in the LAN, nor one that is off. When all that there was
+# is off, Wi-Fi stays off.
 take_wifi() {
-	country=''
+	country='' on='' off='' seen=' '
 	for name in $(sections wireless wifi-device); do
 		country=${country:-$(uci -q get "wireless.$name.country")}
 	done
-	if [ -n "$country" ]; then
-		say "config wifi 'wifi'"
-		option country "$country"
-		say ''
-	fi
-	seen=' '
 	for name in $(sections wireless wifi-iface); do
 		[ "$(uci -q get "wireless.$name.mode")" = ap ] || continue
-		[ "$(uci -q get "wireless.$name.disabled")" = 1 ] && continue
 		security=$(security "$(uci -q get "wireless.$name.encryption")")
 		ssid=$(uci -q get "wireless.$name.ssid")
+		if is_off "$name"; then
+			off=$off$security
+			continue
+		fi
+		on=1
 		if [ -z "$security" ] || [ -z "$ssid" ]; then
 			continue
 		fi
+		case " $(uci -q get "wireless.$name.network") " in
+		*' lan '*) ;;
+		*)
+			logger -t tetherd -p daemon.warn "the Wi-Fi network $ssid does not lead into the LAN and was not taken over"
+			continue
+			;;
+		esac
 		# One network on several radios is one section with us.
 		mark=$(printf '%s' "$ssid" | tr -c 'A-Za-z0-9' '_')
 		case $seen in *" $mark "*) continue ;; esac
@@ -182,6 +250,18 @@ take_wifi() {
 		[ "$(uci -q get "wireless.$name.isolate")" = 1 ] && option isolate 1
 		say ''
 	done
+	[ -n "$on" ] && off=''
+	[ -n "$country$off" ] || return 0
+	say "config wifi 'wifi'"
+	option country "$country"
+	[ -n "$off" ] && option enabled 0
+	say ''
+}
+
+# is_off says that somebody has switched a Wi-Fi network or its radio off.
+is_off() {
+	[ "$(uci -q get "wireless.$1.disabled")" = 1 ] ||
+		[ "$(uci -q get "wireless.$(uci -q get "wireless.$1.device").disabled")" = 1 ]
 }
 
 # security turns OpenWrt's word into ours; nothing for open networks, and for those of
@@ -239,10 +319,12 @@ give_back() {
 		case $kind in
 		interface) uci -q delete "network.$name.disabled" ;;
 		radio) uci -q delete "wireless.$name.disabled" ;;
+		ssh) uci -q set "dropbear.$name" ;;
 		esac
 	done <"$NOTE"
 	uci -q commit network
 	uci -q commit wireless
+	uci -q commit dropbear
 	"$ROOT/etc/init.d/tetherd" stop
 	while read -r kind name; do
 		if [ "$kind" = service ] && [ -x "$ROOT/etc/init.d/$name" ]; then
@@ -250,6 +332,7 @@ give_back() {
 			"$ROOT/etc/init.d/$name" start
 		fi
 	done <"$NOTE"
+	grep -q '^ssh ' "$NOTE" && "$ROOT/etc/init.d/dropbear" reload
 	rm -f "$NOTE"
 	"$ROOT/etc/init.d/network" reload
 }
