@@ -23,7 +23,7 @@ const consentRetry = time.Minute
 
 // consent is what the operator's server said about sharing, and of whom.
 type consent struct {
-	key string // provision.Key of the SIM and what is asked
+	key string // the address that is asked and a hash of the question
 	provision.Consent
 }
 

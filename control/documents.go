@@ -47,8 +47,13 @@ func (e Edition) digest() string {
 	if e.sum != "" {
 		return e.sum
 	}
-	sum := sha256.Sum256(e.Raw)
-	return hex.EncodeToString(sum[:16])
+	return sum(e.Raw)
+}
+
+// sum names some bytes without telling them.
+func sum(raw []byte) string {
+	hash := sha256.Sum256(raw)
+	return hex.EncodeToString(hash[:16])
 }
 
 // shelf is the file of documents: what is in force, what was before, and what is on

@@ -83,7 +83,7 @@ func asksServers(f *provision.InForce) bool {
 
 // provide judges an offer and begins its trial.
 func (l *Loop) provide(i Provide) {
-	report, id, err := l.offer(i.Offer, Author{Name: i.By}, "")
+	report, id, err := l.offer(i.Offer, cardOf(l.Snapshot().Observed.Modem), Author{Name: i.By}, "")
 	a := ProvideAnswer{Report: report, Trial: id, Err: err}
 	if id == "" {
 		i.Answer <- a
@@ -92,10 +92,10 @@ func (l *Loop) provide(i Provide) {
 	l.state.provided = append(l.state.provided, func() { i.Answer <- a })
 }
 
-// offer judges a document and begins its trial; without an id nothing is to be changed.
-func (l *Loop) offer(o document.Offer, by Author, tag string) (document.Report, string, error) {
+// offer judges a document for a card and begins its trial; without an id nothing is to be
+// changed.
+func (l *Loop) offer(o document.Offer, card document.Card, by Author, tag string) (document.Report, string, error) {
 	d := &l.state.documents
-	card := cardOf(l.Snapshot().Observed.Modem)
 	next, report := judge(o, d.list(), l.state.inputs.Config.Document.Keys, card)
 	_, asker := choose(d.kept, card)
 	if next == nil {
@@ -215,19 +215,22 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	f, at := choose(d.list(), card)
 	switch {
 	case card.Known():
+		s.former.read.Document = "" // it was of that process's SIM
 		s.former.document, s.former.entry = s.chose(card)
 	case s.inputs.Document != nil:
 		return time.Time{} // until the next SIM is known the former one's rules hold
-	default: // of this boot's SIM nothing is known yet but what a former process wrote
-		if f = s.former.read.chosen(d.list()); f == nil {
-			return time.Time{}
-		}
+	default: // of this boot's SIM nothing is known yet but what a former process wrote, and held to
+		s.inputs.Document = s.former.read.chosen(d.list())
+		return time.Time{}
 	}
 	s.inputs.Document, s.inputs.Policy = f, provision.Policy{}
 	if f == nil {
 		return time.Time{}
 	}
-	wake := d.ask(obs, f, l.log)
+	wake, old := d.ask(obs, f, l.log)
+	if old {
+		s.inputs.Consult++
+	}
 	s.inputs.Policy = provision.Demand(f.Document, f.Entry)
 	if c := f.Entry.Sharing.Check; c != nil {
 		s.inputs.Policy = s.inputs.Policy.Answered(d.consent.Consent, c.Silent, obs.Now)
@@ -254,38 +257,49 @@ func (l *Loop) tellDocument(at int) {
 }
 
 // ask takes the entitlement server's answer about the SIM that is in now, and returns when
-// it grows too old. After a swap the last answer is still there for a moment: it was about
-// another question.
-func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logger) time.Time {
+// that changes by itself, and whether it is time to ask again. After a swap the last answer
+// is still there for a moment: it was about another question.
+func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logger) (wake time.Time, old bool) {
 	check := f.Entry.Sharing.Check
 	if check == nil {
 		d.consent = consent{}
-		return time.Time{}
+		return time.Time{}, false
 	}
-	sim := provision.Key(nil, provision.IdentityOf(obs.Modem.SIM))
 	question := document.Question(provision.CardOf(obs.Modem.SIM, obs.Modem.Device))
-	if key := check.URL + " " + sim; sim != "" && d.consent.key != key {
+	if key := check.URL + " " + sum(question); d.consent.key != key {
 		d.consent = d.answers.recall(key, obs.Now)
 	}
 	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskEntitlement, URL: check.URL, Body: fetch.Secret(question)})
-	if !ok {
-		return d.consent.Until
+	said, answered := heard(r, *check)
+	d.consent.Asked = d.consent.Asked || ok
+	if !answered {
+		return ahead(d.consent.Until, obs.Now), false
 	}
-	d.consent.Asked = true
-	a, err := document.ParseAnswer(r.Body, *check)
+	d.consent.Consent = said
+	d.answers.keep(d.consent, obs.Now, log)
+	again := said.Again(r.At)
+	return ahead(again, obs.Now), !obs.Now.Before(again)
+}
+
+// heard is what a server says of sharing; false when that is nothing.
+func heard(r fetch.Result, check document.Entitlement) (provision.Consent, bool) {
+	a, err := document.ParseAnswer(r.Body, check)
 	switch {
 	case r.Status == http.StatusForbidden:
-		d.consent.Consent = provision.Consent{Asked: true, Answered: true, Until: r.At.Add(24 * time.Hour)}
+		return provision.Consent{Asked: true, Answered: true, Until: r.At.Add(24 * time.Hour)}, true
 	case r.Status == http.StatusOK && err == nil:
-		d.consent.Consent = provision.Consent{
-			Asked: true, Answered: true, Entitled: a.Entitled, Reason: a.Reason, Until: r.At.Add(time.Duration(a.Valid) * time.Second),
-		}
+		until := r.At.Add(time.Duration(a.Valid) * time.Second)
+		return provision.Consent{Asked: true, Answered: true, Entitled: a.Entitled, Reason: a.Reason, Until: until}, true
 	}
-	d.answers.keep(d.consent, obs.Now, log)
-	if !obs.Now.Before(d.consent.Until) {
-		return time.Time{}
+	return provision.Consent{}, false
+}
+
+// ahead is a time that is still to come; zero otherwise.
+func ahead(at, now time.Time) time.Time {
+	if now.Before(at) {
+		return at
 	}
-	return d.consent.Until
+	return time.Time{}
 }
 
 // answerTo is the answer to a request, when it came from the address that is asked now,
@@ -304,8 +318,9 @@ func answerTo(st fetch.Status, q fetch.Request) (fetch.Result, bool) {
 func (l *Loop) takeFetched(obs plan.Observed) {
 	s := &l.state
 	d := &s.documents
-	f := s.inputs.Document
-	if f == nil || f.Document.Refresh == nil || d.trial != nil || s.trial != nil || s.inputs.Off {
+	card := cardOf(obs.Modem)
+	f, _ := choose(d.kept, card)
+	if !card.Known() || f == nil || f.Document.Refresh == nil || d.trial != nil || s.trial != nil || s.inputs.Off {
 		return
 	}
 	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskDocument, URL: f.Document.Refresh.URL})
@@ -323,7 +338,7 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	}
 	// What is not signed is not taken for signed by an empty file.
 	o := document.Offer{Raw: r.Body, Signature: r.Beside, Origin: document.Pulled}
-	report, id, err := l.offer(o, Author{Name: "the document's server"}, r.Tag)
+	report, id, err := l.offer(o, card, Author{Name: "the document's server"}, r.Tag)
 	if id != "" {
 		return
 	}

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
@@ -290,6 +291,74 @@ func TestDocumentHoldsAcrossARestart(t *testing.T) {
 	})
 }
 
+// So does the answer of the operator's server, until the SIM is known and afterwards.
+func TestAnswerHoldsAcrossARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, r := consents(t, "deny")
+		w.says(plan.AskEntitlement, fetch.Result{Status: http.StatusOK, Body: []byte(`{"entitled": true}`)})
+		r.pass(10 * time.Second)
+		next := killed(t, w, r)
+		phase, sim := next.phase, next.sim
+		next.phase, next.sim = modem.PhaseOpening, modem.SIM{}
+		r = next.start(t, "")
+		for _, known := range []bool{false, true} {
+			if got := r.pass(time.Second).Documents.Policy.Sharing; !got.Allowed() {
+				t.Errorf("the SIM is known %t: %+v", known, got)
+			}
+			next.change(plan.Modem, func() { next.phase, next.sim = phase, sim })
+		}
+	})
+}
+
+// The document of the former process's SIM is not taken for that of one that has none.
+func TestFormerDocumentIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		r.pass(10 * time.Second)
+		next := killed(t, w, r)
+		r = next.start(t, "")
+		for _, test := range []struct {
+			phase modem.Phase
+			mcc   string
+			limit int
+		}{{modem.PhaseReady, "262", 5}, {modem.PhaseReady, "310", 0}, {modem.PhaseOpening, "310", 0}} {
+			next.change(plan.Modem, func() { next.phase, next.sim.MCC = test.phase, test.mcc })
+			if s := r.pass(time.Second); s.Documents.Policy.MaxClients != test.limit || (s.inputs.Document != nil) != (test.limit > 0) {
+				t.Errorf("%+v: limit %d", test, s.Documents.Policy.MaxClients)
+			}
+		}
+	})
+}
+
+// What was fetched is judged against the document of the SIM that is in, and waits for it.
+func TestFetchedBeforeTheSIMIsKnown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, signerKey())
+		r.pass(time.Second)
+		r.provide(paper("1", 3, `"refresh": {"url": "https://d.example/doc.json", "days": 1}, "sims": [{"match": {"mcc": "262"}, "sharing": {"max_devices": 3}}]`))
+		r.pass(10 * time.Second)
+		old := paper("1", 2, `"sims": [{"match": {"mcc": "262"}, "sharing": {"max_devices": 9}}]`)
+		w.says(plan.AskDocument, fetch.Result{})
+		up := r.Snapshot().Observed.Modem.Bearers
+		w.change(plan.Modem, func() { w.phase, w.bearers = modem.PhaseOpening, up })
+		r.pass(time.Second)
+		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: old, Beside: sign(old)})
+		if got := story(r.pass(time.Second)); !strings.HasPrefix(got, "limit 3, kept true") {
+			t.Errorf("while it is not known: %s", got)
+		}
+		w.change(plan.Modem, func() { w.phase, w.bearers = modem.PhaseReady, nil })
+		r.pass(time.Second)
+		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: old, Beside: sign(old)})
+		if got := story(r.pass(time.Second)); !strings.HasPrefix(got, "limit 3, kept false") || !strings.Contains(got, "is older") {
+			t.Errorf("when it is: %s", got)
+		}
+	})
+}
+
 // consents is a world whose document asks a server about sharing.
 func consents(t *testing.T, silent string) (*world, *running) {
 	w := newWorld(t)
@@ -341,6 +410,12 @@ func TestEntitlement(t *testing.T) {
 		if got := sharing(r.pass(time.Second)); !strings.Contains(got, "has not answered yet") {
 			t.Errorf("another SIM: %s", got)
 		}
+		w.says(plan.AskEntitlement, fetch.Result{Status: 200, Body: []byte(`{"entitled": true}`)})
+		r.pass(time.Second)
+		w.change(plan.Modem, func() { w.device.IMEI = "350000000000006" })
+		if got := sharing(r.pass(time.Second)); !strings.Contains(got, "has not answered yet") {
+			t.Errorf("another modem: %s", got)
+		}
 		w.says(plan.AskEntitlement, fetch.Result{Status: 403})
 		if got := sharing(r.pass(time.Second)); !strings.Contains(got, "on this plan") {
 			t.Errorf("forbidden: %s", got)
@@ -349,6 +424,46 @@ func TestEntitlement(t *testing.T) {
 			t.Error("the log tells an IMSI")
 		}
 	})
+}
+
+// An answer is asked for again before it is old: by the real schedule nobody who may share is
+// ever refused while the server answers, and nobody who may not is ever allowed, also not when
+// it failed meanwhile.
+func TestEntitlementIsAskedInTime(t *testing.T) {
+	for _, test := range []struct {
+		check, answer, silent string
+		allowed               bool
+		lasts                 time.Duration // the answer
+	}{
+		{"", `{"entitled": true}`, "deny", true, 24 * time.Hour},
+		{`, "cache_seconds": 60`, `{"entitled": true}`, "deny", true, time.Minute},
+		{"", `{"entitled": true, "valid_seconds": 3600}`, "deny", true, time.Hour},
+		{`, "cache_seconds": 60`, `{"entitled": true, "valid_seconds": 3600}`, "deny", true, time.Hour},
+		{"", `{"entitled": false, "valid_seconds": 60}`, "allow", false, time.Minute},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			w, asked := newWorld(t), 0
+			w.asker = fetch.New(fetch.Options{Log: w.log, Ask: func(context.Context, fetch.Request) (fetch.Result, error) {
+				asked++
+				if asked == 2 && test.lasts > time.Minute {
+					return fetch.Result{}, errRefused
+				}
+				return fetch.Result{Status: http.StatusOK, Body: []byte(test.answer)}, nil
+			}})
+			r := w.start(t, "")
+			r.pass(time.Second)
+			r.provide(paper("1", 1, `"sims": [{"sharing": {"rule": "check", "check": {"url": "https://e.example/", "silent": "`+test.silent+`"`+test.check+`}}}]`))
+			for left := 3 * test.lasts / 2; left > 0; left -= test.lasts / 40 {
+				if got := r.pass(test.lasts / 40).Documents.Policy.Sharing; got.Allowed() != test.allowed {
+					t.Fatalf("%+v: %v before the end: %+v", test, left, got)
+				}
+			}
+			r.end()
+			if asked < 2 || test.check == "" && asked > 4 {
+				t.Errorf("%+v: asked %d times", test, asked)
+			}
+		})
+	}
 }
 
 func TestSilentEntitlementServer(t *testing.T) {

@@ -101,11 +101,13 @@ type world struct {
 	fetch *fake[fetch.Spec, fetch.Status]
 	clock *fake[clock.Spec, clock.Status]
 
+	asker    *fetch.Driver           // the real part in place of the made-up one; nil none
 	answers  map[string]fetch.Result // of the operator's servers, by request
 	answered []fetch.Request         // what was asked when they came
 
 	phase        modem.Phase // of an enabled modem
 	sim          modem.SIM
+	device       modem.Device
 	registration modem.Registration
 	causes       map[string]uint32          // APNs that the network refuses
 	since        map[modem.Bearer]time.Time // when a bearer came up
@@ -237,7 +239,7 @@ func (w *world) modemStatus(s modem.Spec) modem.Status {
 		}
 		return modem.Status{Phase: modem.PhaseOff, InForce: s}
 	}
-	st := modem.Status{Phase: w.phase, SIM: w.sim, Registration: w.registration, InForce: s, Bearers: w.bearers}
+	st := modem.Status{Phase: w.phase, SIM: w.sim, Device: w.device, Registration: w.registration, InForce: s, Bearers: w.bearers}
 	if s.Service.ID != 0 {
 		st.Served.ID = s.Service.ID
 		if s.Service.ID <= w.refused {
@@ -292,7 +294,11 @@ func (w *world) probeStatus(s probe.Spec) probe.Status {
 }
 
 func (w *world) parts() Parts {
-	return Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi, Fetch: w.fetch, Clock: w.clock}
+	p := Parts{NAT: w.nat, Link: w.link, DHCP: w.dhcp, DNS: w.dns, Modem: w.modem, Probe: w.probe, Hostapd: w.wifi, Fetch: w.fetch, Clock: w.clock}
+	if w.asker != nil {
+		p.Fetch = w.asker
+	}
+	return p
 }
 
 // config is the default one with further text, and the world's folders.

@@ -323,6 +323,8 @@ func TestNext(t *testing.T) {
 		{time.Second, 0, 0, time.Minute},
 		{0, 1, 0, 15 * time.Second},
 		{24 * time.Hour, 1, 0, 15 * time.Second},
+		{time.Hour, 1000, 0, time.Hour},
+		{24 * time.Hour, 1000, 0, 6 * time.Hour},
 		{0, 4, 0, 2 * time.Minute},
 		{0, 1000, 0, 6 * time.Hour},
 	} {

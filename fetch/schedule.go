@@ -2,7 +2,8 @@ package fetch
 
 import "time"
 
-// The pause after a failure doubles from the first to the last.
+// The pause after a failure doubles from the first to the last, or to the usual one where
+// that is shorter.
 const (
 	firstPause   = 15 * time.Second
 	lastPause    = 6 * time.Hour
@@ -18,7 +19,11 @@ func next(r Request, result Result, chance int) time.Time {
 	pause := max(r.Interval, leastRefresh)
 	switch {
 	case result.Failed > 0:
-		pause = min(firstPause<<min(result.Failed-1, 20), lastPause)
+		most := lastPause
+		if r.Interval > 0 {
+			most = min(most, pause)
+		}
+		pause = min(firstPause<<min(result.Failed-1, 20), most)
 	case r.Interval == 0:
 		return time.Time{}
 	}

@@ -31,7 +31,11 @@ func fetchSpec(in Inputs, obs Observed, bearers map[modem.Purpose]modem.BearerSt
 	if shared := bearers[modem.Shared]; shared.Interface == b.Interface { // one bearer has one table
 		s.Mark = table(modem.Shared)
 	}
-	s.Requests = append(askDocument(in), askEntitlement(in, obs)...)
+	card := provision.CardOf(obs.Modem.SIM, obs.Modem.Device)
+	if !card.Known() { // whose document it is that is asked for is not known
+		return s
+	}
+	s.Requests = append(askDocument(in), askEntitlement(in, card)...)
 	return s
 }
 
@@ -52,15 +56,11 @@ func askDocument(in Inputs) []fetch.Request {
 	return []fetch.Request{q}
 }
 
-// askEntitlement asks anew for another SIM, whose numbers are in the question, when the
-// answer grows old, and at least daily.
-func askEntitlement(in Inputs, obs Observed) []fetch.Request {
+// askEntitlement asks anew for another SIM, whose numbers are in the question, before the
+// answer is old, and at least daily.
+func askEntitlement(in Inputs, card document.Card) []fetch.Request {
 	e := in.Document.Entry.Sharing.Check
 	if e == nil {
-		return nil
-	}
-	card := provision.CardOf(obs.Modem.SIM, obs.Modem.Device)
-	if !card.Known() {
 		return nil
 	}
 	every := day
@@ -69,6 +69,6 @@ func askEntitlement(in Inputs, obs Observed) []fetch.Request {
 	}
 	return []fetch.Request{{
 		ID: AskEntitlement, URL: e.URL, Body: fetch.Secret(document.Question(card)),
-		Interval: every, Attempt: in.Refresh, Max: document.MaxAnswer, Limit: time.Duration(e.Timeout) * time.Second,
+		Interval: every, Attempt: in.Refresh + in.Consult, Max: document.MaxAnswer, Limit: time.Duration(e.Timeout) * time.Second,
 	}}
 }

@@ -37,6 +37,8 @@ type Inputs struct {
 	// the one that decides about sharing, are to be asked at once.
 	Document *provision.InForce
 	Refresh  uint32
+	// Consult counts up when the answer of the entitlement server is about to grow old.
+	Consult uint32
 	// Reregister counts up when the modem is to register anew, Service is an operator's data
 	// for it.
 	Reregister uint32

@@ -135,6 +135,13 @@ type Consent struct {
 	Until    time.Time // the answer counts
 }
 
+// Again is when to ask anew after an answer that came at a time, early enough for the next
+// one to be there before this one is too old. The microsecond at which it came keeps a fleet
+// apart.
+func (c Consent) Again(at time.Time) time.Time {
+	return at.Add(c.Until.Sub(at) / 100 * time.Duration(65+at.Nanosecond()/1000%20))
+}
+
 // Answered returns the policy with what is known of the operator's word. An answer that
 // is too old counts as none; without one the document's choice counts.
 func (p Policy) Answered(c Consent, silent string, now time.Time) Policy {
