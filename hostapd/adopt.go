@@ -19,7 +19,7 @@ import (
 
 // A hostapd that outlived the process that started it is known by a file with its
 // process id and start time, which together name no other process. What it was told is
-// what stands in its files.
+// what stands in its files: while that is not so there is no such note.
 
 func pidPath(dir, radio string) string { return filepath.Join(dir, radio+".pid") }
 
@@ -107,7 +107,7 @@ func hasEnded(fd uintptr) bool {
 
 // adopt takes over the hostapd of a former process, if it can become what is wished
 // without dropping stations; nil otherwise.
-func (w *radio) adopt(set Setting, index int) *session {
+func (w *radio) adopt(ctx context.Context, set Setting, index int) *session {
 	former, ok := standing(set)
 	if !ok {
 		return nil
@@ -120,7 +120,7 @@ func (w *radio) adopt(set Setting, index int) *session {
 	if !ok {
 		return nil
 	}
-	s := newSession(w, former, p, index)
+	s := newSession(ctx, w, former, p, index)
 	if !s.answers(adoptLimit) || s.apply(set, commands) != nil {
 		s.close()
 		return nil

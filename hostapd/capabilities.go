@@ -24,6 +24,21 @@ type Capabilities struct {
 	Bands       []BandCapabilities
 }
 
+// without leaves out the standards that hostapd was found to be built without.
+func (c Capabilities) without(t Trouble) Capabilities {
+	c.Bands = slices.Clone(c.Bands)
+	for i := range c.Bands {
+		b := &c.Bands[i]
+		if t.AX {
+			b.HE = nil
+		}
+		if t.AC {
+			b.VHT = nil
+		}
+	}
+	return c
+}
+
 // BandCapabilities are what the radio can do in one band.
 type BandCapabilities struct {
 	Band     Band

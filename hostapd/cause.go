@@ -12,6 +12,8 @@ const (
 	remedyRadar                 // keep clear of channels with radar
 	remedyChannel               // another channel
 	remedySAE                   // without WPA3
+	remedyAX                    // without 802.11ax
+	remedyAC                    // without 802.11ac
 )
 
 // cause is why hostapd ended or does not transmit.
@@ -30,8 +32,8 @@ var known = []struct {
 }{
 	{"invalid key_mgmt 'SAE'", cause{"hostapd is built without WPA3", remedySAE}},
 	{"unknown configuration item 'sae_", cause{"hostapd is built without WPA3", remedySAE}},
-	{"unknown configuration item 'ieee80211ax'", cause{"hostapd is built without 802.11ax, which the radio has", remedyNone}},
-	{"unknown configuration item 'ieee80211ac'", cause{"hostapd is built without 802.11ac, which the radio has", remedyNone}},
+	{"unknown configuration item 'ieee80211ax'", cause{"hostapd is built without 802.11ax, which the radio has", remedyAX}},
+	{"unknown configuration item 'ieee80211ac'", cause{"hostapd is built without 802.11ac, which the radio has", remedyAC}},
 	{"RF-kill", cause{"the radio is switched off (rfkill)", remedyWait}},
 	{"rfkill: WLAN soft blocked", cause{"the radio is switched off by software (rfkill)", remedyWait}},
 	{"rfkill: WLAN hard blocked", cause{"the radio is switched off by its switch (rfkill)", remedyWait}},

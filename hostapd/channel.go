@@ -12,8 +12,12 @@ type Trouble struct {
 	ACS      bool  // the automatic choice of a channel failed
 	Radar    bool  // radar was heard, or the check for it failed
 	SAE      bool  // this hostapd is built without WPA3
+	AX, AC   bool  // and without 802.11ax, or 802.11ac
 	Channels []int // that hostapd refused
 }
+
+// program is what of the trouble is the program's, wherever it transmits.
+func (t Trouble) program() Trouble { return Trouble{SAE: t.SAE, AX: t.AX, AC: t.AC} }
 
 // Tune is where a radio transmits, and why not where it was wished.
 type Tune struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"sync"
 	"time"
 )
 
@@ -34,12 +35,9 @@ func dialCtrl(path string) (*conn, error) {
 
 func (c *conn) close() { c.sock.Close() }
 
-// ask sends one command and returns its reply. After an error the socket must not be
-// used again, because a late reply would be taken for the next one.
-func (c *conn) ask(command string, limit time.Duration) (string, error) {
-	if err := c.sock.SetDeadline(time.Now().Add(limit)); err != nil {
-		return "", err
-	}
+// ask sends one command and returns its reply, by the socket's deadline. After an error
+// the socket must not be used again, because a late reply would be taken for the next one.
+func (c *conn) ask(command string) (string, error) {
 	if _, err := c.sock.WriteToUnix([]byte(command), &c.peer); err != nil {
 		return "", err
 	}
@@ -63,9 +61,12 @@ func (c *conn) receive() (string, error) {
 // ctrl is the control interface of one network: a socket for commands, and one for
 // events, which would come between the replies.
 type ctrl struct {
-	path     string
+	path string
+
+	mu       sync.Mutex
 	commands *conn // nil until used, and after an error
 	events   *conn // nil until attached
+	hurried  bool
 }
 
 func newCtrl(dir, bss string) *ctrl { return &ctrl{path: filepath.Join(dir, bss)} }
@@ -74,18 +75,52 @@ func newCtrl(dir, bss string) *ctrl { return &ctrl{path: filepath.Join(dir, bss)
 func (c *ctrl) ask(command string) (string, error) { return c.within(askLimit, command) }
 
 func (c *ctrl) within(limit time.Duration, command string) (string, error) {
-	if c.commands == nil {
-		var err error
-		if c.commands, err = dialCtrl(c.path); err != nil {
-			return "", err
-		}
-	}
-	reply, err := c.commands.ask(command, limit)
+	n, err := c.open(&c.commands, limit)
 	if err != nil {
-		c.commands.close()
-		c.commands = nil
+		return "", err
+	}
+	reply, err := n.ask(command)
+	if err != nil {
+		c.drop(&c.commands)
 	}
 	return reply, err
+}
+
+// open has one of the two sockets for a command that is answered within a limit.
+func (c *ctrl) open(which **conn, limit time.Duration) (n *conn, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.hurried {
+		return nil, net.ErrClosed
+	}
+	if *which == nil {
+		if *which, err = dialCtrl(c.path); err != nil {
+			return nil, err
+		}
+	}
+	return *which, (*which).sock.SetDeadline(time.Now().Add(limit))
+}
+
+// drop closes one of the two sockets. hostapd forgets one that is closed.
+func (c *ctrl) drop(which **conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if *which != nil {
+		(*which).close()
+		*which = nil
+	}
+}
+
+// hurry gives up what waits for an answer, and asks nothing any more.
+func (c *ctrl) hurry() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hurried = true
+	for _, n := range []*conn{c.commands, c.events} {
+		if n != nil {
+			n.sock.SetDeadline(time.Unix(1, 0))
+		}
+	}
 }
 
 // tell sends a command that is answered by OK.
@@ -100,12 +135,12 @@ func (c *ctrl) tell(command string) error {
 // attach begins to receive events, and puts them into a channel as far as it has room.
 // It pokes lost when the socket fails.
 func (c *ctrl) attach(events chan<- event, lost chan<- struct{}) error {
-	c.detach()
-	n, err := dialCtrl(c.path)
+	c.drop(&c.events)
+	n, err := c.open(&c.events, askLimit)
 	if err != nil {
 		return err
 	}
-	reply, err := n.ask("ATTACH", askLimit)
+	reply, err := n.ask("ATTACH")
 	if err == nil && reply != "OK\n" {
 		err = fmt.Errorf("ATTACH: %.20q", reply)
 	}
@@ -113,10 +148,9 @@ func (c *ctrl) attach(events chan<- event, lost chan<- struct{}) error {
 		err = n.sock.SetDeadline(time.Time{})
 	}
 	if err != nil {
-		n.close()
+		c.drop(&c.events)
 		return err
 	}
-	c.events = n
 	go n.listen(events, lost)
 	return nil
 }
@@ -143,20 +177,9 @@ func (c *conn) listen(events chan<- event, lost chan<- struct{}) {
 	}
 }
 
-// detach ends the reception of events. hostapd forgets a socket that is closed.
-func (c *ctrl) detach() {
-	if c.events != nil {
-		c.events.close()
-		c.events = nil
-	}
-}
-
 func (c *ctrl) close() {
-	c.detach()
-	if c.commands != nil {
-		c.commands.close()
-		c.commands = nil
-	}
+	c.drop(&c.events)
+	c.drop(&c.commands)
 }
 
 // stations reads the station table of one network, at most maxStations entries.

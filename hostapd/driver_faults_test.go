@@ -188,13 +188,16 @@ func TestAwkwardConversation(t *testing.T) {
 	if reply, err := c.ask("LONG"); err != nil || len(reply) != maxReply {
 		t.Errorf("%d octets, %v", len(reply), err)
 	}
-	n, err := dialCtrl(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.close()
-	if _, err := n.ask("SILENCE", 50*time.Millisecond); !errors.Is(err, os.ErrDeadlineExceeded) {
+	if _, err := c.within(50*time.Millisecond, "SILENCE"); !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("silence: %v", err)
+	}
+	waited := time.AfterFunc(50*time.Millisecond, c.hurry)
+	defer waited.Stop()
+	if _, err := c.within(time.Hour, "SILENCE"); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("in a hurry: %v", err)
+	}
+	if err := c.tell("X"); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("after that: %v", err)
 	}
 }
 
@@ -251,7 +254,7 @@ func TestRadiosThatCannotBeListed(t *testing.T) {
 	}
 	b.start().apply(one())
 	b.until("the fault", func(r RadioStatus) bool {
-		return r.State == StateWaiting && r.Error == "netlink is out of order" && b.Observe().Error == r.Error
+		return r.State == StateWaiting && r.Error == "the radios cannot be listed: netlink is out of order" && b.Observe().Error == "netlink is out of order"
 	})
 	broken.Store(false)
 	b.until("the network", on)

@@ -21,6 +21,7 @@ type fake struct {
 	replies  map[string]string // by command; OK otherwise
 	asked    []string
 	attached []*net.UnixAddr
+	during   func(command string) // before an answer
 }
 
 func newFake(t *testing.T, path string) *fake {
@@ -50,6 +51,9 @@ func (f *fake) answer(command string, from *net.UnixAddr) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, command)
+	if f.during != nil {
+		f.during(command)
+	}
 	if command == "ATTACH" {
 		f.attached = append(f.attached, from)
 	}
@@ -104,7 +108,7 @@ func fakeSession(t *testing.T) (s *session, home1, guests *fake) {
 	if err := os.MkdirAll(set.ctrlDir(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s = newSession(w, set, &process{}, 1)
+	s = newSession(t.Context(), w, set, &process{}, 1)
 	home1, guests = newFake(t, s.ctrls[0].path), newFake(t, s.ctrls[1].path)
 	t.Cleanup(func() {
 		s.timer.Stop()
@@ -148,6 +152,48 @@ func TestRefusedLiveChangeStartsAgain(t *testing.T) {
 	n.radio.Networks[0].Passphrase = "another one"
 	if err := s.change(n); !errors.Is(err, errRestart) {
 		t.Errorf("%v", err)
+	}
+}
+
+// While files and hostapd differ nobody who comes after takes it for what they say.
+func TestChangeThatIsCutShortIsNotAdopted(t *testing.T) {
+	s, f, _ := fakeSession(t)
+	s.proc.pid = os.Getpid()
+	s.note()
+	note := pidPath(s.set.Dir, s.name)
+	within := ""
+	f.told()
+	f.during = func(command string) {
+		if _, err := os.Stat(note); err == nil {
+			within = command
+		}
+	}
+	n := s.wish
+	n.denied = []net.HardwareAddr{mac(1)}
+	if err := s.change(n); err != nil {
+		t.Fatal(err)
+	}
+	if told := f.told(); len(told) == 0 || within != "" {
+		t.Errorf("of %q there was a note at %q", told, within)
+	}
+	if _, ok := findProcess(note); !ok {
+		t.Error("there is no note afterwards")
+	}
+}
+
+// A moment in which the radios cannot be listed refuses no wish.
+func TestWishWaitsForTheListOfRadios(t *testing.T) {
+	s, f, _ := fakeSession(t)
+	list := s.d.hw.list
+	s.d.hw.list = func() ([]Capabilities, error) { return nil, errors.New("no buffer space") }
+	n := s.wish
+	n.radio.Channel = 149
+	if err := s.change(n); err != nil || s.refused != "" || f.told() != nil {
+		t.Fatalf("%v, refused %q", err, s.refused)
+	}
+	s.d.hw.list = list
+	if err := s.poll(); err != nil || len(f.told()) != 1 || s.set.Tune.Channel != 149 {
+		t.Errorf("%v, channel %d", err, s.set.Tune.Channel)
 	}
 }
 

@@ -31,6 +31,14 @@ func Fit(r Radio, c Capabilities, t Trouble) (Radio, Tune, error) {
 	if err != nil {
 		return r, tune, err
 	}
+	for _, s := range [...]struct {
+		name  string
+		lacks bool
+	}{{"802.11ac", t.AC}, {"802.11ax", t.AX}} {
+		if s.lacks {
+			tune.Why = append(tune.Why, "slower: hostapd is built without "+s.name)
+		}
+	}
 	r.Networks = slices.Clone(r.Networks)
 	if c.MaxNetworks > 0 && len(r.Networks) > c.MaxNetworks {
 		for _, n := range r.Networks[c.MaxNetworks:] {

@@ -22,6 +22,7 @@ const (
 	countryLimit = 3 * time.Second // for the kernel to read its rules
 	restFirst    = time.Second     // after the first failure, doubled each time
 	restLongest  = time.Minute
+	passing      = 2 // failures that may pass, before the former setting is put back
 )
 
 // wish is what one radio has to pursue.
@@ -37,8 +38,9 @@ func (w wish) equal(o wish) bool {
 }
 
 var (
-	errAbsent  = errors.New("there is no such radio")
-	errRestart = errors.New("to be started again") // at once, with the present wish
+	errAbsent   = errors.New("there is no such radio")
+	errUnlisted = errors.New("the radios cannot be listed")
+	errRestart  = errors.New("to be started again") // at once, with the present wish
 )
 
 // radio looks after one radio on a goroutine of its own.
@@ -105,7 +107,7 @@ func (w *radio) once(ctx context.Context) error {
 	}
 	w.stations = nil
 	var c cause
-	if errors.As(err, &c) {
+	if errors.As(err, &c) && ctx.Err() == nil {
 		return w.learn(set, s != nil && s.onAir, c)
 	}
 	return err
@@ -138,6 +140,7 @@ func (w *radio) former(set Setting) Setting {
 
 // setting fits the wish to the radio.
 func (w *radio) setting(caps Capabilities) (Setting, error) {
+	caps = caps.without(w.trouble)
 	r, tune, err := Fit(w.wish.radio, caps, w.trouble)
 	if err != nil {
 		return Setting{Tune: tune}, err
@@ -178,7 +181,7 @@ func (w *radio) capabilities(ctx context.Context) (Capabilities, error) {
 func (w *radio) look() (Capabilities, error) {
 	list, err := w.d.hw.list()
 	if err != nil {
-		return Capabilities{}, err
+		return Capabilities{}, fmt.Errorf("%w: %w", errUnlisted, err)
 	}
 	i := slices.IndexFunc(list, func(c Capabilities) bool { return slices.Contains(c.Interfaces, w.name) })
 	if i < 0 {
@@ -200,6 +203,10 @@ func (w *radio) learn(set Setting, wasOnAir bool, c cause) error {
 		w.trouble.Radar = true
 	case remedySAE:
 		w.trouble.SAE = true
+	case remedyAX:
+		w.trouble.AX = true
+	case remedyAC:
+		w.trouble.AC = true
 	case remedyChannel:
 		if set.Tune.Channel != 0 && !slices.Contains(w.trouble.Channels, set.Tune.Channel) {
 			w.trouble.Channels = append(w.trouble.Channels, set.Tune.Channel)
@@ -212,6 +219,7 @@ func (w *radio) learn(set Setting, wasOnAir bool, c cause) error {
 	case wasOnAir:
 	case w.refused != "": // the former settings fail as well, so the wish is as good
 		w.good, w.refused = nil, ""
+	case c.remedy == remedyWait && w.fails < passing: // the wish is tried again after a rest
 	case w.good != nil && !Render(*w.good).equal(Render(set)):
 		w.refused = c.sentence
 		return errRestart
@@ -260,7 +268,7 @@ func (w *radio) take(n wish) {
 	}
 	was.Networks, is.Networks = nil, nil
 	if w.wish.country != n.country || !same(reflect.ValueOf(was), reflect.ValueOf(is)) {
-		w.trouble = Trouble{SAE: w.trouble.SAE} // that is the program's
+		w.trouble = w.trouble.program()
 	}
 	w.wish = n
 }
@@ -286,21 +294,19 @@ func (w *radio) launch(ctx context.Context, set Setting) (*session, error) {
 	}
 	w.status.Restarts = w.starts
 	w.starts++
-	if s := w.adopt(set, index); s != nil {
+	if s := w.adopt(ctx, set, index); s != nil {
 		return s, nil
 	}
+	evict(ctx, set.Dir, w.name) // before the files tell of something else than it does
 	if err := writeFiles(set); err != nil {
 		return nil, err
 	}
-	evict(ctx, set.Dir, w.name)
 	p, err := startProcess(w.d.opt.Program, set.configPath())
 	if err != nil {
 		return nil, fmt.Errorf("start hostapd: %w", err)
 	}
-	if err := p.note(pidPath(set.Dir, w.name)); err != nil {
-		w.log.Warn("hostapd: the next process will not know it", "error", err)
-	}
-	s := newSession(w, set, p, index)
+	s := newSession(ctx, w, set, p, index)
+	s.note()
 	limit := time.Now().Add(startLimit)
 	for !s.answers(pingLimit) {
 		switch {

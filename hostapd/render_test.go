@@ -59,6 +59,7 @@ func settled(t *testing.T, st story, dir string) (Setting, error) {
 		t.Fatal(err)
 	}
 	caps := made(t, st.Capabilities)
+	caps = caps.without(st.Trouble)
 	r, tune, err := Fit(st.Spec.Radios[0], caps, st.Trouble)
 	return Setting{
 		Dir: dir, Country: st.Spec.Country, Radio: r, Tune: tune, Capabilities: caps,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"slices"
 	"time"
 )
@@ -32,6 +33,9 @@ type session struct {
 	timer  *time.Timer   // the next poll
 	due    time.Time     // when it fires
 
+	hurried   func() bool // lets go of the context
+	unsettled bool        // the wish waits for the next poll
+
 	index  int  // of the interface at the start
 	onAir  bool // it was enabled once
 	radar  bool // radar was heard
@@ -40,7 +44,8 @@ type session struct {
 	state  State
 }
 
-func newSession(w *radio, set Setting, p *process, index int) *session {
+// newSession is a session whose questions to hostapd end with ctx.
+func newSession(ctx context.Context, w *radio, set Setting, p *process, index int) *session {
 	s := &session{
 		radio: w, set: set, proc: p, index: index, since: time.Now(), state: StateStarting,
 		events: make(chan event, 64), lost: make(chan struct{}, 1), timer: time.NewTimer(0),
@@ -48,7 +53,22 @@ func newSession(w *radio, set Setting, p *process, index int) *session {
 	for i := range set.Radio.Networks {
 		s.ctrls = append(s.ctrls, newCtrl(set.ctrlDir(), set.bss(i)))
 	}
+	s.hurried = context.AfterFunc(ctx, s.hurry)
 	return s
+}
+
+// hurry waits for no answer any more.
+func (s *session) hurry() {
+	for _, c := range s.ctrls {
+		c.hurry()
+	}
+}
+
+// note writes the file by which the next process knows hostapd.
+func (s *session) note() {
+	if err := s.proc.note(pidPath(s.set.Dir, s.name)); err != nil {
+		s.log.Warn("hostapd: the next process will not know it", "error", err)
+	}
 }
 
 // close ends hostapd and waits for it.
@@ -60,6 +80,7 @@ func (s *session) close() {
 // leave lets go of hostapd, which goes on.
 func (s *session) leave() {
 	s.timer.Stop()
+	s.hurried()
 	for _, c := range s.ctrls {
 		c.close()
 	}
@@ -137,10 +158,21 @@ func (s *session) present() error {
 // change makes n the wish, live if hostapd can.
 func (s *session) change(n wish) error {
 	s.take(n)
+	return s.settle()
+}
+
+// settle has hostapd do what is wished. While the radios cannot be listed what is on the
+// air stays.
+func (s *session) settle() error {
 	set, err := s.wished()
+	s.unsettled = errors.Is(err, errUnlisted)
 	switch {
 	case errors.Is(err, errRestart) || errors.Is(err, errAbsent):
 		return err
+	case s.unsettled:
+		s.log.Warn("hostapd: the wish waits", "error", err)
+		s.next(lookUp)
+		return nil
 	case err != nil:
 		s.refuse(err.Error())
 		return nil
@@ -177,8 +209,12 @@ func (s *session) wished() (Setting, error) {
 	return s.setting(caps)
 }
 
-// apply gives a running hostapd another setting.
+// apply gives a running hostapd another setting. Whoever comes after a cut in the middle
+// of it finds no note, and starts hostapd anew.
 func (s *session) apply(set Setting, commands []command) error {
+	if len(commands) > 0 {
+		os.Remove(pidPath(set.Dir, s.name))
+	}
 	if err := writeFiles(set); err != nil {
 		return err
 	}
@@ -190,6 +226,7 @@ func (s *session) apply(set Setting, commands []command) error {
 		}
 	}
 	if len(commands) > 0 {
+		s.note()
 		s.log.Info("hostapd: changed live", "commands", len(commands))
 	}
 	s.set = set
@@ -251,6 +288,11 @@ func (s *session) mismatch(mac net.HardwareAddr) {
 // poll asks where the radio stands and who is there.
 func (s *session) poll() error {
 	s.due = time.Time{}
+	if s.unsettled {
+		if err := s.settle(); err != nil {
+			return err
+		}
+	}
 	reply, err := s.ctrls[0].ask("STATUS")
 	a, ok := parseStatus(reply)
 	if err != nil || !ok {

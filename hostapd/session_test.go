@@ -15,7 +15,7 @@ func quietSession(t *testing.T) (*session, *[]RadioStatus) {
 	t.Helper()
 	var told []RadioStatus
 	w := newRadio(New(Options{RunDir: t.TempDir()}), "wlan0", func() bool { return false }, func(r RadioStatus, _ []Station) { told = append(told, r) })
-	s := newSession(w, fitted(t, "ac", Radio{Interface: "wlan0", Channel: 52, Networks: []Network{home()}}), nil, 1)
+	s := newSession(t.Context(), w, fitted(t, "ac", Radio{Interface: "wlan0", Channel: 52, Networks: []Network{home()}}), nil, 1)
 	t.Cleanup(func() { s.timer.Stop() })
 	return s, &told
 }
@@ -177,10 +177,16 @@ func TestLearn(t *testing.T) {
 		"radar while on the air": {cause: remedyRadar, onAir: true, again: true, trouble: Trouble{Radar: true}},
 		"a channel":              {cause: remedyChannel, again: true, trouble: Trouble{Channels: []int{52}}},
 		"no WPA3":                {cause: remedySAE, again: true, trouble: Trouble{SAE: true}},
+		"no 802.11ax":            {cause: remedyAX, again: true, trouble: Trouble{AX: true}},
+		"no 802.11ac":            {cause: remedyAC, again: true, trouble: Trouble{AC: true}},
 		"killed while on the air": {cause: remedyWait, onAir: true,
 			before: func(w *session) { g := other(w); w.good = &g }},
 		"refused, and the former works": {cause: remedyNone, again: true, refused: true,
 			before: func(w *session) { g := other(w); w.good = &g }},
+		"a failure that may pass": {cause: remedyWait,
+			before: func(w *session) { g := other(w); w.good = &g }},
+		"one that does not pass": {cause: remedyWait, again: true, refused: true,
+			before: func(w *session) { g := other(w); w.good, w.fails = &g, passing }},
 		"the former was the same": {cause: remedyNone,
 			before: func(w *session) { g := set(w); w.good = &g }},
 		"the former fails too": {cause: remedyWait,
@@ -203,7 +209,7 @@ func TestLearn(t *testing.T) {
 func TestTroublesAreForgottenWithTheirReason(t *testing.T) {
 	s, _ := quietSession(t)
 	base := wish{country: "DE", radio: Radio{Interface: "wlan0", Channel: 52, Networks: []Network{home()}}}
-	all := Trouble{ACS: true, Radar: true, SAE: true, Channels: []int{36}}
+	all := Trouble{ACS: true, Radar: true, SAE: true, AX: true, AC: true, Channels: []int{36}}
 	for name, c := range map[string]struct {
 		change  func(*wish)
 		refused bool
@@ -214,8 +220,8 @@ func TestTroublesAreForgottenWithTheirReason(t *testing.T) {
 			n.Passphrase = "another one"
 			w.radio.Networks = []Network{n}
 		}, false, all},
-		"another channel": {func(w *wish) { w.radio.Channel = 36 }, false, Trouble{SAE: true}},
-		"another country": {func(w *wish) { w.country = "FR" }, false, Trouble{SAE: true}},
+		"another channel": {func(w *wish) { w.radio.Channel = 36 }, false, all.program()},
+		"another country": {func(w *wish) { w.country = "FR" }, false, all.program()},
 		"a blocked one":   {func(w *wish) { w.denied = append(w.denied, mac(1)) }, true, all},
 	} {
 		s.wish, s.trouble, s.refused = base, all, "no"

@@ -133,6 +133,9 @@ func TestDiagnose(t *testing.T) {
 		remedy remedy
 	}{
 		"hostapd is built without WPA3": {[]string{"Line 12: invalid key_mgmt 'SAE'", "1 errors found in configuration file 'x'"}, remedySAE},
+		"hostapd is built without 802.11ax, which the radio has": {[]string{
+			"Line 11: unknown configuration item 'ieee80211ax'", "Line 12: unknown configuration item 'he_su_beamformer'"}, remedyAX},
+		"hostapd is built without 802.11ac, which the radio has": {[]string{"Line 9: unknown configuration item 'ieee80211ac'"}, remedyAC},
 		"the radio is switched off (rfkill)": {[]string{
 			"rfkill: Cannot get wiphy information",
 			"Could not set interface wlan0 flags (UP): Operation not possible due to RF-kill",

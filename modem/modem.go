@@ -174,6 +174,9 @@ type Registration struct {
 	Attached   bool   // packet service
 }
 
+// Roams says that the network is not the SIM's own: a foreign one, or a partner's.
+func (r Registration) Roams() bool { return r.State == "roaming" || r.State == "partner" }
+
 // Signal is the last signal report. Fields are 0 when unknown, dBm and dB are
 // otherwise negative or, for SNR, tenths of a dB with Known set.
 type Signal struct {

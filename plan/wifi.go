@@ -185,7 +185,7 @@ func cost(in Inputs, obs Observed) hostapd.Cost {
 	case c.Level == hostapd.CostUnrestricted:
 		return c
 	}
-	c.Roaming = obs.Modem.Registration.State == "roaming"
+	c.Roaming = obs.Modem.Registration.Roams()
 	if f := in.Document; f != nil {
 		p, _ := f.Document.Plan(f.Entry)
 		q := p.Quota(obs.Now)

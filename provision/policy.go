@@ -122,9 +122,8 @@ const (
 // whereIs tells where the serving network lies. While it or the SIM's home is not
 // known, the modem's own word counts.
 func whereIs(sim Identity, r modem.Registration) place {
-	roams := r.State == "roaming" || r.State == "partner"
 	switch {
-	case !roams:
+	case !r.Roams():
 		return atHome
 	case sim.MCC != "" && len(r.PLMN) >= 5 && country(r.PLMN[:3]) == country(sim.MCC):
 		return inland
