@@ -187,3 +187,21 @@ func TestDamagedNotesOfBansAreNotKept(t *testing.T) {
 		t.Errorf("%+v", former.Denied)
 	}
 }
+
+// What a killed process left of its writes tells a passphrase, and goes.
+func TestUnfinishedWritesAreCleared(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	left := filepath.Join(b.dir, "hostapd", ".wlan0.psk123456789")
+	if err := os.MkdirAll(filepath.Dir(left), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(left, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.start().apply(one())
+	b.until("the network", on)
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+}

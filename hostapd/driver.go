@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tetherd/tetherd/save"
 )
 
 // linkPause is how long after a change of interfaces the radios are listed again: the
@@ -134,6 +136,9 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 	defer cancel()
 	if err := os.MkdirAll(d.dir(), 0o700); err != nil {
 		return fmt.Errorf("hostapd: make folder: %w", err)
+	}
+	if err := save.Sweep(d.dir()); err != nil {
+		d.opt.Log.Warn("hostapd: what former writes left cannot be removed", "error", err)
 	}
 	r.recall()
 	r.strays = leftovers(d.dir())

@@ -132,6 +132,23 @@ func TestSIMSwappedWithoutASignOfItsAbsence(t *testing.T) {
 	w.times(opDial, 1)
 }
 
+func TestSIMSwappedWhileTheFormerOneIsRead(t *testing.T) {
+	w := newWorld(t)
+	w.mute[opReadIdentity] = true
+	w.begin(wish(internet))
+	w.sim = simState{state: simReady, iccid: "8941000000000000002", imsi: "228020000000002"}
+	w.event(w.sim)
+	w.release(opReadIdentity, identity{mcc: "262", mnc: "01", spn: "Brand"}, nil)
+	if s := w.state.snapshot(); s.SIM.MCC != "" {
+		t.Fatalf("the former SIM's home: %+v", s.SIM)
+	}
+	w.release(opReadIdentity, identity{mcc: "228", mnc: "02"}, nil)
+	if s := w.state.snapshot(); s.SIM.MCC != "228" {
+		t.Fatalf("%+v", s.SIM)
+	}
+	w.bearer(Shared, BearerUp)
+}
+
 func TestRoamingIsTheOwnersDecision(t *testing.T) {
 	for _, state := range []string{"roaming", "partner"} {
 		t.Run(state, func(t *testing.T) {

@@ -213,6 +213,11 @@ func (o op) String() string {
 	return "unknown"
 }
 
+// ofCard says that the answer is about the SIM that was in when it was asked.
+func (o op) ofCard() bool {
+	return o == opReadIdentity || o == opReadPIN || o == opReadRegistration || o == opReadPacket
+}
+
 // Command is one thing for the driver to do. It carries all that is needed; whoever
 // carries it out decides nothing.
 type Command struct {

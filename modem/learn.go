@@ -88,6 +88,9 @@ func (t *turn) forgetCard() {
 	k.pin, k.pinRead = pinMemory{}, false
 	k.registration, k.registrationRead, k.autoTried = registration{}, false, false
 	k.packet, k.packetRead = packetService{}, false
+	if t.control.op.ofCard() {
+		t.control.id = 0 // its answer is about the former one
+	}
 	for i := range t.slots {
 		s := &t.slots[i]
 		if s.context == contextUnasked || s.context == contextDown && !s.lane.busy() {

@@ -289,6 +289,10 @@ func TestBytesAreNotInherited(t *testing.T) {
 	if d.Observe().Clients[home(0)].Up == 0 {
 		t.Error("its own bytes are forgotten")
 	}
+	d.ledger.write(time.Now(), nil, []flow{{id: 1, client: home(0), bytes: Counters{Up: 1000}}}) // by a flow table
+	if up := d.Observe().Clients[home(0)].Up; up < 1000 {
+		t.Errorf("%d bytes with those that passed by the rules", up)
+	}
 	d.Bind(nil, home(0), false)
 	d.Bind(hwOf(1), home(0), true)
 	if up := d.Observe().Clients[home(0)].Up; up != 0 {

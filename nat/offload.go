@@ -185,16 +185,21 @@ func (d *Driver) follow(on bool) {
 // lookEvery is the shortest time between two looks at all connections.
 const lookEvery = 5 * time.Second
 
-// countOffloaded adds to the counters what passed by the rules; d.mu is held.
+// countOffloaded adds to the counters what passed by the rules; d.mu is held. What
+// connections of an address brought before it has another holder was the former one's.
 func (d *Driver) countOffloaded(st *Status, r reality) error {
 	d.follow(len(r.short) > 0)
+	passed := d.registry.takePassed()
 	var err error
-	if now := time.Now(); len(r.short) > 0 && now.Sub(d.looked) >= lookEvery {
+	if now := time.Now(); len(r.short) > 0 && (len(passed) > 0 || now.Sub(d.looked) >= lookEvery) {
 		d.looked = now
 		var flows []flow
 		if flows, err = clientFlows(); err == nil {
 			d.ledger.write(now, r.addresses, flows)
 		}
+	}
+	for _, a := range passed {
+		delete(d.ledger.clients, a)
 	}
 	d.ledger.addTo(st)
 	return err

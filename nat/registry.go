@@ -53,6 +53,7 @@ type registry struct {
 	held     map[netip.Addr]mac    // who had a place at the last look
 	came     []mac                 // in which order they were seen to have one
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
+	passed   []netip.Addr          // that have another holder since the ledger was last read
 	settled  bool                  // a wish was put in force in this process
 	owed     bool                  // connections of clients without a place are to be ended
 	stale    bool                  // the sets are not as they should be
@@ -107,6 +108,9 @@ func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr, own bool) {
 func (r *registry) inherit(addr netip.Addr, b binding) {
 	if before, ok := r.last[addr]; ok && before != b.mac {
 		r.forgetCounters(addr)
+		if len(r.passed) < maxBindings && !slices.Contains(r.passed, addr) {
+			r.passed = append(r.passed, addr)
+		}
 	}
 	if len(r.last) < maxBindings {
 		r.last[addr] = b.mac
@@ -114,6 +118,15 @@ func (r *registry) inherit(addr netip.Addr, b binding) {
 	if !b.waits {
 		r.follow(b.mac, addr)
 	}
+}
+
+// takePassed gives the addresses that have another holder since the last call.
+func (r *registry) takePassed() []netip.Addr {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	passed := r.passed
+	r.passed = nil
+	return passed
 }
 
 // rank says whether a lease counts among those of its MAC, or waits; r.mu is held.

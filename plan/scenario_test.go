@@ -87,7 +87,7 @@ func readStory(t *testing.T, path string, archive *txtar.Archive) (Inputs, Obser
 //	was-ours wlan0          that radio was a former process's
 //	bridged wlan0 br-lan    the interface is in that bridge
 //	country DE              of the mobile network, as remembered
-//	roaming                 the modem is
+//	roaming, partner        the modem is, with a stranger or a partner of its operator
 //	used 450 of 500         of the plan in the operator's document, in megabytes
 //	device                  the device has made a name and passphrases of its own
 //	was-online, off
@@ -113,8 +113,8 @@ func readObserved(t *testing.T, lines string, in *Inputs, obs *Observed) {
 			obs.Hostapd.Former = append(obs.Hostapd.Former, w[1])
 		case "country":
 			in.Country = w[1]
-		case "roaming":
-			obs.Modem.Registration = modem.Registration{State: "roaming", PLMN: "20810"}
+		case "roaming", "partner":
+			obs.Modem.Registration = modem.Registration{State: w[0], PLMN: "20810"}
 		case "used":
 			p := document.Plan{Usage: &document.PlanUsage{}}
 			fmt.Sscan(w[1], &p.Usage.UsedMB)
