@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"reflect"
 	"time"
 
@@ -33,7 +34,7 @@ func (d *documents) activation(e Edition) provision.Activity {
 func (s *state) bought(on bool) {
 	d := &s.documents
 	was := d.buying
-	d.buying = on
+	d.buying, d.buyer = on, ""
 	f := s.inputs.Document
 	if on || !was || f == nil || f.Document.Activation == nil {
 		return
@@ -45,14 +46,27 @@ func (s *state) bought(on bool) {
 	}
 }
 
+// belong ends the purchase of another SIM than the one that is known to be in.
+func (d *documents) belong(sim string) {
+	d.buyer = cmp.Or(d.buyer, sim)
+	d.buying = d.buying && d.buyer == sim
+	if !d.buying {
+		d.buyer = ""
+	}
+}
+
 // activate carries out the activation that the edition in force asks for. A try is noted
 // before it is made.
 func (l *Loop) activate(obs plan.Observed, e Edition) time.Time {
 	s := &l.state
 	d := &s.documents
-	what := e.Document.Activation
+	what, sim := e.Document.Activation, subscriber(obs.Modem)
 	if what == nil || d.activity.Edition != e.digest() {
 		return time.Time{}
+	}
+	d.activity.SIM = cmp.Or(d.activity.SIM, sim) // it is written with what becomes of it
+	if d.activity.SIM != sim {
+		return time.Time{} // it rests: somebody else has bought
 	}
 	next, try, wake := d.activity.Pursue(*what, s.effect(obs, *what))
 	if next == d.activity {

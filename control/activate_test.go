@@ -226,3 +226,26 @@ func TestActivationBesideAnotherDocument(t *testing.T) {
 		}
 	})
 }
+
+// What was bought for one SIM is not activated for another one of the same operator.
+func TestActivationRestsForAnotherSIM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "config apn\n\toption apn 'plan.lab'\n")
+		r.pass(time.Second)
+		r.provide(activated(`"method": "reregister", "delay_seconds": 60`))
+		r.pass(10 * time.Second)
+		ours := w.sim.ICCID
+		for _, test := range []struct {
+			iccid modem.Secret
+			want  uint32
+			told  bool
+		}{{"8949020000099999999", 0, false}, {ours, 1, true}} {
+			w.change(plan.Modem, func() { w.sim.ICCID = test.iccid })
+			s := r.pass(2 * time.Minute)
+			if n := read(w, func() uint32 { return w.modem.spec.Reregister }); n != test.want || (s.Documents.Activity.Edition != "") != test.told {
+				t.Errorf("%d times, %+v", n, s.Documents.Activity)
+			}
+		}
+	})
+}

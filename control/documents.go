@@ -66,6 +66,7 @@ type shelf struct {
 	OnTrial bool      `json:",omitempty"`
 
 	Activity provision.Activity // of one of them
+	Spurned  string             `json:",omitempty"` // digest of what is not to be fetched again
 }
 
 const shelfVersion = 1
@@ -77,10 +78,12 @@ type documents struct {
 	former  []Edition
 	trial   *documentTrial
 	outcome *Outcome
-	// spurned is the digest of what was fetched last and not kept: the same is not
-	// judged again.
+	// spurned is the digest of what was fetched and did harm, or was taken back.
 	spurned string
+	looked  look      // at what was fetched last
+	rest    time.Time // it could not be tried: not again before
 	buying  bool
+	buyer   string // subscriber who buys; "" whoever is in first
 	consent consent
 	answers consentFile // of which consent is the present one
 	// activity is the activation of one of them.
@@ -92,6 +95,7 @@ type documents struct {
 type documentTrial struct {
 	Trial
 	next []Edition
+	sim  string // subscriber whose Internet it is judged by; "" whoever is in first
 	// former is the activation of the documents that it replaces.
 	former provision.Activity
 }
@@ -115,7 +119,7 @@ func openDocuments(dir string, log *slog.Logger) documents {
 		}
 		return d
 	}
-	d.kept, d.former, d.activity = s.Kept, s.Former, s.Activity.Resumed()
+	d.kept, d.former, d.activity, d.spurned = s.Kept, s.Former, s.Activity.Resumed(), s.Spurned
 	if s.OnTrial {
 		d.outcome = &Outcome{Why: "the program ended before it was kept", At: time.Now()}
 		log.Info("document trial of the former process", "kept", false)
@@ -154,7 +158,7 @@ func (e *Edition) read() bool {
 }
 
 func (d *documents) write() error {
-	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former, Activity: d.activity}
+	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former, Activity: d.activity, Spurned: d.spurned}
 	if d.trial != nil {
 		s.OnTrial, s.Trial, s.Activity = true, d.trial.next, d.trial.former
 	}
@@ -241,6 +245,15 @@ func judge(o document.Offer, list []Edition, keys []string, card document.Card) 
 		report = report.After(before.Report)
 	}
 	return next, report
+}
+
+// subscriber names the SIM in the modem, without telling it; "" while it is not known.
+func subscriber(m modem.Status) string {
+	card := cardOf(m)
+	if card.ICCID != "" { // what else there is may be told later
+		card.IMSI = ""
+	}
+	return provision.Key(nil, provision.Identity{ICCID: card.ICCID, IMSI: card.IMSI})
 }
 
 // cardOf is the card in the modem; the zero value while it has not told everything.

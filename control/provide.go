@@ -2,16 +2,20 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
+	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision"
 	"github.com/tetherd/tetherd/provision/document"
 )
@@ -124,7 +128,7 @@ func (l *Loop) tryDocuments(next []Edition, activity provision.Activity, by Auth
 		return "", fmt.Errorf("%w: a change of %s is on trial", ErrConflict, s.trial.By.Name)
 	}
 	now := time.Now()
-	d.trial = &documentTrial{next: next, former: d.activity, Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
+	d.trial = &documentTrial{next: next, former: d.activity, sim: subscriber(l.Snapshot().Observed.Modem), Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
 	if err := d.write(); err != nil {
 		d.trial = nil
 		return "", err
@@ -137,7 +141,13 @@ func (l *Loop) tryDocuments(next []Edition, activity provision.Activity, by Auth
 
 // wasServed says that the uplink was proved, for clients where they may have it.
 func (s *state) wasServed(last *Snapshot) bool {
-	return last.Online || last.Observed.Probe.Gateway.Verdict == "online"
+	return last.Online || gatewayOnline(last.Observed.Probe, last.Desired)
+}
+
+// gatewayOnline says that the gateway itself has Internet by the uplink that there is.
+func gatewayOnline(p probe.Status, want plan.Desired) bool {
+	key := want.Probe.Gateway.Key
+	return key != "" && p.Gateway.Key == key && p.Gateway.Verdict == probe.Online
 }
 
 // endDocuments ends the trial: the new list is kept, or the old one stays.
@@ -154,21 +164,29 @@ func (l *Loop) endDocuments(kept bool, why string) {
 		d.former, d.kept, d.activity, kept, why = old, before, t.former, false, err.Error()
 		l.log.Error("the document cannot be kept", "err", err)
 	}
-	if !kept && len(t.next) > 0 && t.next[len(t.next)-1].Origin == document.Pulled {
-		d.spurned = t.next[len(t.next)-1].digest()
-	}
 	d.outcome = &Outcome{ID: t.ID, By: t.By, Kept: kept, Why: why, At: time.Now()}
 	l.log.Info("document trial ended", "id", t.ID, "kept", kept, "why", why)
+}
+
+// spurn notes what was fetched and is not among those that stay: its server gives it again.
+func (d *documents) spurn(list, stay []Edition) {
+	for _, e := range list {
+		if e.Origin == document.Pulled && !slices.ContainsFunc(stay, func(s Edition) bool { return s.digest() == e.digest() }) {
+			d.spurned = e.digest()
+		}
+	}
 }
 
 // takeBack undoes the trial, or tries the documents of before.
 func (l *Loop) takeBack(i TakeBack) {
 	var err error
 	if d := &l.state.documents; d.trial != nil {
+		d.spurn(d.trial.next, d.kept)
 		l.endDocuments(false, "it was taken back")
 	} else if len(d.kept) == 0 && len(d.former) == 0 {
 		err = ErrNoTrial
 	} else {
+		d.spurn(d.kept, d.former)
 		_, err = l.tryDocuments(d.former, d.activity, Author{Name: i.By})
 	}
 	l.answer(i.Answer, err)
@@ -208,10 +226,13 @@ func (l *Loop) answer(to chan<- error, err error) {
 // provision folds what is observed into the policy in force: which document is for the
 // SIM, what was fetched, what the operator's server says of sharing.
 func (l *Loop) provision(obs plan.Observed) time.Time {
-	l.takeFetched(obs)
 	s := &l.state
 	d := &s.documents
 	card := cardOf(obs.Modem)
+	if card.Known() {
+		d.belong(subscriber(obs.Modem))
+	}
+	l.takeFetched(obs)
 	f, at := choose(d.list(), card)
 	switch {
 	case card.Known():
@@ -314,6 +335,13 @@ func answerTo(st fetch.Status, q fetch.Request) (fetch.Result, bool) {
 	return fetch.Result{}, false
 }
 
+// look is at one answer, and by what it was judged: the same would be said of it again.
+type look struct {
+	at   time.Time
+	keys string
+	sim  string
+}
+
 // takeFetched offers what the document's server has given.
 func (l *Loop) takeFetched(obs plan.Observed) {
 	s := &l.state
@@ -327,13 +355,17 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	if !ok || r.Status != http.StatusOK {
 		return
 	}
-	e := Edition{Raw: r.Body}
+	now := look{r.At, strings.Join(s.inputs.Config.Document.Keys, " "), subscriber(obs.Modem)}
+	if d.looked == now || obs.Now.Before(d.rest) {
+		return
+	}
+	d.looked = now
 	for _, old := range d.kept {
 		if bytes.Equal(old.Raw, r.Body) {
 			return
 		}
 	}
-	if e.digest() == d.spurned {
+	if sum(r.Body) == d.spurned {
 		return
 	}
 	// What is not signed is not taken for signed by an empty file.
@@ -342,13 +374,12 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	if id != "" {
 		return
 	}
-	d.spurned = e.digest()
 	why := "it changes nothing"
 	if faults := report.Faults(); len(faults) > 0 {
 		why = faults[0].Path + ": " + faults[0].Why
 	}
-	if err != nil {
-		why = err.Error()
+	if err != nil { // it is as good as it was
+		why, d.looked, d.rest = err.Error(), look{}, obs.Now.Add(consentRetry)
 	}
 	d.outcome = &Outcome{By: Author{Name: "the document's server"}, Why: why, At: time.Now()}
 	l.log.Warn("the fetched document is not applied", "why", why)
@@ -360,11 +391,15 @@ func (l *Loop) judgeDocuments(obs plan.Observed, want plan.Desired, steps []plan
 	if t == nil {
 		return time.Time{}
 	}
-	switch v, why := t.judge(l.documentFacts(t, obs, want, steps)); v {
+	f := l.documentFacts(t, obs, want, steps)
+	switch v, why := t.judge(f); v {
 	case keep:
 		l.endDocuments(true, why)
 		return obs.Now
 	case undo:
+		if !f.absent {
+			l.state.documents.spurn(t.next, l.state.documents.kept)
+		}
 		l.endDocuments(false, why)
 		return obs.Now
 	}
@@ -377,11 +412,16 @@ func (l *Loop) documentFacts(t *documentTrial, obs plan.Observed, want plan.Desi
 	s := &l.state
 	f := l.facts(&trial{Trial: t.Trial}, obs, want, steps)
 	if p := s.inputs.Policy.Sharing; !p.Allowed() && p.Rule != provision.ShareCheck || p.Answer == provision.Denied {
-		f.online = obs.Probe.Gateway.Verdict == "online" && obs.Probe.Gateway.Key == want.Probe.Gateway.Key
+		f.online = gatewayOnline(obs.Probe, want)
 		f.offline = f.offline || want.Probe.Gateway.Key == "" && obs.Modem.Bearers[modem.Own].State == modem.BearerUp
 		f.proved = f.proved || f.online
 	}
 	f.offline = f.offline || s.inputs.Policy.Buying
+	if sim := subscriber(obs.Modem); sim != "" {
+		t.sim = cmp.Or(t.sim, sim)
+	}
+	f.absent = t.sim != subscriber(obs.Modem)
+	f.online = f.online && !f.absent
 	return f
 }
 
@@ -416,7 +456,7 @@ func (s *state) view(obs plan.Observed) Documents {
 	d := &s.documents
 	_, at := choose(d.list(), cardOf(obs.Modem))
 	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buying, Consent: d.consent.Consent}
-	if at >= 0 && d.list()[at].digest() == d.activity.Edition {
+	if at >= 0 && d.list()[at].digest() == d.activity.Edition && (d.activity.SIM == "" || d.activity.SIM == subscriber(obs.Modem)) {
 		v.Activity = d.activity
 	}
 	if d.trial != nil {

@@ -511,7 +511,7 @@ func TestFetchedDocuments(t *testing.T) {
 			{"unsigned", edition(4, 4), false, "limit 3, kept false: /: the document is not signed"},
 			{"older", edition(2, 4), true, "limit 3, kept false: /: the document is older (serial 2) than the one in force (serial 3)"},
 			{"rubbish", []byte("<html>"), true, "limit 3, kept false: /html: line 1: this is no well-formed XML"},
-			{"newer", edition(4, 4), true, "limit 4, on trial"},
+			{"the one that was not signed, signed", edition(4, 4), true, "limit 4, on trial"},
 		} {
 			result := fetch.Result{Status: http.StatusOK, Body: test.raw, Tag: test.what}
 			if test.sign {
@@ -524,7 +524,7 @@ func TestFetchedDocuments(t *testing.T) {
 			}
 		}
 		s := r.pass(10 * time.Second)
-		if e := s.Documents.List[0]; e.Origin != document.Pulled || e.Tag != "newer" || !s.Documents.Outcome.Kept {
+		if e := s.Documents.List[0]; e.Origin != document.Pulled || e.Tag != "the one that was not signed, signed" || !s.Documents.Outcome.Kept {
 			t.Errorf("%s, %s", e.Origin, story(s))
 		}
 		if n := w.lines.count("document on trial"); n != 2 {
@@ -550,6 +550,91 @@ func TestFetchedDocumentThatDoesHarm(t *testing.T) {
 		}
 		if got := story(r.pass(time.Hour)); !strings.HasPrefix(got, "limit 3, kept false") || w.lines.count("document on trial") != 2 {
 			t.Errorf("%s, %d trials", got, w.lines.count("document on trial"))
+		}
+	})
+}
+
+// What was taken back is not fetched again, also not by the next process, but what comes after
+// it is.
+func TestFetchedDocumentThatWasTakenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, signerKey())
+		r.pass(time.Second)
+		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
+		r.pass(10 * time.Second)
+		fetched := func(serial int) string {
+			raw := paper("1", serial, fmt.Sprintf(refreshing, serial))
+			w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+			return story(r.pass(10 * time.Second))
+		}
+		if got := fetched(4); !strings.HasPrefix(got, "limit 4, kept true") {
+			t.Error(got)
+		}
+		if err := r.asked(func(c chan<- error) Intent { return TakeBack{Answer: c} }); err != nil {
+			t.Error(err)
+		}
+		r.pass(10 * time.Second)
+		if got := fetched(4); !strings.HasPrefix(got, "limit 3, kept true") {
+			t.Errorf("at once: %s", got)
+		}
+		w = killed(t, w, r)
+		r = w.start(t, signerKey())
+		r.pass(10 * time.Second)
+		if got := fetched(4); !strings.HasPrefix(got, "limit 3") {
+			t.Errorf("the next process: %s", got)
+		}
+		if got := fetched(5); !strings.HasPrefix(got, "limit 5, kept true") {
+			t.Errorf("the next edition: %s", got)
+		}
+	})
+}
+
+// A trial is judged by the SIM that it began with, whatever another one's Internet says, and
+// by the uplink that there was.
+func TestDocumentTrialOfAnotherSIM(t *testing.T) {
+	for _, other := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.start(t, signerKey())
+			r.pass(time.Second)
+			r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
+			r.pass(10 * time.Second)
+			raw := paper("1", 4, fmt.Sprintf(refreshing, 4))
+			w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+			r.pass(time.Second)
+			w.says(plan.AskDocument, fetch.Result{Status: http.StatusNotModified})
+			w.change(plan.Modem, func() {
+				if w.sim.ICCID = "8949020000099999999"; !other {
+					w.phase, w.sim = modem.PhaseNoSIM, modem.SIM{State: modem.SIMAbsent}
+				}
+			})
+			if got := story(r.pass(documentLimit - 2*time.Second)); got != "limit 4, on trial, kept true: clients have Internet with it" {
+				t.Errorf("another one %t: %s", other, got)
+			}
+			if got := story(r.pass(2 * time.Second)); !strings.Contains(got, ", kept false: the SIM that it is for was not in") {
+				t.Errorf("another one %t, in the end: %s", other, got)
+			}
+			if s := w.shelf(t); s.Spurned != "" {
+				t.Errorf("another one %t: what nobody has tried is spurned", other)
+			}
+		})
+	}
+}
+
+// There is no Internet to lose where the last look was by an uplink that is gone.
+func TestDocumentWithoutAnUplink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(10 * time.Second)
+		stale := r.Snapshot().Observed.Probe.Gateway
+		w.change(plan.Modem, func() { w.phase, w.sim = modem.PhaseNoSIM, modem.SIM{State: modem.SIMAbsent} })
+		w.change(plan.Probe, func() { w.stale = stale })
+		r.pass(time.Second)
+		r.provide(paper("1", 1, `"sims": [{"sharing": {"max_devices": 5}}]`))
+		if got := story(r.pass(documentLimit + time.Second)); !strings.Contains(got, "kept true: nothing speaks against it") {
+			t.Error(got)
 		}
 	})
 }
@@ -592,6 +677,13 @@ func TestBuying(t *testing.T) {
 		}
 		if err := buy(false); err != nil || r.settle().Documents.Policy.Buying {
 			t.Errorf("%v", err)
+		}
+		if err := buy(true); err != nil {
+			t.Error(err)
+		}
+		w.change(plan.Modem, func() { w.sim.ICCID = "8949020000099999999" })
+		if s := r.pass(time.Second); s.Documents.Policy.Buying || s.Documents.Buying {
+			t.Error("another SIM buys")
 		}
 	})
 }

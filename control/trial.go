@@ -99,6 +99,7 @@ type facts struct {
 	failure string // what a part refused, "" none
 	online  bool   // clients have Internet
 	proved  bool   // by a look that began after the change
+	absent  bool   // the SIM is not in whose Internet tells
 	offline bool   // the change says that clients are to have none, or that nobody looks
 }
 
@@ -115,6 +116,8 @@ func (t Trial) judge(f facts) (verdict, string) {
 		return keep, "clients have Internet with it"
 	case !over:
 		return open, ""
+	case f.absent && t.WasOnline:
+		return undo, "the SIM that it is for was not in to the end"
 	case lost:
 		return undo, "clients lost the Internet"
 	case f.failure != "":

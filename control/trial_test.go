@@ -52,6 +52,8 @@ func TestJudge(t *testing.T) {
 		{"which is not enough in the end", script, trialLimit, false, true, facts{settled: true, online: true}, undo, "nothing proved"},
 		{"a script cost the uplink", script, trialLimit, false, true, facts{settled: true}, undo, "lost the Internet"},
 		{"offline before and after", script, trialLimit, false, false, facts{settled: true}, keep, "nothing speaks against it"},
+		{"its SIM was taken out", script, trialLimit, false, true, facts{settled: true, absent: true}, undo, "was not in"},
+		{"and there was no Internet anyway", script, trialLimit, false, false, facts{settled: true, absent: true}, keep, "nothing speaks against it"},
 		{"a part never gets there", script, trialLimit, false, false, facts{}, undo, "not carried out in time"},
 		{"a part refuses a script", script, trialLimit, false, false, facts{failure: "dhcp: no"}, undo, "dhcp: no"},
 	} {

@@ -121,6 +121,7 @@ type world struct {
 	rx, tx       uint64
 	probed       map[string]time.Time // when each key was probed, and anew
 	blind        bool                 // nothing is probed anew
+	stale        probe.Result         // told while nothing is looked at: of what was
 
 	refused uint32 // operator's data that the modem does not take: those of acts up to this one
 
@@ -269,7 +270,7 @@ func (w *world) dial(b modem.Bearer) modem.BearerStatus {
 }
 
 func (w *world) probeStatus(s probe.Spec) probe.Status {
-	st := probe.Status{InForce: s}
+	st := probe.Status{InForce: s, Gateway: w.stale}
 	look := func(key string, v probe.Verdict) probe.Result {
 		this := fmt.Sprint(key, s.Anew)
 		if w.probed[this].IsZero() && !w.blind {

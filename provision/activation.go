@@ -21,6 +21,7 @@ const (
 // Activation). It is a value: Pursue returns the next one. The zero value has nothing to do.
 type Activity struct {
 	Edition string      // of the document, whose activation it is; "" none
+	SIM     string      `json:",omitempty"` // names for whom something was bought; "" whoever is in first
 	Tries   int         // that were begun
 	Next    time.Time   // when the next one begins, or the last one has failed
 	End     ActivityEnd `json:",omitempty"`

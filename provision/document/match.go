@@ -92,8 +92,8 @@ func (d *Document) best(c Card) (at int, most weight, ok bool) {
 	return at, most, ok
 }
 
-// Choose returns the index of the document that is for a card: one that is bound to it
-// before one that is not, then the one with the most specific entry, then the smaller
+// Choose returns the index of the document that is for a card: one that is bound to digits
+// of it or to its device before one that is not, then the one with the most specific entry, then the smaller
 // operator identifier, then the first. -1 when none is.
 func Choose(list []*Document, c Card) int {
 	at := -1
@@ -106,7 +106,7 @@ func Choose(list []*Document, c Card) int {
 		if !ok {
 			continue
 		}
-		if at < 0 || d.before(w, list[at], most) {
+		if at < 0 || d.before(c, w, list[at], most) {
 			at, most = i, w
 		}
 	}
@@ -114,19 +114,38 @@ func Choose(list []*Document, c Card) int {
 }
 
 // before says that a document with an entry of weight w is more specific than another.
-func (d *Document) before(w weight, other *Document, most weight) bool {
+func (d *Document) before(c Card, w weight, other *Document, most weight) bool {
+	subscriber, device := d.bound(c)
+	otherwise, elsewhere := other.bound(c)
 	return cmp.Or(
-		cmp.Compare(len(d.Bound.Subscriber), len(other.Bound.Subscriber)),
-		cmp.Compare(len(d.Bound.Device), len(other.Bound.Device)),
+		cmp.Compare(subscriber, otherwise),
+		cmp.Compare(device, elsewhere),
 		w.compare(most),
 		cmp.Compare(other.Operator.ID, d.Operator.ID),
 	) > 0
 }
 
+// bound is to how much of a card a document is bound that Mismatch has compared: a word that
+// no SIM tells makes it nobody's.
+func (d *Document) bound(c Card) (subscriber, device int) {
+	if d.Bound.numbered() {
+		subscriber = len(d.Bound.Subscriber)
+	}
+	if c.Device != "" {
+		device = len(d.Bound.Device)
+	}
+	return subscriber, device
+}
+
+// numbered says that a subscriber is named by digits that a SIM tells.
+func (b Bound) numbered() bool {
+	return b.Subscriber != "" && strings.Trim(string(b.Subscriber), decDigits) == ""
+}
+
 // Mismatch says in one clause why a document is not for this SIM or device; "" when it
 // is, as far as that is known. The clause never holds a number.
 func (d *Document) Mismatch(c Card) string {
-	if s := string(d.Bound.Subscriber); s != "" && c.Known() && strings.Trim(s, decDigits) == "" {
+	if s := string(d.Bound.Subscriber); c.Known() && d.Bound.numbered() {
 		if !strings.HasPrefix(string(c.IMSI), s) && !strings.HasPrefix(string(c.ICCID), s) {
 			return "the document is bound to another SIM than the one in the modem"
 		}

@@ -112,6 +112,7 @@ func TestChoose(t *testing.T) {
 	}
 	everybody, ours := named("{b}", Bound{}, Match{}), named("{c}", Bound{}, Match{MCC: "262", MNC: "01"})
 	bound := named("{d}", Bound{Subscriber: "262010000012345"}, Match{})
+	word, vendor := named("{a}", Bound{Subscriber: "account_7"}, Match{}), named("{a}", Bound{Device: "49015420323751"}, Match{})
 	other, first := named("{a}", Bound{}, Match{MCC: "310"}), named("{a}", Bound{}, Match{})
 	for what, test := range map[string]struct {
 		list []*Document
@@ -122,12 +123,20 @@ func TestChoose(t *testing.T) {
 		"the only one":                   {[]*Document{other, everybody}, 1},
 		"the more specific one":          {[]*Document{everybody, ours, other}, 1},
 		"bound before specific":          {[]*Document{ours, bound}, 1},
+		"a word is nobody's":             {[]*Document{word, ours}, 1},
+		"a word, and a bound one":        {[]*Document{word, bound}, 1},
+		"bound to the device":            {[]*Document{ours, vendor}, 1},
 		"the smaller identifier, first":  {[]*Document{first, everybody}, 0},
 		"the smaller identifier, second": {[]*Document{everybody, first}, 1},
 	} {
 		if got := Choose(test.list, lab); got != test.want {
 			t.Errorf("%s: %d", what, got)
 		}
+	}
+	silent := lab
+	silent.Device = ""
+	if got := Choose([]*Document{vendor, ours}, silent); got != 1 {
+		t.Errorf("a device that is not told: %d", got)
 	}
 }
 
