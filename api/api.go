@@ -51,6 +51,7 @@ type Document struct {
 
 	Trial      *TrialDoc   `json:"trial,omitempty"`       // a change that is not yet kept
 	LastChange *OutcomeDoc `json:"last_change,omitempty"` // how the last one ended
+	Revision   string      `json:"revision,omitempty"`    // of the settings in force; never in the public document
 
 	// Provision is about operators\' documents; absent without any.
 	Provision *Provisioning `json:"provision,omitempty"`
@@ -259,7 +260,7 @@ func Render(s *control.Snapshot) Document {
 // devices.
 func (d Document) Public() Document {
 	d.Provision = d.Provision.public()
-	d.Clients, d.WiFi.Blocked, d.WiFi.Kicks = nil, nil, nil
+	d.Clients, d.WiFi.Blocked, d.WiFi.Kicks, d.Revision = nil, nil, nil, ""
 	d.WiFi.Radios = slices.Clone(d.WiFi.Radios)
 	for i := range d.WiFi.Radios {
 		d.WiFi.Radios[i].Wrong = nil

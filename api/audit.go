@@ -126,7 +126,10 @@ func auditWhat(args map[string]any) []string {
 	var out []string
 	if changes, ok := args["changes"].([]string); ok {
 		for _, c := range changes[:min(len(changes), most)] {
-			name, _, _ := strings.Cut(c, "=")
+			name, _, ok := strings.Cut(c, "=")
+			if !ok {
+				continue // a value whose "=" was forgotten looks like this
+			}
 			out = append(out, printable(name[:min(len(name), longest)]))
 		}
 		return out

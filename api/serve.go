@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
 
+	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 )
 
@@ -40,6 +41,7 @@ type Server struct {
 	told     told
 	guard    guard
 	drawn    atomic.Pointer[drawing]
+	named    atomic.Pointer[naming]
 	streams  crowd // of who may read
 	visitors crowd // streams of others
 }
@@ -49,10 +51,27 @@ func (s *Server) document(snap *control.Snapshot) Document {
 	d := Render(snap)
 	d.Process.Version, d.Process.PID, d.Process.Goroutines = s.Version, os.Getpid(), runtime.NumGoroutine()
 	d.Trial, d.LastChange = trialDoc(snap.Trial, time.Now()), outcomeDoc(snap.Outcome)
+	d.Revision = s.revision(snap.Config)
 	if fault := s.lanFault.Load(); fault != nil {
 		d.LAN.Port, d.Problems = 0, append(d.Problems, *fault)
 	}
 	return d
+}
+
+// naming is the revision of settings, which takes all of them to tell.
+type naming struct {
+	config   *config.Config
+	revision string
+}
+
+// revision tells it once for the settings in force.
+func (s *Server) revision(cfg *config.Config) string {
+	n := s.named.Load()
+	if n == nil || n.config != cfg {
+		n = &naming{cfg, cfg.Revision()}
+		s.named.Store(n)
+	}
+	return n.revision
 }
 
 // follow streams documents until the client goes away.

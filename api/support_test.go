@@ -104,6 +104,22 @@ func TestTail(t *testing.T) {
 	}
 }
 
+// TestAuditWhat: names are noted, and no value, also of a change that was typed wrong.
+func TestAuditWhat(t *testing.T) {
+	for _, c := range []struct {
+		args map[string]any
+		want string
+	}{
+		{map[string]any{"changes": []string{"modem.pin=1234", "lan.mtu="}}, "[modem.pin lan.mtu]"},
+		{map[string]any{"changes": []string{"network.passphrase", "hunter2secret"}}, "[]"},
+		{map[string]any{"on": true}, "[on=true]"}, {map[string]any{"name": "home"}, "[home]"}, {map[string]any{"new": "secret"}, "[]"},
+	} {
+		if got := fmt.Sprint(auditWhat(c.args)); got != c.want {
+			t.Errorf("%v: %s, wanted %s", c.args, got, c.want)
+		}
+	}
+}
+
 // TestJournal: it is bounded, the newest is first, and a torn line is left out.
 func TestJournal(t *testing.T) {
 	dir := t.TempDir()

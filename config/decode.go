@@ -35,6 +35,18 @@ func Read(path string) (*Config, []byte, error) {
 // Parse returns the Config that a text in UCI syntax describes, or an error of type
 // Errors with all its faults. Name stands for the file in them.
 func Parse(name string, text []byte) (*Config, error) {
+	d := decode(text)
+	if len(d.faults) > 0 {
+		return nil, d.faults.in(name)
+	}
+	return d.config, nil
+}
+
+// StateDir returns the state folder that a text names, whatever else is wrong with it, or
+// the default one.
+func StateDir(text []byte) string { return decode(text).config.Main.StateDir }
+
+func decode(text []byte) decoder {
 	sections, faults := readUCI(text)
 	d := decoder{
 		config: Default(),
@@ -48,10 +60,7 @@ func Parse(name string, text []byte) (*Config, error) {
 		d.section(s)
 	}
 	d.check()
-	if len(d.faults) > 0 {
-		return nil, d.faults.in(name)
-	}
-	return d.config, nil
+	return d
 }
 
 // UCI returns the Config as the text of a file with every option written out, as

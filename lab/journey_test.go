@@ -171,6 +171,7 @@ func TestJourneys(t *testing.T) {
 		"first-start": firstStart, "every-view": everyView, "wrong-pin": wrongPIN, "no-sim": noSIM,
 		"limit-reached": limitReached, "operator": operatorsDocument, "doctor": whatWasWrong, "rename": rename,
 		"lose-contact": loseContact, "backup": backup, "access-point": accessPoint, "russian": russian, "told": told, "share": share,
+		"two-changes": twoChanges,
 	} {
 		t.Run(name, func(t *testing.T) { walk(t, tetherd) })
 	}
@@ -320,11 +321,13 @@ func limitReached(t *testing.T, tetherd string) {
 	j.sees("1 of 1 devices have Internet already")
 	j.picture("full")
 	j.audit()
+	j.do(j.Eval("document.querySelector('#list button').focus()", nil)) // which keeps nothing from being drawn
 	j.press("Free its place")
 	j.sees("0 of at most 1 device with Internet")
 	_, err = j.world.clients["client1"].fetch(j.Context(), "http://www.example.com/")
 	j.do(err)
 	j.sees("has one of the places")
+	j.do(j.Wait(long, "document.activeElement.innerText === 'Rename'"))
 	j.press("System")
 	j.fill("Language", "ru")
 	j.press("Устройства")
@@ -445,6 +448,40 @@ func share(t *testing.T, tetherd string) {
 	j.press("Share the connection")
 	j.press("Make the change")
 	j.sees("Clients have Internet through Lab Mobile")
+	j.quiet()
+}
+
+// twoChanges: after one change, or one that was taken back, the next is nobody else's.
+func twoChanges(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.enter()
+	j.sees("Clients have Internet through Lab Mobile")
+	change := func(label, was, value, ends string) { // the form shows what is in force before
+		j.do(j.Wait(long, "[...document.querySelectorAll('label')].find((l) => l.checkVisibility() && l.innerText.trim().startsWith('"+label+"'))?.control.value === '"+was+"'"))
+		j.fill(label, value)
+		j.press("Save")
+		j.press("Make the change")
+		j.sees("A change is on trial.")
+		if ends == "was undone" {
+			j.press("Undo")
+		}
+		j.sees("The change " + ends)
+		j.press("Close")
+	}
+	j.press("Hotspot")
+	change("How long an address is lent", "12h", "1h", "is kept")
+	change("How long an address is lent", "1h", "2h", "was undone")
+	change("How long an address is lent", "1h", "3h", "is kept")
+	j.press("System")
+	j.press("dhcp")
+	change("leasetime", "3h", "4h", "is kept")
+	j.sees("leasetime") // still open
+	j.press("dhcp")
+	j.press("dns")
+	change("cache_size", "256", "512", "is kept")
+	if text, err := os.ReadFile(filepath.Join(j.world.dir, "tetherd.conf")); err != nil || !strings.Contains(string(text), "option leasetime '4h'") || !strings.Contains(string(text), "option cache_size '512'") {
+		t.Errorf("the file is %s, %v", text, err)
+	}
 	j.quiet()
 }
 

@@ -57,10 +57,11 @@ func (a *again) start() error {
 }
 
 // learned are the files of the state folder, by pattern. What else lies there may be
-// somebody's who named the wrong folder.
+// somebody's who named the wrong folder. The keys go last: who comes first chooses a
+// password as soon as they are gone.
 func learned() []string {
-	return []string{"keys", "audit", "audit.old", "trial", "leases", "leases-*", "apn-memory", "apn-memory.damaged", "pin-*",
-		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses"}
+	return []string{"audit", "audit.old", "leases", "leases-*", "apn-memory", "apn-memory.damaged", "pin-*",
+		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses", lastSettings, "keys"}
 }
 
 // factory is the file of the state folder with the settings that a reset goes back to:
@@ -68,11 +69,18 @@ func learned() []string {
 // leaves an empty file, which is a working gateway too.
 const factory = "factory"
 
-// forget removes what was learned and puts the first settings into the owner's file. That
-// goes last, so that a reset that failed can be seen.
+// forget puts the first settings into the owner's file and removes what was learned. A reset
+// that a power cut ends leaves the former owner's password or nothing of theirs; the
+// change on trial goes before, which would be taken up again.
 func (a *again) forget() error {
 	first, err := os.ReadFile(filepath.Join(a.state, factory))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.Remove(filepath.Join(a.state, "trial")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := renameio.WriteFile(a.config, first, 0o600); err != nil {
 		return err
 	}
 	for _, pattern := range learned() {
@@ -86,5 +94,5 @@ func (a *again) forget() error {
 			}
 		}
 	}
-	return renameio.WriteFile(a.config, first, 0o600)
+	return nil
 }

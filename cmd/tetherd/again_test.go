@@ -56,6 +56,30 @@ func TestFactorySettings(t *testing.T) {
 	}
 }
 
+// TestResetCutShort: with what is left of a reset that did not get to its end nobody chooses
+// a password and reads the former owner's settings.
+func TestResetCutShort(t *testing.T) {
+	dir := t.TempDir()
+	a := &again{config: filepath.Join(dir, "tetherd.conf"), state: dir}
+	for path, text := range map[string]string{a.config: "config modem\n\toption pin '1234'\n", filepath.Join(dir, "keys"): "{}", filepath.Join(dir, "trial"): "{}"} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "documents", "stuck"), 0o700); err != nil { // which cannot be removed
+		t.Fatal(err)
+	}
+	if a.forget() == nil {
+		t.Fatal("it got to its end")
+	}
+	text, err := os.ReadFile(a.config)
+	_, keys := os.Stat(filepath.Join(dir, "keys"))
+	_, trial := os.Stat(filepath.Join(dir, "trial"))
+	if err != nil || len(text) > 0 || keys != nil || trial == nil {
+		t.Errorf("settings %q, %v; keys %v, trial %v", text, err, keys, trial)
+	}
+}
+
 // TestEnds: a restart leaves everything in force, a reset nothing, whichever came first.
 func TestEnds(t *testing.T) {
 	for _, c := range []struct {

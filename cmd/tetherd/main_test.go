@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/plan"
 )
 
@@ -62,7 +63,7 @@ const faulty = "config lan\n\toption adress '1'\nconfig dchp\nconfig modem\n\top
 // TestExitCodes: wrong input of every command ends with its code and with a line that
 // says what was wrong; nothing of it is on standard output.
 func TestExitCodes(t *testing.T) {
-	bad, gone := file(t, "bad", faulty), filepath.Join(t.TempDir(), "gone")
+	bad, gone := file(t, "bad", faulty+"config tetherd\n\toption state_dir '"+t.TempDir()+"'\n"), filepath.Join(t.TempDir(), "gone")
 	for _, c := range []struct {
 		args string
 		code int
@@ -402,6 +403,37 @@ func TestLife(t *testing.T) {
 	}
 	if code, _, complaints := call("status", "--socket", socket); code != exitDown {
 		t.Errorf("after the end: exit %d, %s", code, complaints)
+	}
+}
+
+// TestStartWithFaults: a gateway that is started with a faulty file goes on with the last
+// settings that were in force, or else the first of its machine, and says what is wrong; who
+// mends the file is heard.
+func TestStartWithFaults(t *testing.T) {
+	path, socket := settings(t, "config lan\n\toption bridge 'br-tether2'\n")
+	root := made(t)
+	g := start(t, path, socket, root)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := config.StateDir(good)
+	g.end(t, syscall.SIGTERM)
+	for _, kept := range []string{lastSettings, factory} {
+		replace(t, path, string(good)+"config modem\n\toption pin 'none'\n")
+		g = start(t, path, socket, root)
+		d := g.await(t, "faults shown", func(d api.Document) bool { return strings.Contains(strings.Join(d.Problems, "\n"), "option 'pin'") })
+		if d.LAN.Bridge != "br-tether2" {
+			t.Errorf("%s: the bridge is %s", kept, d.LAN.Bridge)
+		}
+		replace(t, path, string(good)+"config sharing\n\toption enabled '0'\n")
+		g.await(t, "sharing off", func(d api.Document) bool {
+			return !d.LAN.Sharing && !strings.Contains(strings.Join(d.Problems, "\n"), "config:")
+		})
+		g.end(t, syscall.SIGTERM)
+		if err := os.Rename(filepath.Join(state, lastSettings), filepath.Join(state, factory)); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -69,9 +69,9 @@ func runCommand(args []string, out io.Writer) error {
 			sole.Close()
 		}
 	}()
-	cfg, text, err := config.Read(*path)
-	if err != nil {
-		return exit{exitConfig, err}
+	cfg, text, fault := begin(*path)
+	if cfg == nil {
+		return exit{exitConfig, fault}
 	}
 	level := new(slog.LevelVar)
 	level.Set(cfg.Main.LogLevel)
@@ -79,8 +79,10 @@ func runCommand(args []string, out io.Writer) error {
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(os.Stderr, tail), &slog.HandlerOptions{Level: level}))
 
 	sweep(*path, cfg, log)
+	remember(cfg, text, log)
 	told := new(untold)
 	loop := control.New(control.Options{Parts: parts(cfg, *root, told, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
+	tell(loop, fault, log)
 	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
 	server := newServer(cfg, loop, tail, again, log)
 	told.server.Store(server)
@@ -200,7 +202,7 @@ func watchConfig(ctx context.Context, path string, loop *control.Loop, level *sl
 		case <-hup:
 		case <-written:
 		}
-		if !hand(ctx, path, loop, level) {
+		if !hand(ctx, path, loop, level, log) {
 			return nil
 		}
 	}
@@ -208,10 +210,10 @@ func watchConfig(ctx context.Context, path string, loop *control.Loop, level *sl
 
 // hand gives the loop the file as it is now. A loop that is too far behind gets what
 // the file holds after its next turn; false when ctx ended meanwhile.
-func hand(ctx context.Context, path string, loop *control.Loop, level *slog.LevelVar) bool {
+func hand(ctx context.Context, path string, loop *control.Loop, level *slog.LevelVar, log *slog.Logger) bool {
 	for {
 		snap := loop.Snapshot()
-		if loop.Send(reload(path, level)) == nil {
+		if loop.Send(reload(path, level, log)) == nil {
 			return true
 		}
 		select {
@@ -222,11 +224,12 @@ func hand(ctx context.Context, path string, loop *control.Loop, level *slog.Leve
 	}
 }
 
-func reload(path string, level *slog.LevelVar) control.Intent {
+func reload(path string, level *slog.LevelVar, log *slog.Logger) control.Intent {
 	cfg, text, err := config.Read(path)
 	if err != nil {
 		return control.BadConfig{Text: err.Error()}
 	}
 	level.Set(cfg.Main.LogLevel)
+	remember(cfg, text, log)
 	return control.Reload{Config: cfg, Text: text}
 }

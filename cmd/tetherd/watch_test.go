@@ -70,10 +70,10 @@ func behind(t *testing.T) *control.Loop {
 // gets what the file holds once it does.
 func TestLoopThatIsBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		path, loop := file(t, "config", "config lan\n\toption mtu '1400'\n"), behind(t)
+		path, loop := file(t, "config", "config tetherd\n\toption state_dir '"+t.TempDir()+"'\nconfig lan\n\toption mtu '1400'\n"), behind(t)
 		ctx, stop := context.WithCancel(t.Context())
 		handed := make(chan bool, 1)
-		go func() { handed <- hand(ctx, path, loop, new(slog.LevelVar)) }()
+		go func() { handed <- hand(ctx, path, loop, new(slog.LevelVar), slog.New(slog.DiscardHandler)) }()
 		synctest.Wait()
 		select {
 		case <-handed:
@@ -102,8 +102,8 @@ func TestEndWhileBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		handed := make(chan bool, 1)
-		path, loop := file(t, "config", ""), behind(t)
-		go func() { handed <- hand(ctx, path, loop, new(slog.LevelVar)) }()
+		path, loop := file(t, "config", "config tetherd\n\toption state_dir '"+t.TempDir()+"'\n"), behind(t)
+		go func() { handed <- hand(ctx, path, loop, new(slog.LevelVar), slog.New(slog.DiscardHandler)) }()
 		synctest.Wait()
 		stop()
 		if <-handed {

@@ -8,10 +8,13 @@ import { propose, refuse } from './trial.js';
 
 export function draw(app) {
 	setTimeout(() => update(app));
+	cards.clear();
 	return [h('h1', {}, t('nav.devices')), h('p', { id: 'many', class: 'soft' }), h('div', { id: 'list' }), h('div', { id: 'blocked' })];
 }
 
 const before = new Map(); // bytes of each device, to tell how fast it is now
+const cards = new Map(); // of the devices that were shown, by MAC
+let barred = '';
 
 export function update(app) {
 	const list = document.getElementById('list'), clients = app.state.clients || [], places = app.state.places;
@@ -20,20 +23,38 @@ export function update(app) {
 		places ? t('devices.places', { n: places.used, most: count('devices', places.limit) }) : count('devices', clients.length),
 		t('devices.free', { n: app.state.lan.free_addresses }),
 	].join(' · ');
-	if (list.contains(document.activeElement)) return; // somebody is about to press a button
-	list.replaceChildren(...clients.map((c) => device(c, places)));
-	const blocked = app.state.wifi?.blocked || [];
-	document.getElementById('blocked').replaceChildren(...(blocked.length ? [card(t('blocked.title'), h('ul', { class: 'plain' }, blocked.map((mac) =>
+	const now = clients.map((c) => shown(c, places));
+	if (now.length === 0) now.push(card('', h('p', {}, t('devices.none'))));
+	[...list.children].filter((el) => !now.includes(el)).forEach((el) => el.remove());
+	now.forEach((el, i) => { if (list.children[i] !== el) list.insertBefore(el, list.children[i] || null); });
+	const blocked = app.state.wifi?.blocked || [], place = document.getElementById('blocked');
+	if (barred === blocked.join() && place.firstChild) return;
+	barred = blocked.join();
+	place.replaceChildren(...(blocked.length ? [card(t('blocked.title'), h('ul', { class: 'plain' }, blocked.map((mac) =>
 		h('li', {}, mac, ' ', h('button', { 'aria-label': t('unblock') + ' ' + mac, onclick: () => propose('unblock', { mac }) }, t('unblock'))))))] : []));
-	if (clients.length === 0) list.replaceChildren(card('', h('p', {}, t('devices.none'))));
 }
 
-function device(c, places) {
-	const now = Date.now(), last = before.get(c.mac), name = c.name || t('device.nameless');
+// shown is the card of a device, brought up to date. Its buttons stay the ones that they
+// are, which somebody is about to press, until others take their place.
+function shown(c, places) {
+	if (!cards.has(c.mac)) cards.set(c.mac, card('', h('div', {}), h('div', { class: 'buttons' })));
+	const el = cards.get(c.mac), [facts, buttons] = el.querySelectorAll(':scope > div'), deeds = acts(c);
+	const labels = (list) => list.map((b) => b.ariaLabel).join();
+	facts.replaceChildren(...about(c, places));
+	if (labels([...buttons.children]) !== labels(deeds)) {
+		const had = buttons.contains(document.activeElement) && document.activeElement.textContent;
+		buttons.replaceChildren(...deeds);
+		if (had) (deeds.find((b) => b.textContent === had) || deeds[0]).focus();
+	}
+	return el;
+}
+
+// about is what there is to tell of a device.
+function about(c, places) {
+	const now = Date.now(), last = before.get(c.mac);
 	before.set(c.mac, { at: now, up: c.up_bytes, down: c.down_bytes });
 	const rate = (is, was) => (last && now > last.at && is >= was ? ' · ' + bytes((is - was) * 1000 / (now - last.at)) + '/' + t('unit.s') : '');
-	const button = (text, action, style) => h('button', { class: style, 'aria-label': text + ': ' + name, onclick: action }, text);
-	return card(name, c.refused && h('p', { class: 'bad-text' }, said(c.refused)), facts(
+	return [h('h2', {}, nameOf(c)), c.refused && h('p', { class: 'bad-text' }, said(c.refused)), facts(
 		[t('device.internet'), places && t(c.place ? 'device.place' : 'device.placeless')],
 		[t('address'), c.address],
 		[t('mac'), c.mac + (c.wifi?.randomised ? ' (' + t('device.randomised') + ')' : '')],
@@ -42,11 +63,20 @@ function device(c, places) {
 		[t('since'), c.since && when(c.since)],
 		[t('network.name'), c.wifi && c.wifi.ssid + (c.wifi.guest ? ' (' + t('wifi.guest') + ')' : '')],
 		[t('signal'), c.wifi?.signal_dbm && c.wifi.signal_dbm + ' ' + t('unit.dbm')], [t('wifi.security'), word('security', c.wifi?.security)],
-	), h('div', { class: 'buttons' },
+	)].filter(Boolean);
+}
+
+const nameOf = (c) => c.name || t('device.nameless');
+
+// acts are the buttons of a device.
+function acts(c) {
+	const button = (text, action, style) => h('button', { class: style, 'aria-label': text + ': ' + nameOf(c), onclick: action }, text);
+	return [
 		button(t('rename'), () => rename(c)),
 		c.place && button(t('place.free'), () => tell('place free', { mac: c.mac }).catch(refuse)),
 		c.wifi && button(t('kick'), () => tell('kick', { mac: c.mac }).catch(refuse)),
-		c.wifi && button(t('block'), () => propose('block', { mac: c.mac }), 'danger')));
+		c.wifi && button(t('block'), () => propose('block', { mac: c.mac }), 'danger'),
+	].filter(Boolean);
 }
 
 // rename gives a device a name of its owner's choice, in a section of the settings.

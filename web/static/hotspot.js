@@ -5,22 +5,22 @@ import { look } from './api.js';
 import { said, t, word } from './text.js';
 import { form } from './start.js';
 import { propose, refuse } from './trial.js';
-import { option, settings } from './settings.js';
+import { current, option } from './settings.js';
 
 export function draw(app) {
 	const lan = h('div', {});
-	const renew = () => settings().then((view) => lan.replaceChildren(...(app.state.wifi?.radios ? wifi(app, view, renew) : []), network(app, view)), refuse);
-	renew();
+	follow = current(lan, (view) => [...(app.state.wifi?.radios ? wifi(app, view) : []), network(app, view)]);
 	setTimeout(() => update(app));
 	return [h('h1', {}, t('nav.hotspot')), h('div', { id: 'share' }), h('div', { id: 'air' }), lan];
 }
 
-let drawn = null;
+let drawn = null, follow;
 
 export function update(app) {
 	const place = document.getElementById('share'), on = app.state.lan.sharing, modem = app.state.modem.phase !== 'off';
 	if (!place) return;
 	onAir(app);
+	follow(app.state);
 	if (place.firstChild && drawn === on + ' ' + modem) return;
 	drawn = on + ' ' + modem;
 	place.replaceChildren(card(t('share.title'), h('p', {}, t(on ? 'share.is' : 'share.not')),
@@ -51,11 +51,11 @@ function network(app, view) {
 
 // wifi is how to join, and what can be changed: the first network, that of guests, and
 // the radio where there is one.
-function wifi(app, view, renew) {
+function wifi(app, view) {
 	const join = h('div', {});
 	const show = h('button', { onclick: () => look('wifi').then((a) => join.replaceChildren(...a.networks.map(invitation)), refuse) }, t('wifi.show'));
-	const parts = [card(t('wifi.join'), h('div', { class: 'buttons' }, show), join), main(app, view, renew), guests(app, view, renew)];
-	if (app.state.wifi.radios.length === 1 && view.sections.filter((s) => s.type === 'radio').length < 2) parts.push(radio(app, view, renew));
+	const parts = [card(t('wifi.join'), h('div', { class: 'buttons' }, show), join), main(app, view), guests(app, view)];
+	if (app.state.wifi.radios.length === 1 && view.sections.filter((s) => s.type === 'radio').length < 2) parts.push(radio(app, view));
 	return parts;
 }
 
@@ -64,47 +64,50 @@ const own = (s, name) => s?.options.find((o) => o.name === name)?.values[0];
 const isGuest = (s) => own(s, 'guest') === '1';
 const networks = (view) => view.sections.filter((s) => s.type === 'network');
 
-// change makes what a form says of one section, and draws anew what is then.
-const change = (view, changes, f, renew) => propose('config set', { revision: view.revision, changes }, f).then((done) => done && renew());
+// change makes what a form says of one section.
+const change = (view, changes, f) => propose('config set', { revision: view.revision, changes }, f);
 
 // free is a name that no section has yet.
 const free = (view, name) => view.sections.some((s) => s.address === name) ? free(view, name + '_') : name;
 
+// named is what a network is called: in its section, or else on the air.
+const named = (app, section, guest) => own(section, 'ssid') || app.state.wifi.radios.flatMap((r) => r.networks).find((n) => !n.guest === !guest)?.ssid || '';
+
 // main changes the network of the owner. One that has no section yet gets one.
-function main(app, view, renew) {
+function main(app, view) {
 	const section = networks(view).find((s) => !isGuest(s)), at = section?.address || free(view, 'home');
-	const air = app.state.wifi.radios.flatMap((r) => r.networks).find((n) => !n.guest);
+	const name = named(app, section, false);
 	return card(t('wifi.home'), form(app, [
-		field(t('wifi.name'), { name: at + '.ssid', value: air?.ssid || '', maxLength: 32, required: true }),
+		field(t('wifi.name'), { name: at + '.ssid', value: name, maxLength: 32, required: true }),
 		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 64 }, t('wifi.pass.help')),
 		field(t('wifi.security'), { name: at + '.security', options: securities(), value: own(section, 'security') || 'wpa2-wpa3' }),
-	], t('save'), (f) => change(view, [...(section ? [] : [at + '=network']), ...wished(f, section, air)], f, renew)));
+	], t('save'), (f) => change(view, [...(section ? [] : [at + '=network']), ...wished(f, section, name)], f)));
 }
 
 // wished are the changes of a network's form; what is as it was is left out.
-function wished(f, section, air) {
+function wished(f, section, ssid) {
 	return [...f.elements].filter((el) => el.name && el.value !== '').map((el) => [el.name, el.value]).filter(([name, value]) => {
 		const what = name.split('.')[1];
-		return what === 'passphrase' || value !== (what === 'ssid' ? air?.ssid : own(section, what));
+		return what === 'passphrase' || value !== (what === 'ssid' ? ssid : own(section, what));
 	}).map(([name, value]) => name + '=' + value);
 }
 
 // guests switches a network for guests on and off. It is never the only one.
-function guests(app, view, renew) {
+function guests(app, view) {
 	const section = networks(view).find(isGuest), at = section?.address || free(view, 'guests');
-	const air = app.state.wifi.radios.flatMap((r) => r.networks).find((n) => n.guest);
+	const name = named(app, section, true);
 	const first = [...(networks(view).length ? [] : [free(view, 'home') + '=network']), at + '=network', at + '.guest=1'];
 	return card(t('guests.title'), h('p', { class: 'soft' }, t('guests.help')), form(app, [
-		field(t('wifi.name'), { name: at + '.ssid', value: air?.ssid || '', maxLength: 32 }, t('guests.name.help')),
+		field(t('wifi.name'), { name: at + '.ssid', value: name, maxLength: 32 }, t('guests.name.help')),
 		field(t('wifi.pass'), { name: at + '.passphrase', type: 'password', autocomplete: 'new-password', maxLength: 63 }, section ? t('wifi.pass.help') : t('guests.pass.help')),
-	], t(section ? 'save' : 'guests.on'), (f) => change(view, [...(section ? [] : first), ...wished(f, section, air)], f, renew)),
-	section && h('div', { class: 'buttons' }, h('button', { class: 'danger', onclick: () => change(view, [at + '='], null, renew) }, t('guests.off'))));
+	], t(section ? 'save' : 'guests.on'), (f) => change(view, [...(section ? [] : first), ...wished(f, section, name)], f)),
+	section && h('div', { class: 'buttons' }, h('button', { class: 'danger', onclick: () => change(view, [at + '=']) }, t('guests.off'))));
 }
 
 const bands = { auto: [], 2.4: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], 5: [36, 40, 44, 48, 52, 56, 60, 64, 100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140, 149, 153, 157, 161] };
 
 // radio changes the band and the channel.
-function radio(app, view, renew) {
+function radio(app, view) {
 	const section = view.sections.find((s) => s.type === 'radio'), at = section?.address || free(view, 'air');
 	const band = own(section, 'band') || 'auto', mine = own(section, 'channel') || 'auto';
 	const channels = (b) => [...new Set(['auto', ...bands[b], ...(b === band ? [mine] : [])].map(String))].map((c) => [c, c === 'auto' ? t('wifi.auto') : c]);
@@ -112,7 +115,7 @@ function radio(app, view, renew) {
 		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' ' + t('unit.ghz')]), value: band }),
 		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: mine }, t('wifi.channel.help')),
 	], t('save'), (f) => change(view, [
-		...(section ? [] : [at + '=radio']), `${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`], f, renew));
+		...(section ? [] : [at + '=radio']), `${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`], f));
 	f.elements.band.addEventListener('change', () => f.elements.channel.replaceChildren(...channels(f.elements.band.value).map(([value, text]) => h('option', { value }, text))));
 	return card(t('wifi.air'), f);
 }

@@ -4,10 +4,21 @@ import { h, card, field } from './dom.js';
 import { look } from './api.js';
 import { t } from './text.js';
 import { form } from './start.js';
-import { propose } from './trial.js';
+import { propose, refuse } from './trial.js';
 
 // settings asks for what holds.
 export const settings = () => look('config get');
+
+// current keeps what is drawn of the settings in a place as they are in force, whoever
+// changes them or takes a change back. It returns what is to be told each state.
+export function current(place, show) {
+	let drawn = null;
+	return (state) => {
+		if (state.revision === drawn) return;
+		drawn = state.revision;
+		settings().then((view) => place.replaceChildren(...show(view)), (fault) => { drawn = null; refuse(fault); });
+	};
+}
 
 // option finds one option of a section.
 export function option(view, section, name) {
@@ -29,6 +40,8 @@ function changes(section, f, was) {
 	return out;
 }
 
+const open = new Set(); // sections that are open, also when they are drawn anew
+
 // all draws every section as a form of its own.
 export function all(app, view) {
 	return card(t('settings.title'), h('p', { class: 'soft' }, t('settings.help')), view.sections.map((section) => {
@@ -37,9 +50,10 @@ export function all(app, view) {
 			autocomplete: o.secret ? 'new-password' : 'off', placeholder: o.set ? t('settings.secret') : '',
 		}, o.list ? t('settings.list') : o.default ? t('settings.default') : '')), t('save'), async (f) => {
 			const list = changes(section, f, was);
-			if (list.length && await propose('config set', { changes: list, revision: view.revision }, f)) app.draw();
+			if (list.length) await propose('config set', { changes: list, revision: view.revision }, f);
 		});
 		const was = new Map([...drawn.elements].map((el) => [el.name, el.value]));
-		return h('details', {}, h('summary', {}, section.address), drawn);
+		const at = section.address, opened = (e) => (e.target.open ? open.add(at) : open.delete(at));
+		return h('details', { open: open.has(at), ontoggle: opened }, h('summary', {}, section.address), drawn);
 	}));
 }

@@ -5,23 +5,24 @@ import { look, tell } from './api.js';
 import { said, t, when, word } from './text.js';
 import { form } from './start.js';
 import { propose, refuse } from './trial.js';
-import { option, settings } from './settings.js';
+import { current, option, settings } from './settings.js';
 import { spark, technology } from './home.js';
 
 export function draw(app) {
 	const roaming = h('div', {}), choice = h('div', {});
-	settings().then((view) => roaming.replaceChildren(abroad(view)));
+	follow = current(roaming, (view) => [abroad(view)]);
 	look('access points').then((list) => choice.replaceChildren(choose(app, list)), refuse);
-	pinDrawn = '';
+	pinDrawn = story = '';
 	setTimeout(() => update(app));
 	return [h('h1', {}, t('nav.sim')), h('div', { id: 'pin' }), h('div', { id: 'network' }), h('div', { id: 'apn' }), choice, roaming];
 }
 
-let pinDrawn = '';
+let pinDrawn = '', story = '', follow;
 
 export function update(app) {
 	const s = app.state, m = s.modem;
 	if (!document.getElementById('network')) return;
+	follow(s);
 	const key = m.sim + m.pin_tries_left;
 	if (key !== pinDrawn) {
 		pinDrawn = key;
@@ -34,6 +35,8 @@ export function update(app) {
 		...s.uplinks.flatMap((u) => [[t('address'), u.addresses.join(', ')], ['MTU', u.mtu]]),
 	), spark()));
 	const apn = s.access_point;
+	if (story === JSON.stringify(apn)) return; // somebody reads it, or is about to press the button
+	story = JSON.stringify(apn);
 	document.getElementById('apn').replaceChildren(card(t('apn.title'),
 		facts([t('apn'), apn.story ? apn.apn || t('apn.auto') : ''], [t('why'), said(apn.why)]),
 		apn.story && h('details', {}, h('summary', {}, t('apn.story')), h('ul', { class: 'plain' }, apn.story.map((x) =>

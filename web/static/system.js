@@ -5,21 +5,26 @@ import { look, tell } from './api.js';
 import { has, t, when } from './text.js';
 import { form, speech } from './start.js';
 import { propose, refuse } from './trial.js';
-import { all, settings } from './settings.js';
+import { all, current } from './settings.js';
 
 const scopes = ['read', 'settings', 'sim', 'document', 'admin'];
 
+let follow = () => {};
+
 export function draw(app) {
+	const every = h('div', {});
+	follow = current(every, (view) => [all(app, view)]);
+	follow(app.state);
 	const later = (promise, show) => {
 		const place = h('div', {});
 		promise.then((answer) => place.replaceChildren(show(answer)), refuse);
 		return place;
 	};
-	return [h('h1', {}, t('nav.system')), about(app), keep(app), later(settings(), (view) => all(app, view)), helper(), password(app),
+	return [h('h1', {}, t('nav.system')), about(app), keep(app), every, helper(), password(app),
 		later(look('token list'), (list) => tokens(app, list)), later(look('audit'), deeds), speech(app), again(app)];
 }
 
-export function update() {}
+export function update(app) { follow(app.state); }
 
 function about(app) {
 	const p = app.state.process;

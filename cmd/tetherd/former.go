@@ -1,0 +1,55 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/save"
+)
+
+// lastSettings is the file of the state folder with the last configuration that had no
+// faults: a gateway that starts with a faulty one goes on with it.
+const lastSettings = "settings"
+
+// begin returns the configuration to start with: that of the owner's file, or, when that has
+// faults, the last one without, else the first one of this machine. It is nil when there
+// is none. Faults are those of the owner's file.
+func begin(path string) (cfg *config.Config, text []byte, faults error) {
+	if cfg, text, faults = config.Read(path); faults == nil {
+		return cfg, text, nil
+	}
+	state := config.StateDir(text)
+	for _, name := range []string{lastSettings, factory} {
+		if cfg, text, err := config.Read(filepath.Join(state, name)); err == nil {
+			return cfg, text, faults
+		}
+	}
+	return nil, nil, faults
+}
+
+// tell says, where it is so, that the owner's file has faults.
+func tell(loop *control.Loop, faults error, log *slog.Logger) {
+	if faults != nil {
+		log.Error("the configuration has faults, and the former one is used", "err", faults)
+		_ = loop.Send(control.BadConfig{Text: faults.Error()}) // nobody has sent anything yet
+	}
+}
+
+// remember keeps a configuration without faults, unless it is kept already.
+func remember(cfg *config.Config, text []byte, log *slog.Logger) {
+	path := filepath.Join(cfg.Main.StateDir, lastSettings)
+	if kept, err := os.ReadFile(path); err == nil && bytes.Equal(kept, text) {
+		return
+	}
+	err := os.MkdirAll(cfg.Main.StateDir, 0o700)
+	if err == nil {
+		err = save.File(path, text)
+	}
+	if err != nil {
+		log.Warn("the configuration cannot be kept for the case that its file has faults", "err", err)
+	}
+}
