@@ -75,13 +75,26 @@ func (s *state) caseOf(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 			Probe: cfg.Probe.Enabled, ProbeClient: cfg.Probe.Client, Roaming: cfg.Modem.Roaming, PIN: cfg.Modem.PIN != "",
 			Limit: cfg.DHCP.Limit, SetClock: cfg.Clock.Set,
 		},
-		Path:     doctor.Path{APN: b.APN, Outcome: outcome, Story: s.inputs.Ladder.Story()},
+		Path:     doctor.Path{APN: b.APN, Outcome: outcome, Story: s.inputs.Ladder.Story(), Attach: namesOf(s.inputs.Attach.Tries), AttachSame: attachSame(obs.Modem, want.Modem)},
 		Observed: obs,
 		Wish:     wishOf(s.inputs, obs, want),
 		Tampered: s.tampered(want, steps),
 		Refused:  s.failures,
 		Online:   s.proved(obs, want),
 	}
+}
+
+// namesOf are the names of access points.
+func namesOf(list []modem.Bearer) (names []string) {
+	for _, b := range list {
+		names = append(names, b.APN)
+	}
+	return names
+}
+
+// attachSame says that the modem had what it is to register with, so that nothing was changed.
+func attachSame(is modem.Status, want modem.Spec) bool {
+	return is.Attach.Same && is.Attach.Done != nil && *is.Attach.Done == want.Attach && want.Attach.Set
 }
 
 func wishOf(in plan.Inputs, obs plan.Observed, want plan.Desired) doctor.Wish {

@@ -55,12 +55,22 @@ func openStore(dir string, log *slog.Logger) store {
 
 // remember notes a winner; the file follows after flushDelay.
 func (s *store) remember(iccid modem.Secret, rung provision.Rung, now time.Time, log *slog.Logger) {
-	next, changed := s.memory.Remember(iccid, rung, now)
-	if !changed {
-		return
+	if next, changed := s.memory.Remember(iccid, rung, now); changed {
+		s.replace(next, now)
+		log.Info("access point remembered for this SIM", "apn", rung.Bearer.APN)
 	}
+}
+
+// rememberAttach notes with what the modem registers.
+func (s *store) rememberAttach(iccid modem.Secret, b modem.Bearer, now time.Time, log *slog.Logger) {
+	if next, changed := s.memory.RememberAttach(iccid, b, now); changed {
+		s.replace(next, now)
+		log.Info("access point for registering remembered for this SIM", "apn", b.APN)
+	}
+}
+
+func (s *store) replace(next *provision.Memory, now time.Time) {
 	s.memory, s.due = next, now.Add(flushDelay)
-	log.Info("access point remembered for this SIM", "apn", rung.Bearer.APN)
 }
 
 // flushDue writes the file when it is due and returns when it will be.

@@ -74,6 +74,7 @@ func (l *Loop) fold(obs plan.Observed) time.Time {
 	s.mark(obs)
 	l.rememberPIN(obs)
 	wake := l.provision(obs)
+	l.attach(obs)
 	wake = earliest(wake, earliest(l.climb(obs), l.foldWiFi(obs)))
 	s.inputs.Former = stillOf(s.inputs, s.former.read)
 	s.inputs.WasOnline = s.inputs.WasOnline || s.settled()
@@ -132,6 +133,20 @@ func (l *Loop) climb(obs plan.Observed) time.Time {
 		s.memory.remember(obs.Modem.SIM.ICCID, rung, obs.Now, l.log)
 	}
 	return earliest(earliest(wake, again), s.memory.flushDue(obs.Now, l.log))
+}
+
+// attach looks with what the modem may register, and remembers what was found to be right.
+func (l *Loop) attach(obs plan.Observed) {
+	s := &l.state
+	shared, own := search(&s.inputs, obs.Modem)
+	if s.inputs.Split != provision.OneForAll {
+		shared = own
+	}
+	next, proved := s.inputs.Attach.Look(obs.Modem, s.inputs.Policy.Attach != nil, s.inputs.Repairs.Attach, shared, s.memory.memory)
+	if proved {
+		s.memory.rememberAttach(next.Card, *next.Kept, obs.Now, l.log)
+	}
+	s.inputs.Attach = next
 }
 
 // search tells among what each ladder looks, and how the bearers are spread once the

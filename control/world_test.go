@@ -109,6 +109,7 @@ type world struct {
 	sim          modem.SIM
 	device       modem.Device
 	registration modem.Registration
+	attach       string                     // access point without which nobody registers; "" any
 	causes       map[string]uint32          // APNs that the network refuses
 	since        map[modem.Bearer]time.Time // when a bearer came up
 	bearers      map[modem.Purpose]modem.BearerStatus
@@ -241,6 +242,10 @@ func (w *world) modemStatus(s modem.Spec) modem.Status {
 		return modem.Status{Phase: modem.PhaseOff, InForce: s}
 	}
 	st := modem.Status{Phase: w.phase, SIM: w.sim, Device: w.device, Registration: w.registration, InForce: s, Bearers: w.bearers}
+	if st.Attach = (modem.AttachStatus{Can: true, Done: &s.Attach}); w.attach != "" && s.Attach.Profile.APN != w.attach {
+		st.Phase, st.Registration = modem.PhaseDenied, modem.Registration{State: "denied", Cause: 33}
+		return st
+	}
 	if s.Service.ID != 0 {
 		st.Served.ID = s.Service.ID
 		if s.Service.ID <= w.refused {

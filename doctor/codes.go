@@ -12,6 +12,7 @@ type cause struct {
 	hides    []Code        // symptoms that need no name of their own
 	ladder   []Kind        // repairs in the order of their cost, once self has tried everything
 	self     Kind          // what the parts do about it by themselves
+	once     bool          // the ladder is climbed from its bottom whenever the cause is back, and not again before
 	advice   bool          // without a repair a person has to act
 }
 
@@ -26,7 +27,7 @@ func causes() []cause {
 		{code: "RC04", check: CheckSIM, severity: Fault, appear: 2 * s, advice: true},
 		{code: "RC05", check: CheckSIM, severity: Fault, appear: s, advice: true},
 		{code: "RC07", check: CheckNetwork, severity: Fault, advice: true},
-		{code: "RC08", check: CheckNetwork, severity: Fault, appear: s, advice: true},
+		{code: "RC08", check: CheckNetwork, severity: Fault, appear: s, ladder: []Kind{NextAttach, NextAttach, NextAttach, NextAttach}, once: true, advice: true},
 		{code: "RC09", check: CheckNetwork, severity: Fault, appear: 20 * s, advice: true},
 		{code: "RC10", check: CheckBearer, severity: Fault, self: NextFamily},
 		{code: "RC11", check: CheckBearer, severity: Fault, self: NextAPN, advice: true},

@@ -97,6 +97,10 @@ type Path struct {
 	APN     string            // wished now
 	Outcome provision.Outcome // of the rung that is wished
 	Story   []provision.Try   // oldest first
+	// Attach names the access points that may be tried for registering, "" for the network's
+	// own choice; AttachSame says that the one that is tried is what the modem had.
+	Attach     []string
+	AttachSame bool
 }
 
 // Case is everything that one examination is made from.

@@ -67,7 +67,7 @@ func Replay(text []byte) (r Report, verdict Code, err error) {
 func anonymous(c Case) Case {
 	m := &c.Observed.Modem
 	m.Device.IMEI, m.SIM.ICCID, m.SIM.IMSI = "", "", ""
-	m.InForce = modem.Spec{}
+	m.InForce, m.Attach.Done = modem.Spec{}, nil
 	bearers := map[modem.Purpose]modem.BearerStatus{}
 	for p, b := range m.Bearers {
 		b.InForce.User, b.InForce.Password = "", ""

@@ -21,6 +21,7 @@ const (
 	LowerMTU   Kind = "lower-mtu"   // packets and segments as large as the path carries
 	DirectDNS  Kind = "direct-dns"  // clients ask the network's servers themselves
 	NextAPN    Kind = "next-access-point"
+	NextAttach Kind = "next-attach" // the modem registers with another access point
 	NextFamily Kind = "next-family"
 	NextAuth   Kind = "next-authentication"
 	Followed   Kind = "followed"      // the host took the new addresses
@@ -63,6 +64,8 @@ func (k Kind) price() price {
 		return price{1, 3000, 20 * time.Second}
 	case DirectDNS:
 		return price{0, 0, 30 * time.Second}
+	case NextAttach: // the radio is switched off and on, and the network may be slow to say no
+		return price{0, 0, 40 * time.Second}
 	}
 	return price{}
 }
@@ -97,10 +100,16 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 	e.tidy(found)
 	for i := range found {
 		c, _ := causeOf(found[i].Code)
+		if c.once {
+			c.ladder = c.ladder[:min(len(c.ladder), len(e.Path.Attach))]
+		}
 		switch {
 		case c.self == SetClock && !e.Facts.SetClock: // another program's matter
 		case e.remediable(c, found[i]):
 			found[i].Remedy = e.climb(c, found[i], found[i].Code == code)
+			if c.once {
+				found[i] = e.attempts(found[i], found[i].Remedy)
+			}
 		case c.self != "":
 			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
 		}
@@ -114,7 +123,8 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 // while there is another access point to try.
 func (e *exam) remediable(c cause, f Finding) bool {
 	switch {
-	case c.self != "" && e.Path.Outcome == provision.Trying, f.Code == "RC34" && f.Variant != "port":
+	case c.self != "" && e.Path.Outcome == provision.Trying, f.Code == "RC34" && f.Variant != "port",
+		f.Code == "RC08" && f.Variant != "attach":
 		return false
 	}
 	return len(c.ladder) > 0
@@ -152,6 +162,14 @@ func (e *exam) tidy(found []Finding) {
 	if e.m.Repairs.MTU != 0 && e.m.MTUOf != "apn "+e.Path.APN {
 		e.m.Repairs.MTU = 0
 	}
+	m := e.Observed.Modem
+	gone := m.SIM.State == modem.SIMAbsent || m.Phase == modem.PhaseNoModem
+	if gone { // the next SIM has an access point of its own
+		e.m.Courses = slices.DeleteFunc(e.m.Courses, func(c Course) bool { k, _ := causeOf(c.Code); return k.once })
+	}
+	if gone || provision.Admitted(m) { // what has helped is remembered elsewhere
+		e.m.Repairs.Attach = 0
+	}
 	if e.m.Repairs.DirectDNS && e.Observed.DNS.Error == "" && e.Observed.DNS.Serving {
 		e.m.Repairs.DirectDNS = false
 	}
@@ -163,6 +181,8 @@ func (k *Course) again() {
 	c, _ := causeOf(k.Code)
 	k.Began = time.Time{}
 	switch {
+	case c.once:
+		k.Step = 0
 	case k.Step >= len(c.ladder):
 		k.Step, k.Rounds = 0, k.Rounds+1
 	case k.Step > 0 && c.ladder[k.Step] == ModemReset:
@@ -200,7 +220,9 @@ func (e *exam) climb(c cause, f Finding, act bool) *Remedy {
 		}
 	} else {
 		r.Kind = c.ladder[len(c.ladder)-1]
-		r.Until = k.Began.Add(k.rest())
+		if !c.once {
+			r.Until = k.Began.Add(k.rest())
+		}
 	}
 	r.Tried = c.ladder[:k.Step:k.Step]
 	if r.Until.After(now) {
@@ -215,7 +237,7 @@ func (e *exam) step(k *Course, c cause, f Finding) {
 	switch {
 	case k.Began.IsZero():
 	case k.Step >= len(c.ladder):
-		if now.Before(k.Began.Add(k.rest())) {
+		if c.once || now.Before(k.Began.Add(k.rest())) {
 			return
 		}
 		k.Step, k.Rounds = 0, k.Rounds+1
@@ -225,15 +247,21 @@ func (e *exam) step(k *Course, c cause, f Finding) {
 		k.Step++
 	}
 	k.Began = now
-	if k.Step < len(c.ladder) {
-		e.apply(c.ladder[k.Step], f)
+	switch {
+	case k.Step < len(c.ladder):
+		e.apply(c.ladder[k.Step], k.Step, f)
+	case c.once: // nothing has helped
+		e.m.Repairs.Attach = 0
 	}
 }
 
 // failedAgain says before its time that a step did not help: it has brought a new bearer,
-// which is as dead as the one before.
+// which is as dead as the one before, or has changed nothing.
 func (e *exam) failedAgain(k *Course, c cause) bool {
 	since := e.Observed.Modem.Bearers[modem.Shared].Since
+	if c.once {
+		return e.Path.AttachSame
+	}
 	if c.check != CheckPath || !since.After(k.Began) || !slices.ContainsFunc(e.signs, func(s sign) bool { return s.code == c.code }) {
 		return false
 	}
@@ -254,8 +282,8 @@ func (e *exam) resetting() bool {
 	})
 }
 
-// apply puts a remedy into the repairs that are wished.
-func (e *exam) apply(kind Kind, f Finding) {
+// apply puts a remedy, which is that step of its ladder, into the repairs that are wished.
+func (e *exam) apply(kind Kind, step int, f Finding) {
 	r := &e.m.Repairs
 	switch kind {
 	case Redial:
@@ -274,6 +302,8 @@ func (e *exam) apply(kind Kind, f Finding) {
 		r.MTU, e.m.MTUOf = mtu, "apn "+e.Path.APN
 	case DirectDNS:
 		r.DirectDNS = true
+	case NextAttach:
+		r.Attach = step + 1
 	}
 }
 

@@ -83,6 +83,14 @@ func (e *exam) networkSigns() {
 	switch m.Phase {
 	case modem.PhaseRoaming:
 		e.sign(sign{code: "RC07", confidence: 95, args: []Value{{"network", name}}, evidence: append(evidence, Value{"roaming allowed", "no"})})
+	case modem.PhaseReady:
+		return
+	}
+	if provision.AttachCause(r.Cause) {
+		e.attachSign(name, evidence)
+		return
+	}
+	switch m.Phase {
 	case modem.PhaseDenied:
 		variant, args := "", []Value{{"network", name}, {"cause", number(r.Cause)}, {"meaning", provision.MobilityCause(r.Cause)}}
 		if r.Cause == 0 {
@@ -92,6 +100,28 @@ func (e *exam) networkSigns() {
 	case modem.PhaseAttach:
 		e.sign(sign{code: "RC09", confidence: 70, args: []Value{{"network", name}}, evidence: append(evidence, Value{"attached", yesNo(r.Attached)})})
 	}
+}
+
+// attachSign: the network refuses the access point with which the modem registers. While
+// others are tried the modem leaves the network for each, which is no sign that it is over.
+func (e *exam) attachSign(network string, evidence []Value) {
+	cause := e.Observed.Modem.Registration.Cause
+	args := []Value{{"network", network}, {"cause", number(cause)}, {"meaning", provision.MobilityCause(cause)}}
+	e.sign(sign{code: "RC08", variant: "attach", confidence: 85, args: args, evidence: append(evidence, Value{"cause", number(cause)})})
+}
+
+// attempts tells with which access points registering was tried, and with which it is now.
+func (e *exam) attempts(f Finding, r *Remedy) Finding {
+	if f.word("tried") != "" { // it is what was told before
+		return f
+	}
+	var names []string
+	for _, name := range e.Path.Attach[:min(len(r.Tried)+1, len(e.Path.Attach))] {
+		names = append(names, firstOf(name, "the network's own choice"))
+	}
+	f.Args = append(f.Args, Value{"trying", names[len(names)-1]}, Value{"tried", number(len(names))})
+	f.Evidence = append(f.Evidence, Value{"tried for registering", strings.Join(names, ", ")})
+	return f
 }
 
 func yesNo(b bool) string {

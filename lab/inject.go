@@ -32,6 +32,39 @@ func policyStep(_ context.Context, w *World, args []string) (string, error) {
 	return "", w.operator.SetAPN(args[0], apn)
 }
 
+// attachStep changes with what modems must register, which they do anew: attach NAME CAUSE,
+// or attach any.
+func attachStep(_ context.Context, w *World, args []string) (string, error) {
+	a, err := parseAttach(args)
+	if err == nil {
+		w.operator.SetAttach(a)
+		w.modem.Reattach()
+	}
+	return "", err
+}
+
+// attachesStep waits until the modem registers with an access point, and looks how often it
+// was told one since it was made: attaches NAME [TIMES].
+func attachesStep(ctx context.Context, w *World, args []string) (string, error) {
+	limit := time.NewTimer(expectLimit)
+	defer limit.Stop()
+	for {
+		_, more := w.commands.since()
+		s := w.modem.Status()
+		told := fmt.Sprint(s.Counts.Attaches)
+		if s.Attach.APN == args[0] && (len(args) == 1 || args[1] == told) {
+			return "told " + told + " times", nil
+		}
+		select {
+		case <-more:
+		case <-limit.C:
+			return "", fmt.Errorf("the modem registers with %q, which it was told %s times", s.Attach.APN, told)
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+}
+
 // cures are what a stale modem may be said to need.
 func cures() map[string]simmodem.Cure {
 	return map[string]simmodem.Cure{"detach": simmodem.CureDetach, "radio": simmodem.CureRadio, "reset": simmodem.CureReset}

@@ -41,6 +41,8 @@ func (s *Scenario) operatorStatement(st statement) (err error) {
 			return fmt.Errorf("insert needs the name of a SIM")
 		}
 		s.SIM = args[0]
+	case "attach":
+		s.Attach, err = parseAttach(args)
 	case "clients":
 		s.Clients, err = number(args, maxClients)
 	case "modem":
@@ -99,6 +101,18 @@ func parseRegistration(n *simmodem.Network, args []string) error {
 	return nil
 }
 
+// parseAttach reads NAME CAUSE, or any.
+func parseAttach(args []string) (a operator.Attach, err error) {
+	if len(args) == 1 && args[0] == "any" {
+		return a, nil
+	}
+	if len(args) != 2 {
+		return a, fmt.Errorf("an access point and a cause are needed, or any")
+	}
+	cause, err := number(args[1:], 255)
+	return operator.Attach{APN: args[0], Cause: simmodem.Cause(cause)}, err
+}
+
 func simAttribute(sim *simmodem.SIM, w []string) error {
 	if len(w) < 2 {
 		return fmt.Errorf("a value is missing")
@@ -138,6 +152,10 @@ func (s *Scenario) modemAttribute(w []string) (err error) {
 		if len(w) > 1 {
 			s.Device.Ahead, err = time.ParseDuration(w[1])
 		}
+	case w[0] == "attach-apn" && len(w) == 2:
+		s.Device.AttachAPN = w[1]
+	case w[0] == "no-attach":
+		s.Device.NoAttach = true
 	case w[0] == "no-reset":
 		s.Device.NoReset = true
 	case w[0] == "absent":

@@ -36,6 +36,7 @@ type Scenario struct {
 	SIM       string // the SIM that is in the modem at the start; "" none
 	Network   simmodem.Network
 	APNs      map[string]operator.APN
+	Attach    operator.Attach   // with what modems must register
 	Clients   int               // on the LAN; 2 unless the file says otherwise
 	Configs   map[string]string // by name; "" is the one to start with
 	Documents map[string]string // of the operator, by name

@@ -29,6 +29,8 @@ func TestFaultsAreNamed(t *testing.T) {
 		"unknown attribute":   {"T\n-- operator --\nsim a\n    color red\n-- story --\nstart\n", "line 4: color: a SIM has no such attribute"},
 		"number out of range": {"T\n-- operator --\napn x\n    refuse 300\n-- story --\nstart\n", "line 4: refuse"},
 		"attribute of nobody": {"T\n-- operator --\n    mtu 1400\n-- story --\nstart\n", "line 3: nothing stands above"},
+		"no cause":            {"T\n-- operator --\nattach first.lab\n-- story --\nstart\n", "line 3: an access point and a cause"},
+		"no such cause":       {"T\n-- story --\nattach first.lab 300\n", "line 3: \"300\" is not a number"},
 		"unknown step":        {"T\n-- story --\nstart\ndance\n", `line 4: there is no step "dance"`},
 		"wrong expectation":   {"T\n-- story --\nstart\nexpect onlin\n", `line 4: expect: there is no "onlin"`},
 		"unknown config":      {"T\n-- story --\nconfig other\n", "line 3: there is no section 'tetherd other'"},

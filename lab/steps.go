@@ -41,6 +41,8 @@ var steps = map[string]step{
 	"eject":       {0, 0, func(_ context.Context, w *World, _ []string) (string, error) { w.modem.RemoveSIM(); return "", nil }},
 	"register":    {1, 2, registerStep},
 	"network":     {2, 4, networkStep},
+	"attach":      {1, 2, attachStep},
+	"attaches":    {1, 2, attachesStep},
 	"drop":        {1, 2, dropStep},
 	"address":     {1, 1, addressStep},
 	"silent":      {1, 1, silentStep},
@@ -105,6 +107,8 @@ func (s *Scenario) check(st Step) (err error) {
 		err = s.checkKill(args[0], args[1:])
 	case "silent", "calm", "skew":
 		_, err = time.ParseDuration(args[0])
+	case "attach":
+		_, err = parseAttach(args)
 	case "path":
 		_, err = parsePath(args)
 	case "rival":

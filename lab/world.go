@@ -126,7 +126,7 @@ func (w *World) addClient(port, name string) error {
 
 // addModem starts the operator and plugs the modem in.
 func (w *World) addModem() (err error) {
-	w.operator, err = operator.New(operator.Options{Netns: w.spaces["operator"].FD(), APNs: w.scenario.APNs, OnPacket: w.capture.see})
+	w.operator, err = operator.New(operator.Options{Netns: w.spaces["operator"].FD(), APNs: w.scenario.APNs, Attach: w.scenario.Attach, OnPacket: w.capture.see})
 	if err != nil {
 		return err
 	}

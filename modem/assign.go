@@ -172,6 +172,7 @@ func (s *State) snapshot() Status {
 		Time:    s.known.time,
 		Bearers: make(map[Purpose]BearerStatus),
 		Served:  s.served,
+		Attach:  AttachStatus{Can: s.known.caps.attach, Done: s.known.attach.done, Same: s.known.attach.same, Error: s.known.attach.trouble},
 	}
 	if out.Phase == "" {
 		out.Phase = PhaseOff
@@ -212,7 +213,7 @@ func (s *State) sim() SIM {
 	}
 	switch k.sim.state {
 	case simReady:
-		sim.State = SIMReady
+		sim.State, sim.Read = SIMReady, k.identityRead
 	case simAbsent:
 		sim.State = SIMAbsent
 	case simBad:

@@ -96,6 +96,8 @@ func (b *mbimBackend) do(ctx context.Context, c Command) (fact, *failure) {
 		return b.hangUp(ctx, c.session)
 	case opReadBearer:
 		return b.readBearer(ctx, c.session)
+	case opWriteAttach:
+		return b.ask(ctx, attachRequest(c.attach))
 	case opDial:
 		return b.ask(ctx, mbim.SetConnect(c.session, access(c.bearer)))
 	}
@@ -130,6 +132,8 @@ func simpleRequest(c Command) (mbim.Request, bool) {
 		return mbim.SetPacketService(c.op == opAttach), true
 	case opReadSignal:
 		return mbim.QuerySignalState(), true
+	case opReadAttach:
+		return mbim.QueryAttachConfig(), true
 	case opReadIP:
 		return mbim.QueryIPConfiguration(c.session), true
 	}
@@ -238,7 +242,7 @@ func (b *mbimBackend) capabilities(ctx context.Context) (fact, *failure) {
 	}
 	b.subscribe(ctx)
 	return capabilities{model: caps.Hardware, firmware: caps.Firmware, imei: Secret(caps.DeviceID),
-		sessions: caps.MaxSessions}, nil
+		sessions: caps.MaxSessions, attach: b.services.Has(mbim.ServiceMSExtensions, mbim.CIDMSLTEAttachConfig)}, nil
 }
 
 // readServices learns what is offered, and agrees on the version of Microsoft's
@@ -372,6 +376,8 @@ func access(b Bearer) mbim.Access {
 		a.Auth = mbim.AuthPAP
 	case AuthCHAP:
 		a.Auth = mbim.AuthCHAP
+	case authMSCHAP:
+		a.Auth = mbim.AuthMSCHAPv2
 	}
 	switch b.Family {
 	case IPv4:
@@ -380,6 +386,23 @@ func access(b Bearer) mbim.Access {
 		a.IPType = mbim.IPv6
 	case IPv4v6:
 		a.IPType = mbim.IPv4v6
+	case ipv4And6:
+		a.IPType = mbim.IPv4And6
 	}
 	return a
+}
+
+// Words for what a modem may have and nobody wishes.
+const (
+	ipv4And6   Family = "ipv4+ipv6" // two contexts
+	authMSCHAP Auth   = "mschapv2"
+)
+
+// attachRequest writes what the modem registers with.
+func attachRequest(c *attachConfig) mbim.Request {
+	var all [len(c)]mbim.AttachConfig
+	for i := range c {
+		all[i] = mbim.AttachConfig{Source: c[i].Source, Access: access(c[i].Bearer)}
+	}
+	return mbim.SetAttachConfig(all[mbim.AttachHome], all[mbim.AttachPartner], all[mbim.AttachNonPartner])
 }

@@ -91,7 +91,7 @@ func (t *turn) tend(s *slot) {
 // allowed reports whether the bearer that is up or under way there may stay.
 func (t *turn) allowed(s *slot) bool {
 	roaming := t.known.registration.state == "roaming" || t.known.registration.state == "partner"
-	return s.wished && !t.leaving() && t.spec.Reregister == t.reregistered && t.spec.Mend == t.mended && (t.spec.Roaming || !roaming)
+	return s.wished && !t.leaving() && t.spec.Reregister == t.reregistered && t.spec.Mend == t.mended && !t.known.attach.pending && !t.known.attach.rejoin && (t.spec.Roaming || !roaming)
 }
 
 // release ends what may not stay. A dial, or a look at a bearer of ours, is not waited

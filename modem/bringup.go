@@ -1,6 +1,7 @@
 package modem
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -35,12 +36,9 @@ func (t *turn) leaving() bool {
 
 // leave closes the channel once no bearer is left; tend hangs them up.
 func (t *turn) leave() {
-	for i := range t.slots {
-		if !t.slots[i].idle() {
-			return
-		}
+	if t.idle() {
+		t.shut()
 	}
-	t.shut()
 }
 
 // shut closes the channel, whatever is under way on it.
@@ -140,7 +138,7 @@ func (t *turn) breakSilence() {
 func (t *turn) bringUp() {
 	steps := [...]func(*turn) bool{
 		(*turn).readCapabilities, (*turn).mend, (*turn).leaveNetwork, (*turn).switchRadio, (*turn).unlockSIM, (*turn).readIdentity,
-		(*turn).activate, (*turn).register, (*turn).attach,
+		(*turn).settleAttach, (*turn).activate, (*turn).register, (*turn).attach,
 	}
 	for _, done := range steps {
 		if !done(t) {
@@ -161,22 +159,27 @@ func (t *turn) readCapabilities() bool {
 	return false
 }
 
-// leaveNetwork switches the radio off when registering anew is wished, once nothing is up
-// any more. switchRadio puts it on again.
+// leaveNetwork switches the radio off when registering anew is wished, or with another
+// access point, once nothing is up any more. switchRadio puts it on again.
 func (t *turn) leaveNetwork() bool {
 	k := &t.known
 	switch {
-	case t.spec.Reregister == t.reregistered:
+	case t.spec.Reregister == t.reregistered && !k.attach.rejoin:
 		return true
 	case k.radioRead && !k.radio.software: // it is off the network anyway
-		t.reregistered = t.spec.Reregister
+		t.reregistered, k.attach.rejoin = t.spec.Reregister, false
 		return true
 	}
 	t.enter(PhaseRadio, "")
-	if !slices.ContainsFunc(t.slots, func(s slot) bool { return !s.idle() }) {
+	if t.idle() {
 		t.ask(opRadioOff, timeoutSIM)
 	}
 	return false
+}
+
+// idle reports that no bearer is up or on its way.
+func (t *turn) idle() bool {
+	return !slices.ContainsFunc(t.slots, func(s slot) bool { return !s.idle() })
 }
 
 // activate hands the operator's data to the modem, which may need them to register.
@@ -206,7 +209,9 @@ func (t *turn) switchRadio() bool {
 		t.pollWith(opRadioOn, timeoutSIM, 5*time.Second, maxBackoff)
 	default:
 		t.enter(PhaseRadio, "")
-		t.ask(opRadioOn, timeoutSIM)
+		if t.prepared() {
+			t.ask(opRadioOn, timeoutSIM)
+		}
 	}
 	return false
 }
@@ -246,18 +251,20 @@ func (t *turn) awaitSIM() {
 
 func (t *turn) readIdentity() bool {
 	k := &t.known
-	question := Command{op: opReadIdentity, imsi: k.sim.imsi}
 	switch {
 	case !k.identityRead:
 		t.enter(PhaseSIM, "")
-		t.askWith(question, timeoutSIM)
+		t.askWith(t.whoAmI(), timeoutSIM)
 		return false
-	case !k.identityDue.IsZero() && !k.identityDue.After(t.at) && t.askWith(question, timeoutSIM):
+	case !k.identityDue.IsZero() && !k.identityDue.After(t.at) && t.askWith(t.whoAmI(), timeoutSIM):
 		k.identityAsks++
 		k.identityDue = time.Time{}
 	}
 	return true
 }
+
+// whoAmI asks for the SIM's identity.
+func (t *turn) whoAmI() Command { return Command{op: opReadIdentity, imsi: t.known.sim.imsi} }
 
 func (t *turn) register() bool {
 	k := &t.known
@@ -354,7 +361,7 @@ func (t *turn) controlAnswer(a answered) {
 	if err == nil && !t.moved(l.op, a.result) {
 		err = &failure{tries: -1, text: l.op.String() + ": the modem agreed and nothing changed"}
 	}
-	if err != nil && !t.pinFailure(err) && !t.excuse(err) {
+	if err != nil && !t.pinFailure(err) && !t.attachFailed(err) && !t.excuse(err) {
 		l.hold = t.at.Add(backoff(redialFirst, l.failures, maxBackoff))
 		l.failures++
 		l.trouble = err.text
@@ -370,7 +377,7 @@ func (t *turn) moved(o op, result fact) bool {
 	switch o {
 	case opAttach:
 		return t.known.packet.state == packetAttached || t.known.packet.state == packetAttaching
-	case opRadioOn, opRadioOff, opDetach, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal, opReadTime:
+	case opRecordAttach, opWriteAttach, opRadioOn, opRadioOff, opDetach, opActivate, opSetAutomatic, opEnterPIN, opRecordPIN, opReadSignal, opReadTime:
 		return true
 	}
 	return result != nil
@@ -396,6 +403,7 @@ func (t *turn) excuse(err *failure) bool {
 		return k.radioRead
 	case opReadPacket, opAttach:
 		if err.reason != reasonUnsupported {
+			k.packet.cause = cmp.Or(err.cause, k.packet.cause)
 			return false
 		}
 		k.packet.state, k.packetRead = packetAttached, true // it attaches by itself
@@ -419,7 +427,7 @@ func (t *turn) finish(o op, done bool) {
 	case opRadioOn:
 		k.radioTried = true
 	case opRadioOff:
-		t.reregistered = t.spec.Reregister
+		t.reregistered, k.attach.rejoin = t.spec.Reregister, false
 		k.radioTried, k.registrationRead, k.packetRead = false, false, false
 	case opActivate:
 		t.served.ID = t.spec.Service.ID
@@ -431,6 +439,10 @@ func (t *turn) finish(o op, done bool) {
 		t.control.hold = t.at.Add(mendPause)
 	case opSetAutomatic:
 		k.autoTried = true
+	case opRecordAttach, opWriteAttach:
+		if done {
+			t.attachDone(o)
+		}
 	case opRecordPIN, opEnterPIN:
 		if done {
 			t.pinDone(o)

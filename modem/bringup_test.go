@@ -285,6 +285,9 @@ func TestDisabledInTheMiddleOfAnythingEndsInOff(t *testing.T) {
 		w.up[1] = tether                       // replaced
 		spec := Spec{Enabled: true, PIN: "1234", Service: Service{ID: 1, Data: "data"},
 			Bearers: map[Purpose]Bearer{Shared: internet, Own: {APN: "own"}}}
+		if o >= opReadAttach && o <= opRecordAttach {
+			w.attaches, spec.Attach = true, Attach{Card: w.sim.iccid, Set: true, Profile: internet}
+		}
 		if o == opRadioOff { // in front of what would switch it on
 			spec.Reregister = 1
 		}

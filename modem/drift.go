@@ -25,6 +25,7 @@ func Drift(want Spec, have Status) []string {
 	add(!maps.Equal(want.Sessions, is.Sessions), "sessions of a former process are %v, were %v", want.Sessions, is.Sessions)
 	add(want.Reregister != is.Reregister, "registering anew wished for the %d. time, was for the %d.", want.Reregister, is.Reregister)
 	add(want.Service != is.Service, "activation %d wished, was %d", want.Service.ID, is.Service.ID)
+	add(want.Attach != is.Attach, "registering wished with %s, was with %s", want.Attach.describe(), is.Attach.describe())
 	for _, p := range slices.Sorted(maps.Keys(want.Bearers)) {
 		w := want.Bearers[p]
 		i, ok := is.Bearers[p]
@@ -41,6 +42,17 @@ func Drift(want Spec, have Status) []string {
 // describe names a bearer without its credentials.
 func (b Bearer) describe() string {
 	return fmt.Sprintf("APN %q %s auth %s attempt %d", b.APN, b.Family, b.Auth, b.Attempt)
+}
+
+// describe names the access point without SIM or credentials.
+func (a Attach) describe() string {
+	switch {
+	case a.Card == "":
+		return "whatever the modem has"
+	case !a.Set:
+		return "what the modem had"
+	}
+	return a.Profile.describe()
 }
 
 func onOff(on bool) string {

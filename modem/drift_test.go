@@ -32,6 +32,11 @@ func TestEveryFieldOfTheWishIsCompared(t *testing.T) {
 			}
 		}
 	})
+	for _, one := range []Attach{{Card: "98", Set: true}, {Card: "89"}, {Card: "89", Set: true, Profile: internet}} {
+		if lines := Drift(Spec{Attach: one}, Status{InForce: Spec{Attach: Attach{Card: "89", Set: true}}}); len(lines) != 1 {
+			t.Errorf("attach %+v: %v", one, lines)
+		}
+	}
 	each(t, reflect.TypeFor[Bearer](), func(name string, change func(reflect.Value)) {
 		other := internet
 		change(reflect.ValueOf(&other).Elem())
@@ -61,11 +66,11 @@ func each(t *testing.T, kind reflect.Type, f func(name string, change func(refle
 				}
 				v.Set(reflect.ValueOf(map[Purpose]Bearer{Shared: internet}))
 			case reflect.Struct:
-				if _, ok := v.Interface().(Mend); ok {
-					v.Set(reflect.ValueOf(Mend{Reset: 1}))
-					return
+				for _, other := range []any{Mend{Reset: 1}, Service{ID: 3, Data: "data"}, Attach{Card: "89"}} {
+					if reflect.TypeOf(other) == v.Type() {
+						v.Set(reflect.ValueOf(other))
+					}
 				}
-				v.Set(reflect.ValueOf(Service{ID: 3, Data: "data"}))
 			default:
 				t.Fatalf("%s: a kind that this test does not know", field.Name)
 			}
@@ -74,9 +79,9 @@ func each(t *testing.T, kind reflect.Type, f func(name string, change func(refle
 }
 
 func TestDriftTellsNoSecrets(t *testing.T) {
-	s := Spec{PIN: "4711", Service: Service{ID: 1, Data: "someservice"}, Bearers: map[Purpose]Bearer{Own: {APN: "a", User: "someuser", Password: "somepassword"}}}
+	s := Spec{PIN: "4711", Attach: Attach{Card: "8949", Set: true, Profile: Bearer{User: "someuser", Password: "somepassword"}}, Service: Service{ID: 1, Data: "someservice"}, Bearers: map[Purpose]Bearer{Own: {APN: "a", User: "someuser", Password: "somepassword"}}}
 	text := strings.Join(Drift(s, Status{}), "\n")
-	for _, secret := range []string{"4711", "someuser", "somepassword", "someservice"} {
+	for _, secret := range []string{"4711", "8949", "someuser", "somepassword", "someservice"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q tells %s", text, secret)
 		}

@@ -46,6 +46,7 @@ type (
 		model, firmware string
 		imei            Secret
 		sessions        uint32
+		attach          bool // it can be told with which access point to register
 	}
 	radioState struct{ hardware, software bool }
 	simState   struct {
@@ -92,6 +93,8 @@ type (
 type (
 	pinRecord struct{ outcome pinOutcome }
 	runRecord struct{ match bool }
+	// attachRecord is what the modem had for a SIM before it was changed from here; nil: it was not.
+	attachRecord struct{ config *attachConfig }
 )
 
 // simReadiness is the state of the SIM as the modem tells it.
@@ -185,11 +188,15 @@ const (
 	opDial
 	opHangUp
 	opReadIP
-	opRecallPIN // pinRecord of Command.key
-	opRecordPIN // write Command.outcome under Command.key, durably; pinNever removes it
-	opRecallRun // runRecord: is the session's record of this SIM and Bearer?
-	opRecordRun // not answered
-	opForgetRun // not answered
+	opReadAttach
+	opWriteAttach
+	opRecallAttach // attachRecord of Command.key
+	opRecordAttach // write Command.attach under Command.key, durably; nil removes it
+	opRecallPIN    // pinRecord of Command.key
+	opRecordPIN    // write Command.outcome under Command.key, durably; pinNever removes it
+	opRecallRun    // runRecord: is the session's record of this SIM and Bearer?
+	opRecordRun    // not answered
+	opForgetRun    // not answered
 )
 
 var opNames = [...]string{
@@ -202,6 +209,8 @@ var opNames = [...]string{
 	opAttach: "attach", opDetach: "detach", opReadSignal: "read signal", opReadTime: "read network time", opReadBearer: "read bearer", opDial: "dial",
 	opHangUp: "hang up", opReadIP: "read IP configuration", opRecallPIN: "recall PIN record",
 	opRecordPIN: "write PIN record", opRecallRun: "recall bearer record",
+	opReadAttach: "read the access point for registering", opWriteAttach: "write the access point for registering",
+	opRecallAttach: "recall attach record", opRecordAttach: "write attach record",
 	opRecordRun: "write bearer record", opForgetRun: "remove bearer record",
 }
 
@@ -235,6 +244,7 @@ type Command struct {
 	data    Secret // opActivate
 	key     string // the PIN record
 	outcome pinOutcome
+	attach  *attachConfig // opWriteAttach, opRecordAttach
 }
 
 func (f specChanged) why() string  { return "wish changed" }
@@ -246,6 +256,8 @@ func (f signal) why() string       { return "signal" }
 func (f networkTime) why() string  { return "network time" }
 func (f pinRecord) why() string    { return "PIN record read" }
 func (f runRecord) why() string    { return "bearer record read" }
+func (f attachConfig) why() string { return "access point for registering read" }
+func (f attachRecord) why() string { return "attach record read" }
 
 func (f answered) why() string {
 	switch {

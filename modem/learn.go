@@ -24,6 +24,10 @@ func (t *turn) learn(f fact) {
 		k.signal, k.signalRead = f.Signal, true
 	case networkTime:
 		k.time, k.timeRead = NetworkTime{Right: f.right, At: t.at}, true
+	case attachConfig:
+		k.attach.config = &f
+	case attachRecord:
+		k.attach.former, k.attach.recalled = f.config, true
 	case pinRecord:
 		k.pin.key, k.pin.outcome = k.pinFlight, f.outcome
 	case bearerState:
@@ -85,7 +89,7 @@ func (t *turn) forgetCard() {
 	k := &t.known
 	k.card, k.identity, k.identityRead = "", identity{}, false
 	k.identityAsks, k.identityDue = 0, time.Time{}
-	k.pin, k.pinRead = pinMemory{}, false
+	k.pin, k.pinRead, k.attach = pinMemory{}, false, attachMemory{}
 	k.registration, k.registrationRead, k.autoTried = registration{}, false, false
 	k.packet, k.packetRead = packetService{}, false
 	if t.control.op.ofCard() {

@@ -1,7 +1,5 @@
 package modem
 
-import "slices"
-
 // mend carries out what a diagnosis asks of the modem itself, each once and a reset
 // alone, for it detaches too. Bearers are hung up before: what is
 // done to the modem ends them, and none may be left half open on the network's side.
@@ -10,8 +8,7 @@ func (t *turn) mend() bool {
 		return true
 	}
 	t.enter(PhaseMending, "")
-	up := slices.ContainsFunc(t.slots, func(s slot) bool { return !s.idle() })
-	if up || t.control.busy() || t.control.hold.After(t.at) {
+	if !t.idle() || t.control.busy() || t.control.hold.After(t.at) {
 		return false
 	}
 	was := t.mended

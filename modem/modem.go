@@ -68,6 +68,14 @@ type Mend struct {
 	Reset  uint32 // reset by command, or else by the USB port
 }
 
+// Attach is the wish for the access point with which the modem registers (the default bearer
+// of LTE, 3GPP TS 23.401). The zero value leaves the modem's own alone.
+type Attach struct {
+	Card    Secret // ICCID of the SIM for which it is; "" none
+	Set     bool   // false: what the modem had before it was changed from here is put back
+	Profile Bearer // APN "" lets the network choose; Attempt is not used
+}
+
 // Spec is the complete wish for the modem. The zero value means off: whatever
 // session is up is closed and no device is opened.
 type Spec struct {
@@ -86,6 +94,7 @@ type Spec struct {
 	// switched off) and registers again.
 	Reregister uint32
 	Service    Service
+	Attach     Attach
 }
 
 // Service is an act: an operator's data for the modem, with which it activates what the
@@ -115,7 +124,7 @@ const (
 	PhaseRoaming    Phase = "roaming"     // registered abroad and Spec.Roaming is false
 	PhaseAttach     Phase = "attaching"   // packet service
 	PhaseReady      Phase = "ready"       // bearers may be dialled
-	PhaseMending    Phase = "mending"     // being detached, switched off or reset, as Spec.Mend asks
+	PhaseMending    Phase = "mending"     // being detached, switched off or reset, as Spec.Mend asks, or told Spec.Attach
 	PhaseUnanswered Phase = "unanswered"  // the modem does not answer; a reset is due
 )
 
@@ -162,6 +171,7 @@ type SIM struct {
 	PINRefused bool
 	// PINTaken says that the PIN in the Spec opened this SIM in this process.
 	PINTaken bool
+	Read     bool // all that the SIM tells was read
 }
 
 // Registration is the network side.
@@ -233,6 +243,14 @@ type Served struct {
 	Error string // why the modem or the network did not take it; "" they did
 }
 
+// AttachStatus is what became of the wish for an access point to register with.
+type AttachStatus struct {
+	Can   bool    // the modem can be told one
+	Done  *Attach // wish that was carried out last, or given up; nil none
+	Same  bool    // nothing had to be changed for it
+	Error string  // why it was given up; "" it was not
+}
+
 // Transition is one line of the session's bounded log.
 type Transition struct {
 	At   time.Time
@@ -255,5 +273,6 @@ type Status struct {
 	Log          []Transition // oldest first, at most 64
 	Error        string       // what the session complains of now; "" none
 	Served       Served
+	Attach       AttachStatus
 	InForce      Spec // the wish that the session pursues
 }

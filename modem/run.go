@@ -137,6 +137,9 @@ func (r *runner) report() {
 	for _, t := range newTransitions(before.Log, after.Log) {
 		r.opts.Log.Info("modem phase", "from", t.From, "to", t.To, "why", t.Why)
 	}
+	if a := after.Attach; a.Done != nil && a.Done.Set && !before.Attach.Done.is(*a.Done) {
+		r.opts.Log.Info("modem registers with", "apn", a.Done.Profile.APN, "family", a.Done.Profile.Family, "same", a.Same, "error", a.Error)
+	}
 	for p, b := range after.Bearers {
 		if old := before.Bearers[p]; old.State != b.State || old.Cause != b.Cause {
 			r.opts.Log.Info("modem bearer", "purpose", p, "state", b.State, "apn", b.InForce.APN,
@@ -173,7 +176,7 @@ func (r *runner) carryOut(c Command) {
 	case opClose:
 		graceful := c.id != 0
 		r.closeChannel(graceful, func() { r.answer(c, nil, nil) })
-	case opRecallPIN, opRecordPIN, opRecallRun, opRecordRun, opForgetRun:
+	case opRecallAttach, opRecordAttach, opRecallPIN, opRecordPIN, opRecallRun, opRecordRun, opForgetRun:
 		f, err := r.record(c)
 		if err != nil {
 			r.opts.Log.Warn("modem record", "command", c.op, "err", err.text)
@@ -214,6 +217,10 @@ func (r *runner) record(c Command) (fact, *failure) {
 	var f fact
 	var err error
 	switch c.op {
+	case opRecallAttach:
+		f, err = r.store.recallAttach(c.key)
+	case opRecordAttach:
+		err = r.store.recordAttach(c.key, c.attach)
 	case opRecallPIN:
 		var outcome pinOutcome
 		outcome, err = r.store.recallPIN(c.key)

@@ -58,6 +58,8 @@ type State struct {
 	served       Served // Spec.Service that was carried out
 	mended       Mend   // what was carried out of Spec.Mend
 
+	unheard *Attach // Spec.Attach of which the modem was told and did not answer
+
 	typed    string // key of the PIN that was sent since it was wished, unless accepted
 	timeouts int    // commands that were not answered, in a row
 	rung     int    // how often silence was acted on since the session was last ready
@@ -102,6 +104,7 @@ type known struct {
 	packet       packetService
 	signal       Signal
 	time         NetworkTime
+	attach       attachMemory
 }
 
 // lane is a sequence of commands of which one at a time is under way.
@@ -360,6 +363,7 @@ func (t *turn) arm() {
 	}
 	lanes(&t.control)
 	earlier(t.known.identityDue)
+	earlier(t.known.attach.due)
 	for i := range t.slots {
 		lanes(&t.slots[i].lane)
 		earlier(t.slots[i].ipUntil)

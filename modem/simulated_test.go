@@ -14,12 +14,22 @@ import (
 
 // operator is a packet core that knows a few access points.
 type operator struct {
-	mu    sync.Mutex
-	knows []string
-	asked []simmodem.Request
+	mu     sync.Mutex
+	knows  []string
+	asked  []simmodem.Request
+	attach string             // access point without which nobody registers; "" any
+	tried  []simmodem.Request // for registering
 }
 
-func (o *operator) Attach(simmodem.Subscriber, simmodem.Request) simmodem.Cause { return 0 }
+func (o *operator) Attach(_ simmodem.Subscriber, r simmodem.Request) simmodem.Cause {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.tried = append(o.tried, r)
+	if o.attach != "" && r.APN != o.attach {
+		return 33
+	}
+	return 0
+}
 
 func (o *operator) Connect(_ simmodem.Subscriber, r simmodem.Request, _ simmodem.Terminal) (simmodem.Bearer, simmodem.Cause) {
 	o.mu.Lock()
@@ -224,6 +234,7 @@ func TestSimulatedSIMWantsItsPIN(t *testing.T) {
 
 func TestSimulatedRadioAndRoaming(t *testing.T) {
 	simulated(t, func(o *simmodem.Options) { o.RadioOff = true }, func(t *testing.T, b *bench, m *simmodem.Modem) {
+		b.after(waitAttach)
 		b.shared(BearerUp) // switched on by us
 		m.SetHardwareRadio(false)
 		if s := b.after(time.Second); s.Phase != PhaseRadioOff || s.RadioOn {
@@ -292,6 +303,38 @@ func TestSimulatedModemTellsTheTime(t *testing.T) {
 		b.shared(BearerUp)
 		if s := b.Observe(); s.Time != (NetworkTime{}) || s.Error != "" {
 			t.Errorf("without the service: %+v %q", s.Time, s.Error)
+		}
+	})
+}
+
+// TestSimulatedNetworkRegistersNobodyWithoutItsAccessPoint: the modem is denied, told the
+// right one, and keeps it over a reset; what it had is put back when nobody wishes one.
+func TestSimulatedNetworkRegistersNobodyWithoutItsAccessPoint(t *testing.T) {
+	core := &operator{knows: []string{"internet"}, attach: "attach.me"}
+	simulated(t, func(o *simmodem.Options) { o.Core, o.Device.AttachAPN = core, "old" }, func(t *testing.T, b *bench, m *simmodem.Modem) {
+		s := b.after(time.Second)
+		if s.Phase != PhaseDenied || s.Registration.Cause != 33 || !s.Attach.Can {
+			t.Fatalf("phase %s, registration %+v, attach %+v", s.Phase, s.Registration, s.Attach)
+		}
+		told := Attach{Card: "8949000000000000001", Set: true, Profile: Bearer{APN: "attach.me", User: "u", Password: "p", Auth: AuthPAP, Family: IPv4}}
+		spec := wish(internet)
+		spec.Attach = told
+		b.Apply(spec)
+		b.after(time.Minute)
+		b.shared(BearerUp)
+		if got, want := m.Status().Attach, (simmodem.Request{APN: "attach.me", User: "u", Password: "p", Auth: simmodem.AuthPAP, IPType: simmodem.IPv4}); got != want {
+			t.Errorf("the modem has %+v", got)
+		}
+		b.end()
+		b.run()
+		b.Apply(spec)
+		if got := b.shared(BearerUp); !got.Adopted || !b.Observe().Attach.Same || m.Counts().Attaches != 1 {
+			t.Errorf("bearer %+v, attach %+v, told %d times", got, b.Observe().Attach, m.Counts().Attaches)
+		}
+		spec.Attach = Attach{Card: told.Card}
+		b.Apply(spec)
+		if s := b.after(time.Minute); s.Phase != PhaseDenied || m.Status().Attach.APN != "old" || m.Counts().Attaches != 2 {
+			t.Errorf("phase %s, the modem has %+v, told %d times", s.Phase, m.Status().Attach, m.Counts().Attaches)
 		}
 	})
 }

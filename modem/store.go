@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,8 +15,8 @@ import (
 	"github.com/tetherd/tetherd/save"
 )
 
-// store keeps two kinds of small records: what became of PINs, durably, in state,
-// and which bearer each session carries, for the next process, in run.
+// store keeps small records: what became of PINs and with which access points modems
+// registered before, durably, in state, and which bearer each session carries, for the next process, in run.
 type store struct{ state, run string }
 
 // PIN records are files named by pinKey that hold one word.
@@ -42,26 +43,66 @@ func (s store) recallPIN(key string) (pinOutcome, error) {
 
 // recordPIN writes a PIN record so that it outlives a power cut; pinNever removes it.
 func (s store) recordPIN(key string, outcome pinOutcome) error {
-	path := s.pinPath(key)
-	if outcome == pinNever {
-		err := os.Remove(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return fmt.Errorf("modem: remove PIN record: %w", bare(err))
-		}
-		return syncDir(s.state)
-	}
 	word := wordTried
-	if outcome == pinRefused {
+	switch outcome {
+	case pinNever:
+		return s.remove(s.pinPath(key), "PIN")
+	case pinRefused:
 		word = wordRefused
 	}
-	if err := os.MkdirAll(s.state, 0o700); err != nil {
-		return fmt.Errorf("modem: write PIN record: %w", bare(err))
+	return s.write(s.pinPath(key), "PIN", []byte(word))
+}
+
+// maxAttachRecord bounds an attach record, in bytes.
+const maxAttachRecord = 16 << 10
+
+func (s store) attachPath(key string) string { return filepath.Join(s.state, "attach-"+key) }
+
+// recallAttach reads what a modem had before it was changed from here.
+func (s store) recallAttach(key string) (attachRecord, error) {
+	text := readBounded(s.attachPath(key), maxAttachRecord)
+	if len(text) == 0 {
+		return attachRecord{}, nil
 	}
-	if err := save.File(path, []byte(word)); err != nil {
-		return fmt.Errorf("modem: write PIN record: %w", bare(err))
+	config := new(attachConfig)
+	if err := json.Unmarshal(text, config); err != nil {
+		return attachRecord{}, errors.New("modem: attach record: not what was written")
+	}
+	return attachRecord{config}, nil
+}
+
+// recordAttach writes that so that it outlives a power cut, or removes it.
+func (s store) recordAttach(key string, config *attachConfig) error {
+	if config == nil {
+		return s.remove(s.attachPath(key), "attach")
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		return fmt.Errorf("modem: attach record: %w", err)
+	}
+	return s.write(s.attachPath(key), "attach", text)
+}
+
+// write replaces a record in the state folder so that it outlives a power cut.
+func (s store) write(path, kind string, text []byte) error {
+	err := os.MkdirAll(s.state, 0o700)
+	if err == nil {
+		err = save.File(path, text)
+	}
+	if err != nil {
+		return fmt.Errorf("modem: write %s record: %w", kind, bare(err))
+	}
+	return syncDir(s.state)
+}
+
+// remove takes one away likewise.
+func (s store) remove(path, kind string) error {
+	err := os.Remove(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("modem: remove %s record: %w", kind, bare(err))
 	}
 	return syncDir(s.state)
 }

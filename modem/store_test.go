@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -125,5 +126,42 @@ func TestBrokenRunRecordIsNone(t *testing.T) {
 		if s.recallRun(0, "1", internet) {
 			t.Errorf("%q is taken for a record", text)
 		}
+	}
+}
+
+func TestAttachRecordIsWhatWasWritten(t *testing.T) {
+	s := testStore(t)
+	want := attachConfig{{Bearer{APN: "a", User: "u", Password: "\"secret\x00", Auth: authMSCHAP, Family: ipv4And6}, 3}, {}, {Source: 1}}
+	if got, err := s.recallAttach("k"); got.config != nil || err != nil {
+		t.Errorf("before: %+v, %v", got, err)
+	}
+	must(t, s.recordAttach("k", &want))
+	if got, err := (store{state: s.state}).recallAttach("k"); got.config == nil || *got.config != want || err != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if info, err := os.Stat(s.attachPath("k")); err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	for range 2 {
+		must(t, s.recordAttach("k", nil))
+	}
+	if got, err := s.recallAttach("k"); got.config != nil || err != nil {
+		t.Errorf("after: %+v, %v", got, err)
+	}
+}
+
+func TestAttachRecordThatIsDamaged(t *testing.T) {
+	s := testStore(t)
+	must(t, os.MkdirAll(s.state, 0o700))
+	for _, text := range []string{"{", `[{"APN": 7}]`, `"` + strings.Repeat("x", maxAttachRecord)} {
+		must(t, os.WriteFile(s.attachPath("k"), []byte(text), 0o600))
+		if got, err := s.recallAttach("k"); got.config != nil || err == nil || strings.Contains(err.Error(), s.state) {
+			t.Errorf("%.20s: %+v, %v", text, got, err)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "file")
+	must(t, os.WriteFile(file, nil, 0o600))
+	if err := (store{state: file}).recordAttach("k", new(attachConfig)); err == nil {
+		t.Error("no error")
 	}
 }

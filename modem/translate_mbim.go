@@ -15,6 +15,10 @@ func translate(m mbim.Message) (fact, error) {
 		right, err := mbim.ParseNetworkTime(m.Info)
 		return networkTime{right}, err
 	}
+	if m.Service == mbim.ServiceMSExtensions && m.CID == mbim.CIDMSLTEAttachConfig {
+		list, err := mbim.ParseAttachConfig(m.Info)
+		return attachOf(list), err
+	}
 	if m.Service != mbim.ServiceBasicConnect {
 		return nil, nil
 	}
@@ -92,6 +96,24 @@ func registered(r mbim.Registration) registration {
 		out.state = "denied"
 	}
 	return out
+}
+
+// attachOf takes what a modem registers with; what it does not tell is empty.
+func attachOf(list []mbim.AttachConfig) (c attachConfig) {
+	for _, e := range list {
+		if e.Roaming >= mbim.RoamingControl(len(c)) {
+			continue
+		}
+		p := &c[e.Roaming]
+		p.APN, p.User, p.Password, p.Source = e.APN, e.User, Secret(e.Password), e.Source
+		if words := [...]Family{"", IPv4, IPv6, IPv4v6, ipv4And6}; e.IPType < mbim.IPType(len(words)) {
+			p.Family = words[e.IPType]
+		}
+		if words := [...]Auth{AuthNone, AuthPAP, AuthCHAP, authMSCHAP}; e.Auth < mbim.AuthProtocol(len(words)) {
+			p.Auth = words[e.Auth]
+		}
+	}
+	return c
 }
 
 func packet(s mbim.PacketState) packetState {

@@ -294,3 +294,30 @@ func TestAddressesThatNoHostHasAreNotTaken(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestWhatTheModemRegistersWithInTheWordsOfMBIM goes there and back, element by element.
+func TestWhatTheModemRegistersWithInTheWordsOfMBIM(t *testing.T) {
+	want := attachConfig{
+		{Bearer{APN: "home", User: "u", Password: "p", Auth: authMSCHAP, Family: ipv4And6}, 2},
+		{Bearer{APN: "partner", Auth: AuthCHAP, Family: IPv6}, 1}, {Bearer{Auth: AuthNone}, 4},
+	}
+	r := attachRequest(&want)
+	if r.Service != mbim.ServiceMSExtensions || r.CID != mbim.CIDMSLTEAttachConfig || !r.Set {
+		t.Errorf("%+v", r)
+	}
+	answer := mbim.Message{Service: r.Service, CID: r.CID, Info: r.Info[4:]} // without the operation
+	count, list := answer.Info[:4], answer.Info[4:]
+	for i := 0; i < 8*int(count[0]); i += 8 { // whose four bytes are missing from the offsets
+		list[i] -= 4
+	}
+	if got, err := translate(answer); err != nil || got != fact(want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	strange := []mbim.AttachConfig{{Roaming: 7, Access: mbim.Access{APN: "x"}}, {Roaming: mbim.AttachPartner, Access: mbim.Access{APN: "y", IPType: 99, Auth: 99}}}
+	if got := attachOf(strange); got != (attachConfig{1: {Bearer: Bearer{APN: "y"}}}) {
+		t.Errorf("%+v", got)
+	}
+	if got := attachOf(nil); got != (attachConfig{}) {
+		t.Errorf("%+v", got)
+	}
+}

@@ -27,6 +27,7 @@ func newWalker(t testing.TB, seed uint64) *walker {
 		w.tries[c] = 1 + w.dice.IntN(3)
 	}
 	w.answer[opEnterPIN] = w.enterPIN
+	w.attaches = seed%2 == 0
 	w.answer[opReadPIN] = func(Command) (fact, *failure) {
 		n := w.tries[w.sim.iccid]
 		if n == 0 {
@@ -71,6 +72,9 @@ func (w *walker) spec() Spec {
 		}
 	}
 	s.Reregister, s.Service.ID = uint32(w.dice.IntN(2)), uint32(w.dice.IntN(2))
+	if w.dice.IntN(2) == 0 {
+		s.Attach = Attach{Card: w.cards[w.dice.IntN(2)], Set: w.dice.IntN(2) == 0, Profile: Bearer{APN: fmt.Sprint("apn", w.dice.IntN(3))}}
+	}
 	if w.dice.IntN(5) == 0 {
 		s.Device = fmt.Sprint("1-", w.dice.IntN(2))
 	}

@@ -21,6 +21,8 @@ type world struct {
 	answer map[op]func(Command) (fact, *failure)
 	mute   map[op]bool // answered only by the test, or never
 
+	attaches bool // it can be told with what to register
+
 	sim     simState
 	pin     pinState
 	radio   radioState
@@ -139,7 +141,7 @@ func (w *world) carryOut(c Command) (fact, *failure) {
 	}
 	switch c.op {
 	case opReadCapabilities:
-		return capabilities{model: "M1", firmware: "1", imei: "350000000000001", sessions: 2}, nil
+		return capabilities{model: "M1", firmware: "1", imei: "350000000000001", sessions: 2, attach: w.attaches}, nil
 	case opReadRadio:
 		return w.radio, nil
 	case opRadioOn:
@@ -164,6 +166,12 @@ func (w *world) carryOut(c Command) (fact, *failure) {
 	case opDetach:
 		w.packet.state = packetDetached
 		return w.packet, nil
+	case opReadAttach:
+		return attachConfig{}, nil
+	case opWriteAttach:
+		return *c.attach, nil
+	case opRecallAttach:
+		return attachRecord{}, nil
 	case opReadTime:
 		return networkTime{w.now.Add(time.Hour)}, nil
 	case opReadSignal:

@@ -205,3 +205,26 @@ func TestProbesOfTheDocument(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestWhyTheModemRegistersWithIt: the document's access point is told, and when the modem
+// cannot be told it.
+func TestWhyTheModemRegistersWithIt(t *testing.T) {
+	in, obs := full(t)
+	in.Policy.Attach = &provision.Candidate{APN: "first.lab", Families: []modem.Family{modem.IPv4}, Why: "named"}
+	for want, m := range map[string]modem.Status{
+		"named":                                 {},
+		"named; this modem cannot be told":      {Device: modem.Device{Control: "/dev/cdc-wdm0"}},
+		"named; the modem does not take it: no": {Device: modem.Device{Control: "/dev/cdc-wdm0"}, Attach: modem.AttachStatus{Can: true, Error: "no"}},
+	} {
+		m.SIM = obs.Modem.SIM
+		obs.Modem = m
+		d := Compile(in, obs)
+		i := slices.IndexFunc(d.Why, func(r Reason) bool { return r.What == "access point for registering" })
+		if i < 0 || d.Why[i].Value != "first.lab" || d.Why[i].Why != want {
+			t.Errorf("%+v, want %q", d.Why, want)
+		}
+		if a := d.Modem.Attach; a.Profile.APN != "first.lab" || !a.Set || a.Card != m.SIM.ICCID {
+			t.Errorf("%+v", a)
+		}
+	}
+}

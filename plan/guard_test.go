@@ -85,7 +85,9 @@ func full(t *testing.T) (Inputs, Observed) {
 		t.Fatal(err)
 	}
 	in, obs := Inputs{Config: cfg, Synthetic: synthetic, Policy: provision.Policy{DNSRetry: time.Second, DNSTries: 2}, PINTyped: true, WasOnline: true, Doubt: 1, Proof: 1, Repairs: Repairs{Reattach: 1, Reset: 1}, Reregister: 1, Service: modem.Service{ID: 1, Data: "data"}, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
-	obs.Modem.SIM.ICCID = "8949020000012345678"
+	obs.Modem.SIM = modem.SIM{State: modem.SIMReady, ICCID: "8949020000012345678", Read: true}
+	in.Attach = provision.Attach{Card: obs.Modem.SIM.ICCID, Tries: []modem.Bearer{{APN: "attach.example", User: "web", Password: "secret", Auth: modem.AuthCHAP, Family: modem.IPv4}}}
+	in.Repairs.Attach = 1
 	obs.Modem.Time = modem.NetworkTime{Right: time.Unix(2000, 0), At: time.Unix(1000, 0)}
 	readObserved(t, "roaming\nbearer wwan0 100.64.7.2/30 via 100.64.7.1 dns 198.51.100.53 mtu 1430\nthere wwan0\nthere br-tether", &in, &obs)
 	sim := provision.Identity{ICCID: "8949020000012345678", IMSI: "262010000012345", MCC: "262", MNC: "01"}
@@ -101,6 +103,7 @@ func full(t *testing.T) (Inputs, Observed) {
 func notPlanned() []string {
 	return []string{
 		"Modem.Bearers.Attempt",             // counted by the ladder, after failures only
+		"Modem.Attach.Profile.Attempt",      // nobody counts it
 		"DNS.Closed",                        // nothing is refused: story sharing-off shows it
 		"Modem.Sessions",                    // of a former process: TestFormerBearersAreHeld
 		"NAT.NoPorts",                       // the part finds that out

@@ -33,6 +33,7 @@ type Inputs struct {
 	Split     provision.Split  // whether the gateway's own traffic takes the same
 	OwnLadder provision.Ladder // which one its own traffic takes when it does not
 	Policy    provision.Policy // what the operator's document demands of this SIM
+	Attach    provision.Attach // with which access points the modem may register
 	// Document is the document itself; nil none. Refresh counts up when its server, and
 	// the one that decides about sharing, are to be asked at once.
 	Document *provision.InForce
@@ -145,6 +146,7 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.Barred = in.Policy.Barred(provision.IdentityOf(obs.Modem.SIM), obs.Modem.Registration)
 	d.Refusal = refusal(in)
 	d.Modem = modemSpec(in, d.Barred != "")
+	d.Modem.Attach = in.Attach.Wish(obs.Modem.SIM, in.Policy.Attach, in.Repairs.Attach)
 	bearers := carrying(Bearers(in, obs), d)
 	ups := uplinks(in, bearers)
 	d.Hostapd = wifiSpec(in, obs, &d)
@@ -167,8 +169,25 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.Probe = probeSpec(in, obs, &d, bearers)
 	d.Fetch = fetchSpec(in, obs, bearers)
 	d.Clock = clockSpec(in, obs, d, bearers)
+	d.Why = append(d.Why, registering(in.Policy, obs.Modem)...)
 	d.Why = append(d.Why, Conflicts(in.Config, in.Policy)...)
 	return d
+}
+
+// registering tells with what the modem is to register when the document says so.
+func registering(p provision.Policy, m modem.Status) []Reason {
+	if p.Attach == nil {
+		return nil
+	}
+	r := Reason{What: "access point for registering", Value: p.Attach.APN, Why: p.Attach.Why}
+	switch {
+	case m.Device.Control == "":
+	case !m.Attach.Can:
+		r.Why += "; this modem cannot be told"
+	case m.Attach.Error != "":
+		r.Why += "; the modem does not take it: " + m.Attach.Error
+	}
+	return []Reason{r}
 }
 
 // refusal is why no client may have Internet at all.

@@ -10,6 +10,7 @@ type Repairs struct {
 	Reset     uint32 `json:"reset,omitempty"`      // counts: or is reset
 	MTU       int    `json:"mtu,omitempty"`        // bytes that the path carries at most; 0 unbounded
 	DirectDNS bool   `json:"direct_dns,omitempty"` // clients are told the network's DNS servers, not ours
+	Attach    int    `json:"attach,omitempty"`     // which of Inputs.Attach.Tries the modem registers with, from 1 on; 0 none
 }
 
 // Dials counts everything after which the shared bearer is dialled again.

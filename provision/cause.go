@@ -174,8 +174,13 @@ func MobilityCause(cause uint32) string {
 		return "no suitable cell in this area"
 	case 17:
 		return "network failure"
+	case 19:
+		return "the connection that comes with registering is refused"
 	case 22:
 		return "the network is congested"
+	}
+	if AttachCause(cause) { // modems tell it in the place of 19
+		return SessionCause(cause)
 	}
 	return fmt.Sprintf("unknown cause %d", cause)
 }

@@ -36,6 +36,7 @@ func Demand(d *document.Document, e document.SIM) Policy {
 	return Policy{
 		Name:       cmp.Or(d.Operator.Name, "the operator"),
 		Contexts:   contexts(e.Contexts),
+		Attach:     attachOf(e.Contexts),
 		OwnFirst:   e.Sharing.OneContext == "refuse",
 		MaxClients: e.Sharing.MaxDevices,
 		Absence:    time.Duration(e.Sharing.Absence) * time.Second,
@@ -84,6 +85,18 @@ func priority(c document.Context) int {
 		return usualPriority
 	}
 	return *c.Priority
+}
+
+// attachOf is the context for registering, of several the one of greatest priority.
+func attachOf(list []document.Context) (named *Candidate) {
+	best := -1
+	for _, c := range list {
+		if slices.Contains(c.Uses, document.ForAttach) && priority(c) > best {
+			out := candidateOf(c)
+			named, best = &out, priority(c)
+		}
+	}
+	return named
 }
 
 // contexts sorts access points by purpose, those of greater priority first. Clients have contexts of their own only when

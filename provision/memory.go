@@ -24,12 +24,14 @@ const (
 // made once for each file.
 type Salt [16]byte
 
-// Memory is what carried traffic, by SIM: at most 32, the one used last first. It never
-// changes; Remember returns another. A SIM is known by a salted hash of its ICCID
+// Memory is what carried traffic, and what the network let the modem in with where that had
+// to be found, by SIM: at most 32 each, the one used last first. It never changes; Remember
+// and RememberAttach return another. A SIM is known by a salted hash of its ICCID
 // alone, but passwords are in it: the file it is stored in is for its owner only.
 type Memory struct {
-	salt Salt
-	sims []remembered
+	salt   Salt
+	sims   []remembered
+	attach []remembered
 }
 
 // remembered is one SIM's last bearer that carried traffic, as it is written.
@@ -47,6 +49,7 @@ type memoryFile struct {
 	Version int          `json:"version"`
 	Salt    string       `json:"salt"`
 	SIMs    []remembered `json:"sims"`
+	Attach  []remembered `json:"attach,omitempty"`
 }
 
 // ParseMemory reads what Encode wrote. Without data, or with an error, the memory is
@@ -63,8 +66,8 @@ func ParseMemory(data []byte, fresh Salt) (*Memory, error) {
 	if err := json.Unmarshal(data, &file); err != nil {
 		return empty, fmt.Errorf("provision: memory: %w", err)
 	}
-	memory := &Memory{sims: file.SIMs}
-	if err := errors.Join(memory.salt.parse(file.Salt), file.check()); err != nil {
+	memory := &Memory{sims: file.SIMs, attach: file.Attach}
+	if err := errors.Join(memory.salt.parse(file.Salt), file.check(file.SIMs), file.check(file.Attach)); err != nil {
 		return empty, fmt.Errorf("provision: memory: %w", err)
 	}
 	return memory, nil
@@ -79,15 +82,15 @@ func (s *Salt) parse(text string) error {
 	return nil
 }
 
-func (f memoryFile) check() error {
+func (f memoryFile) check(sims []remembered) error {
 	if f.Version != memoryVersion {
 		return fmt.Errorf("version %d is not known", f.Version)
 	}
-	if len(f.SIMs) > maxSIMs {
-		return fmt.Errorf("%d SIMs are too many", len(f.SIMs))
+	if len(sims) > maxSIMs {
+		return fmt.Errorf("%d SIMs are too many", len(sims))
 	}
 	seen := make(map[string]bool)
-	for _, sim := range f.SIMs {
+	for _, sim := range sims {
 		if seen[sim.SIM] || !sim.valid() {
 			return errors.New("an entry makes no sense")
 		}
@@ -106,7 +109,7 @@ func (r remembered) valid() bool {
 
 // Encode writes the memory as JSON. It holds passwords.
 func (m *Memory) Encode() []byte {
-	file := memoryFile{Version: memoryVersion, Salt: hex.EncodeToString(m.salt[:]), SIMs: m.sims}
+	file := memoryFile{Version: memoryVersion, Salt: hex.EncodeToString(m.salt[:]), SIMs: m.sims, Attach: m.attach}
 	data, err := json.Marshal(file)
 	if err != nil {
 		panic(err) // strings and numbers always marshal
@@ -117,25 +120,54 @@ func (m *Memory) Encode() []byte {
 // Remember returns a memory in which this rung is what worked for this SIM, and
 // whether it differs from the old one in anything worth a write.
 func (m *Memory) Remember(iccid modem.Secret, rung Rung, at time.Time) (*Memory, bool) {
-	b := rung.Bearer
+	sims, changed := m.with(m.sims, iccid, rung.Bearer, at)
+	if !changed {
+		return m, false
+	}
+	return &Memory{salt: m.salt, sims: sims, attach: m.attach}, true
+}
+
+// RememberAttach likewise remembers with what the modem registers.
+func (m *Memory) RememberAttach(iccid modem.Secret, b modem.Bearer, at time.Time) (*Memory, bool) {
+	attach, changed := m.with(m.attach, iccid, b, at)
+	if !changed {
+		return m, false
+	}
+	return &Memory{salt: m.salt, sims: m.sims, attach: attach}, true
+}
+
+// attached is with what the modem registers for a SIM; nil when that had not to be found.
+func (m *Memory) attached(iccid modem.Secret) *modem.Bearer {
+	if m == nil || iccid == "" {
+		return nil
+	}
+	id := m.hash(iccid)
+	for _, r := range m.attach {
+		if r.SIM == id {
+			return &modem.Bearer{APN: r.APN, User: r.User, Password: modem.Secret(r.Password), Auth: r.Auth, Family: r.Family}
+		}
+	}
+	return nil
+}
+
+// with returns a list in which a SIM's entry is this one and the first, and whether that is
+// worth a write.
+func (m *Memory) with(list []remembered, iccid modem.Secret, b modem.Bearer, at time.Time) ([]remembered, bool) {
 	entry := remembered{SIM: m.hash(iccid), APN: b.APN, User: b.User, Password: string(b.Password),
 		Auth: b.Auth, Family: b.Family, At: at.Unix()}
 	if entry.Auth == "" {
 		entry.Auth = modem.AuthNone
 	}
-	if iccid == "" || !entry.valid() {
-		return m, false
+	if iccid == "" || !entry.valid() || len(list) > 0 && list[0].still(entry) {
+		return nil, false
 	}
-	if len(m.sims) > 0 && m.sims[0].still(entry) {
-		return m, false
-	}
-	sims := []remembered{entry}
-	for _, old := range m.sims {
-		if old.SIM != entry.SIM && len(sims) < maxSIMs {
-			sims = append(sims, old)
+	next := []remembered{entry}
+	for _, old := range list {
+		if old.SIM != entry.SIM && len(next) < maxSIMs {
+			next = append(next, old)
 		}
 	}
-	return &Memory{salt: m.salt, sims: sims}, true
+	return next, true
 }
 
 // still reports whether a new entry says nothing new.

@@ -19,6 +19,8 @@ type Policy struct {
 	// carry clients' traffic alone and nothing else does; those for Own come behind the
 	// owner's.
 	Contexts map[modem.Purpose][]Candidate
+	// Attach is what the modem registers with; nil leaves that to the modem.
+	Attach *Candidate
 	// Buying sends clients by the contexts for Purchase until a plan is bought.
 	Buying bool
 	// OwnFirst says what to do with a modem that holds one context only while own and
@@ -41,7 +43,7 @@ type Policy struct {
 // Standing is the part of a policy that holds before the SIM of the former process is
 // known again: all but the access points, which hold secrets.
 func (p Policy) Standing() Policy {
-	p.Contexts = nil
+	p.Contexts, p.Attach = nil, nil
 	return p
 }
 

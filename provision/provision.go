@@ -8,9 +8,9 @@
 // APN table (made by tools/apngen from the rows in apn/), ladder.go is the ladder,
 // climb.go finds the rung that carries, keep.go keeps it, cause.go says what a refusal
 // means and asks for, story.go tells it, memory.go keeps what worked as bytes that
-// the caller stores, policy.go is what an operator's document demands,
-// search.go what each ladder looks among, activation.go how often and when a bought plan is
-// activated.
+// the caller stores, attach.go with which access point the modem registers, policy.go is
+// what an operator's document demands, search.go what each ladder looks among,
+// activation.go how often and when a bought plan is activated.
 package provision
 
 import (

@@ -2,6 +2,7 @@ package operator
 
 import (
 	"net/netip"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tetherd/tetherd/lab/simmodem"
@@ -30,6 +31,9 @@ type bearer struct {
 func (o *Operator) Attach(_ simmodem.Subscriber, request simmodem.Request) simmodem.Cause {
 	o.mu.Lock()
 	cause := o.reject
+	if cause == simmodem.CauseNone && !strings.EqualFold(request.APN, o.attach.APN) { // TS 23.003, 9.1: names know no case
+		cause = o.attach.Cause
+	}
 	o.mu.Unlock()
 	o.event(Event{Kind: "attach", APN: request.APN, Cause: cause})
 	return cause

@@ -33,6 +33,7 @@ type Options struct {
 	// none: 192.0.2.0/24, 198.51.100.0/24, 203.0.113.0/24, 2001:db8:ffff::/48.
 	Internet []netip.Prefix
 	Log      *slog.Logger // nil logs nothing
+	Attach   Attach       // with what modems must register
 	// OnEvent is told what happens, in order. It must not block and must not call
 	// the operator back.
 	OnEvent func(Event)
@@ -40,6 +41,13 @@ type Options struct {
 	// with the bearer's access point. It is valid during the call, must not be changed,
 	// and calls may overlap.
 	OnPacket func(apn string, packet []byte)
+}
+
+// Attach is the access point with which modems must register, and the cause for those that do
+// with another one. The zero value admits all.
+type Attach struct {
+	APN   string
+	Cause simmodem.Cause
 }
 
 // Operator is a running operator; it is the Core of any number of modems.
@@ -59,6 +67,7 @@ type Operator struct {
 	bearers map[uint64]*bearer
 	last    uint64
 	reject  simmodem.Cause
+	attach  Attach
 	history []Event
 
 	byAddress sync.Map // netip.Addr of a bearer (IPv6: first of its /64) → *bearer
@@ -85,7 +94,7 @@ func New(o Options) (*Operator, error) {
 	}
 	op := &Operator{
 		log: o.Log, onEvent: o.OnEvent, onPacket: o.OnPacket, ns: o.Netns, name: cmp.Or(o.Interface, "core0"),
-		apns: make(map[string]APN), pools: make(map[netip.Prefix]*pool), bearers: make(map[uint64]*bearer),
+		apns: make(map[string]APN), pools: make(map[netip.Prefix]*pool), bearers: make(map[uint64]*bearer), attach: o.Attach,
 	}
 	if len(o.Internet) == 0 {
 		o.Internet = internet()
@@ -199,6 +208,13 @@ func (o *Operator) Reject(cause simmodem.Cause) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.reject = cause
+}
+
+// SetAttach changes with what modems must register, as soon as they do so next.
+func (o *Operator) SetAttach(a Attach) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.attach = a
 }
 
 // Info describes a bearer that is up.

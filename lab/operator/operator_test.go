@@ -310,6 +310,13 @@ func TestPolicyCausesReachTheModem(t *testing.T) {
 	if cause := w.operator.Attach(simmodem.Subscriber{}, simmodem.Request{}); cause != 11 {
 		t.Errorf("attach: cause %d", cause)
 	}
+	w.operator.Reject(simmodem.CauseNone)
+	w.operator.SetAttach(Attach{APN: "first.lab", Cause: 33})
+	for apn, want := range map[string]simmodem.Cause{"first.lab": 0, "First.Lab": 0, "": 33, "internet": 33} {
+		if cause := w.operator.Attach(simmodem.Subscriber{}, simmodem.Request{APN: apn}); cause != want {
+			t.Errorf("attach with %q: cause %d", apn, cause)
+		}
+	}
 	w.operator.RemoveAPN("internet")
 	if _, cause := ask("internet", simmodem.IPv4); cause != 27 {
 		t.Errorf("removed APN: cause %d", cause)

@@ -15,7 +15,10 @@ func (m *Modem) extensions() []handler {
 		{mbim.CIDMSDeviceReset, nil, m.setDeviceReset},
 		{mbim.CIDMSVersion, m.queryVersion, nil},
 	}
-	return slices.DeleteFunc(list, func(h handler) bool { return m.device.NoReset && h.cid == mbim.CIDMSDeviceReset })
+	return slices.DeleteFunc(list, func(h handler) bool {
+		return m.device.NoReset && h.cid == mbim.CIDMSDeviceReset ||
+			m.device.NoAttach && (h.cid == mbim.CIDMSLTEAttachConfig || h.cid == mbim.CIDMSLTEAttachInfo)
+	})
 }
 
 // queryVersion agrees on the version of the extensions: never above what the host
@@ -97,6 +100,8 @@ func (m *Modem) setAttachConfig(r *mbim.Reader) answer {
 	if status := m.cardStatus(); status != statusOK {
 		return failed(status)
 	}
+	m.counts.attaches.Add(1)
+	m.event(Event{Kind: "attach", Detail: fresh[attachHome].APN})
 	m.attach = attachConfig{}
 	if operation == overwrite {
 		m.attach = fresh

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tetherd/tetherd/modem/mbim"
 )
 
 // judge runs mbimcli, the foreign implementation, on the modem's pseudo-terminal.
@@ -207,4 +209,31 @@ func TestJudgeExtensions(t *testing.T) {
 	if got := len(core.attaches()); got != 1 {
 		t.Errorf("the core was asked %d times to attach, want once", got)
 	}
+}
+
+// TestJudgeReadsWithWhatToRegister: what a host has written, also after a reset.
+func TestJudgeReadsWithWhatToRegister(t *testing.T) {
+	m, core := testModem(t, func(o *Options) { o.Device.AttachAPN = "old.lab" })
+	newJudge(t, m).says("--ms-query-lte-attach-configuration", "Roaming: home", "Access string: old.lab")
+	h := newHost(t, m)
+	h.open()
+	element := func(apn string) mbim.AttachConfig {
+		return mbim.AttachConfig{Source: 1, Access: mbim.Access{APN: apn, User: "u", Password: "p", Auth: mbim.AuthPAP, IPType: mbim.IPv4v6}}
+	}
+	r := mbim.SetAttachConfig(element("home.lab"), element("partner.lab"), element("abroad.lab"))
+	if a := h.ask(mbim.Message{Type: mbim.TypeCommand, Service: r.Service, CID: r.CID, Set: r.Set, Info: r.Info}); a.Status != statusOK {
+		t.Fatalf("status %d", a.Status)
+	}
+	m.update(m.powerOff)
+	m.update(m.powerOn)
+	j := newJudge(t, m)
+	j.says("--ms-query-lte-attach-configuration", "IP type: ipv4v6", "Roaming: home\nSource: user\nAccess string: home.lab\nUsername: u\nPassword: p",
+		"Roaming: partner\nSource: user\nAccess string: partner.lab", "Roaming: non-partner\nSource: user\nAccess string: abroad.lab", "Auth protocol: pap")
+	j.says("--ms-query-lte-attach-info", "Attach state: attached", "IP type: ipv4v6", "Access string: home.lab", "Auth protocol: pap")
+	asked := core.attaches()
+	if last := asked[len(asked)-1]; asked[0].APN != "old.lab" || last.APN != "home.lab" || last.Password != "p" {
+		t.Errorf("registered with %+v", asked)
+	}
+	bare, _ := testModem(t, func(o *Options) { o.Device.NoAttach = true })
+	newJudge(t, bare).refuses("--ms-query-lte-attach-configuration", "NoDeviceSupport")
 }

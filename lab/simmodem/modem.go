@@ -39,7 +39,7 @@ type Options struct {
 // Event is something that happened between host and modem.
 type Event struct {
 	At      time.Time
-	Kind    string // "open", "close", "command", "pin", "connect", "refused", "disconnect", "dropped", "changed", "reset", "host", "gone"
+	Kind    string // "open", "close", "command", "pin", "attach", "connect", "refused", "disconnect", "dropped", "changed", "reset", "host", "gone"
 	Detail  string // one line without identifiers or secrets
 	Session uint32
 	Cause   Cause
@@ -56,6 +56,7 @@ type Counts struct {
 	Idle             uint64 // packets dropped because no bearer was up
 	Foreign          uint64 // packets dropped because the address is not the bearer's
 	TooBig           uint64 // packets dropped because they exceed the bearer's MTU
+	Attaches         uint64 // times that the host has written with what to register
 }
 
 // Modem is a simulated modem. Its methods are safe for concurrent use and take
@@ -104,7 +105,7 @@ type Modem struct {
 // counters are the atomic form of Counts.
 type counters struct {
 	opens, closes, commands, swallowed, faulty, overflows atomic.Uint64
-	uplink, downlink, idle, foreign, tooBig               atomic.Uint64
+	uplink, downlink, idle, foreign, tooBig, attaches     atomic.Uint64
 }
 
 // New returns a modem that is powered on and has no host.
@@ -117,6 +118,9 @@ func New(o Options) *Modem {
 		device: o.Device.withDefaults(), sim: o.SIM, network: o.Network, signal: o.Signal,
 		hardware: true, software: !o.RadioOff,
 		sessions: make(map[uint32]*session),
+	}
+	for i := range m.attach {
+		m.attach[i].APN = o.Device.AttachAPN
 	}
 	m.powerOn()
 	return m
@@ -199,7 +203,8 @@ type Status struct {
 	Ready              bool // the SIM can be used
 	Registered         RegisterState
 	Cause              Cause
-	Attached           bool // packet service
+	Attached           bool    // packet service
+	Attach             Request // with which it registers where it is
 	Sessions           []SessionStatus
 	Counts             Counts
 }
@@ -219,7 +224,7 @@ func (m *Modem) Status() Status {
 	s := Status{
 		Open: m.open, Connected: m.host != nil,
 		Hardware: m.hardware, Software: m.software, Ready: v.ready == readyInitialised,
-		Registered: v.network.State, Cause: v.network.Cause, Attached: v.attached, Counts: m.Counts(),
+		Registered: v.network.State, Cause: v.network.Cause, Attached: v.attached, Attach: m.attachRequest(), Counts: m.Counts(),
 	}
 	for id := range m.device.MaxSessions {
 		if session := m.sessions[id]; session != nil {
@@ -236,7 +241,7 @@ func (m *Modem) Counts() Counts {
 		Opens: c.opens.Load(), Closes: c.closes.Load(), Commands: c.commands.Load(),
 		Swallowed: c.swallowed.Load(), Faulty: c.faulty.Load(), Overflows: c.overflows.Load(),
 		Uplink: c.uplink.Load(), Downlink: c.downlink.Load(),
-		Idle: c.idle.Load(), Foreign: c.foreign.Load(), TooBig: c.tooBig.Load(),
+		Idle: c.idle.Load(), Foreign: c.foreign.Load(), TooBig: c.tooBig.Load(), Attaches: c.attaches.Load(),
 	}
 }
 

@@ -22,6 +22,10 @@ type Device struct {
 	Ahead     time.Duration
 	// NoReset: the host cannot reset the modem by command, only by its port.
 	NoReset bool
+	// AttachAPN is the access point with which it registers until it is told another one.
+	AttachAPN string
+	// NoAttach: it cannot be told one.
+	NoAttach bool
 	// ResetTime is how long the modem is away when the host resets it; 0 is 2 s.
 	ResetTime time.Duration
 }

@@ -121,7 +121,9 @@ func (d *Document) checkContexts(report *Report, path string, s *SIM) {
 	}
 }
 
-func enforced(u Use) bool { return slices.Contains([]Use{ForInternet, ForTethering, ForPurchase}, u) }
+func enforced(u Use) bool {
+	return slices.Contains([]Use{ForInternet, ForTethering, ForPurchase, ForAttach}, u)
+}
 
 // check refuses ranges that are none.
 func (m Match) check(report *Report, path string) {

@@ -97,6 +97,7 @@ const (
 	ForInternet  Use = "internet"  // the gateway's own traffic
 	ForTethering Use = "tethering" // clients' traffic
 	ForPurchase  Use = "purchase"  // buying a plan
+	ForAttach    Use = "attach"    // what the modem registers with
 )
 
 // Context is one access point.
