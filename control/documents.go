@@ -256,9 +256,10 @@ func subscriber(m modem.Status) string {
 	return provision.Key(nil, provision.Identity{ICCID: card.ICCID, IMSI: card.IMSI})
 }
 
-// cardOf is the card in the modem; the zero value while it has not told everything.
+// cardOf is the card in the modem; the zero value while it has not told everything that it is
+// going to tell.
 func cardOf(m modem.Status) document.Card {
-	if !identified(m) {
+	if !identified(m) || m.SIM.Early {
 		return document.Card{}
 	}
 	return provision.CardOf(m.SIM, m.Device)

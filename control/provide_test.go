@@ -333,6 +333,36 @@ func TestFormerDocumentIsForgotten(t *testing.T) {
 	})
 }
 
+// While a SIM has told half of what it is, nothing is dialled by no document's rules; one that
+// never tells the rest is not waited for once the modem has given up asking.
+func TestDocumentAndAHalfToldSIM(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		r.pass(10 * time.Second)
+		r.end()
+		w.leaves = false
+		next := newWorld(t)
+		next.state, next.run = w.state, w.run
+		told := next.sim
+		next.sim = modem.SIM{State: modem.SIMReady, ICCID: told.ICCID, Early: true}
+		r = next.start(t, "")
+		for _, test := range []struct {
+			sim   modem.SIM
+			up    bool
+			limit int
+		}{{next.sim, false, 0}, {modem.SIM{State: modem.SIMReady, ICCID: told.ICCID}, true, 0}, {told, true, 5}} {
+			next.change(plan.Modem, func() { next.sim = test.sim })
+			s := r.pass(10 * time.Second)
+			if up := len(s.Desired.Modem.Bearers) > 0; up != test.up || s.Documents.Policy.MaxClients != test.limit {
+				t.Errorf("early %t: dialled %t, limit %d", test.sim.Early, up, s.Documents.Policy.MaxClients)
+			}
+		}
+	})
+}
+
 // What was fetched is judged against the document of the SIM that is in, and waits for it.
 func TestFetchedBeforeTheSIMIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -115,7 +115,11 @@ func (l *Loop) climb(obs plan.Observed) time.Time {
 	in, known := &s.inputs, identified(obs.Modem)
 	shared, own := search(in, obs.Modem)
 	climb := func(ladder provision.Ladder, what provision.Search, purpose modem.Purpose) (provision.Ladder, time.Time) {
-		next, wake := ladder.Climb(searchKey(what, obs.Modem), func() []provision.Rung {
+		key := searchKey(what, obs.Modem)
+		if obs.Modem.SIM.Early && len(s.documents.list()) > 0 {
+			key = "" // nobody may go out before it is known by which document
+		}
+		next, wake := ladder.Climb(key, func() []provision.Rung {
 			return rungs(what, obs.Modem, s.memory.memory)
 		}, s.seen(obs, purpose))
 		l.tell(purpose, ladder.Story(), next.Story())

@@ -209,6 +209,7 @@ func (s *State) sim() SIM {
 		ICCID: k.card, IMSI: k.sim.imsi,
 		MCC: k.identity.mcc, MNC: k.identity.mnc, HomeName: k.identity.home,
 		SPN: k.identity.spn, GID1: k.identity.gid1,
+		Early:     k.identity.early && (!k.identityDue.IsZero() || s.control.busy() && s.control.op == opReadIdentity),
 		TriesLeft: -1, PINRefused: k.pin.refused, PINTaken: k.pin.taken,
 	}
 	switch k.sim.state {

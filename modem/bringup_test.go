@@ -521,11 +521,14 @@ func TestIdentityThatWasReadTooEarly(t *testing.T) {
 	w.begin(wish(internet))
 	w.bearer(Shared, BearerUp)
 	w.times(opReadIdentity, 1)
+	if !w.state.snapshot().SIM.Early {
+		t.Error("half of it is not called so")
+	}
 	whole = true
 	w.pass(askIdentity)
 	w.times(opReadIdentity, 2)
 	w.phase(PhaseReady)
-	if s := w.state.snapshot(); s.SIM.MCC != "262" || s.SIM.HomeName != "Home" {
+	if s := w.state.snapshot(); s.SIM.MCC != "262" || s.SIM.HomeName != "Home" || s.SIM.Early {
 		t.Errorf("SIM %+v", s.SIM)
 	}
 	w.pass(time.Hour)
@@ -536,6 +539,13 @@ func TestIdentityThatWasReadTooEarly(t *testing.T) {
 	w.answer[opReadIdentity] = func(Command) (fact, *failure) { return identity{early: true}, nil }
 	w.sim.imsi = ""
 	w.begin(wish(internet))
+	if !w.state.snapshot().SIM.Early {
+		t.Error("it is not waited for")
+	}
+	w.pass(2 * time.Minute)
+	if w.state.snapshot().SIM.Early {
+		t.Error("it is waited for after two minutes")
+	}
 	w.pass(time.Hour)
 	w.times(opReadIdentity, 1+maxIdentity)
 	w.sim.imsi = "262010000000001"

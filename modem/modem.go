@@ -164,6 +164,9 @@ type SIM struct {
 	HomeName string // home provider name as the modem tells it
 	SPN      string // service provider name (EF_SPN); "" when unreadable
 	GID1     string // group identifier 1 in upper-case hex (EF_GID1)
+	// Early says that the modem was not ready to tell all of it and will be asked again
+	// within a minute. One that never tells is not asked for ever.
+	Early bool
 	// TriesLeft is the number of PIN (or PUK) tries left, -1 when unknown.
 	TriesLeft int
 	// PINRefused says that the PIN in the Spec was refused before for this SIM,

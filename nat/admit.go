@@ -31,11 +31,15 @@ const (
 // the LAN and guests, can have.
 const maxBindings = 2 * 4096
 
+// counted says that there are places. While nothing is shared nobody takes one, but who has
+// one has it for the absence.
+func counted(s Spec) bool { return len(s.LANs) > 0 && s.Limit > 0 }
+
 // limited says that not everybody may have Internet.
-func limited(s Spec) bool { return s.Sharing && len(s.LANs) > 0 && s.Limit > 0 }
+func limited(s Spec) bool { return s.Sharing && counted(s) }
 
 // strict says that a client is told by its port too.
-func strict(s Spec) bool { return limited(s) && !s.NoPorts }
+func strict(s Spec) bool { return counted(s) && !s.NoPorts }
 
 // concat is the type of a set's key that has several parts.
 func concat(types ...nftables.SetDatatype) nftables.SetDatatype {
@@ -48,7 +52,7 @@ func concat(types ...nftables.SetDatatype) nftables.SetDatatype {
 
 // limitSets are the sets that the limit needs.
 func limitSets(s Spec) []set {
-	if !limited(s) {
+	if !counted(s) {
 		return nil
 	}
 	key := concat(nftables.TypeEtherAddr, nftables.TypeIPAddr)

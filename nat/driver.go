@@ -305,7 +305,7 @@ func Drift(s Spec, st Status) []string {
 	switch want := Render(s); {
 	case Ports(s) != st.Ports:
 		return []string{"table bridge " + Table + " is not as it should be"}
-	case limited(s) && st.Stale:
+	case counted(s) && st.Stale:
 		return []string{"bindings are not all in force"}
 	case !slices.EqualFunc(s.Free, st.Freed, Free.same):
 		return []string{"a place is to be taken away"}

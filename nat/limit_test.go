@@ -191,6 +191,36 @@ func TestSmallerAndLargerLimit(t *testing.T) {
 	}
 }
 
+// TestPauseOfSharing: who had a place before nothing was shared for a while has it afterwards,
+// with its connections, whoever sends first then.
+func TestPauseOfSharing(t *testing.T) {
+	y := newYard(t, 3)
+	d := New(Options{})
+	apply(t, d, limitTo(2))
+	for i := range 3 {
+		d.Bind(hwOf(i), home(i), true)
+	}
+	if !y.reaches(t, 1) || !y.reaches(t, 2) || y.reaches(t, 0) {
+		t.Fatal("the first two are not served")
+	}
+	pause := limitTo(2)
+	pause.Sharing = false
+	for range 2 { // again by another process
+		apply(t, d, pause)
+		if y.reaches(t, 0) || y.reaches(t, 1) {
+			t.Error("somebody gets through while nothing is shared")
+		}
+		d = New(Options{})
+	}
+	apply(t, d, limitTo(2))
+	for i := range 3 {
+		d.Bind(hwOf(i), home(i), true)
+	}
+	if y.reaches(t, 0) || !y.reaches(t, 1) || !y.reaches(t, 2) {
+		t.Error("a pause changes who gets through")
+	}
+}
+
 // TestNobodyTakesAnothersPlace: another port with the MAC and the address of who has a
 // place, its address under another MAC, and its MAC with another address, get nothing.
 func TestNobodyTakesAnothersPlace(t *testing.T) {

@@ -84,7 +84,7 @@ func (d *Driver) Bind(hw net.HardwareAddr, addr netip.Addr, own bool) {
 	if known && old.mac == next.mac {
 		next, fresh = old, false
 	} else if known {
-		if _, has := r.slot(addr, old.mac); has && limited(r.spec) && r.ports.alive(old.port) {
+		if _, has := r.slot(addr, old.mac); has && counted(r.spec) && r.ports.alive(old.port) {
 			r.log.Warn("an address with a place is claimed by another client", "addr", addr, "mac", next.mac.String())
 			return // its lease has not ended
 		}
@@ -234,7 +234,7 @@ func (d *Driver) Silent(hw net.HardwareAddr, addr netip.Addr) bool {
 	r := d.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !limited(r.spec) {
+	if !counted(r.spec) {
 		return true
 	}
 	all, err := r.slots()
@@ -358,7 +358,7 @@ type element struct {
 }
 
 func (r *registry) bindingOf(addr netip.Addr, b binding) element {
-	if !limited(r.spec) {
+	if !counted(r.spec) {
 		return element{}
 	}
 	return element{&nftables.Set{Table: table(), Name: setBindings}, slotKey(b.mac, addr)}
@@ -463,7 +463,7 @@ func (r *registry) settle(s Spec) error {
 	r.owed = r.owed || !limited(r.spec) || s.Limit < r.spec.Limit
 	r.spec, r.stale, r.settled = s, true, true
 	r.rouse()
-	if !limited(s) {
+	if !counted(s) {
 		r.owed, r.stale = false, false
 		r.act(s.Free, time.Now())
 		return nil
@@ -490,7 +490,7 @@ func (r *registry) settle(s Spec) error {
 		r.put(addr, b)
 	}
 	r.act(s.Free, time.Now())
-	if r.owed {
+	if r.owed && s.Sharing {
 		if err := r.endUnplaced(s); err != nil {
 			r.stale = true
 			return fmt.Errorf("end connections of clients without a place: %w", err)
@@ -544,5 +544,5 @@ func (r *registry) prune(bound, placed []nftables.SetElement) {
 func (r *registry) limits() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return limited(r.spec)
+	return counted(r.spec)
 }

@@ -74,7 +74,7 @@ func (r *registry) slot(addr netip.Addr, m mac) (left time.Duration, has bool) {
 // act takes places away; r.mu is held. An act that was done is not done again.
 func (r *registry) act(acts []Free, now time.Time) {
 	for _, a := range acts {
-		if !slices.ContainsFunc(r.freed, a.same) && len(a.MAC) == len(mac{}) && limited(r.spec) {
+		if !slices.ContainsFunc(r.freed, a.same) && len(a.MAC) == len(mac{}) && counted(r.spec) {
 			r.free(mac(a.MAC), now)
 		}
 	}
@@ -108,7 +108,7 @@ func (r *registry) observe(st *Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st.Freed, st.Stale = slices.Clone(r.freed), r.stale || !r.settled
-	if !limited(r.spec) {
+	if !counted(r.spec) {
 		return
 	}
 	var err error
@@ -122,7 +122,7 @@ func (r *registry) observe(st *Status) {
 func (r *registry) sweep() (next time.Duration, changed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !limited(r.spec) {
+	if !counted(r.spec) {
 		clear(r.held)
 		return 0, false
 	}
@@ -160,7 +160,7 @@ func (r *registry) sweep() (next time.Duration, changed bool) {
 // that it never has two, and loses none to others meanwhile; r.mu is held. What went on
 // under the others is ended with the next sweep.
 func (r *registry) follow(m mac, addr netip.Addr) {
-	if !limited(r.spec) {
+	if !counted(r.spec) {
 		return
 	}
 	all, err := r.slots()

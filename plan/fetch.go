@@ -32,7 +32,7 @@ func fetchSpec(in Inputs, obs Observed, bearers map[modem.Purpose]modem.BearerSt
 		s.Mark = table(modem.Shared)
 	}
 	card := provision.CardOf(obs.Modem.SIM, obs.Modem.Device)
-	if !card.Known() { // whose document it is that is asked for is not known
+	if !card.Known() || obs.Modem.SIM.Early { // whose document it is that is asked for is not known
 		return s
 	}
 	s.Requests = append(askDocument(in), askEntitlement(in, card)...)
