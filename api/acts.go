@@ -130,6 +130,17 @@ func (s *Server) support(Call) (any, error) {
 	for _, h := range snap.Config.Hosts {
 		named = append(named, h.Name)
 	}
+	for _, a := range snap.Config.APNs {
+		named = append(named, a.User) // with some operators the number of the subscriber
+	}
+	for _, n := range snap.Config.Networks {
+		named = append(named, n.SSID)
+	}
+	for _, r := range d.WiFi.Radios {
+		for _, n := range r.Networks {
+			named = append(named, n.SSID)
+		}
+	}
 	for _, l := range snap.Observed.DHCP.Leases {
 		named = append(named, l.Hostname)
 	}

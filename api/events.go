@@ -49,11 +49,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request, by Caller) {
 	if !by.May(Read) {
 		room, most = &s.visitors, maxVisitors
 	}
-	share := peerStreams
-	if !from(r).IsValid() { // by the local socket
-		share = most
-	}
-	if !room.enter(from(r), share, most) {
+	if !room.enter(from(r), peerStreams, most) {
 		refuse(w, &Fault{Code: TooMany, Message: "too many pages are open", Wait: 30})
 		return
 	}

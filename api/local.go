@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 )
 
 // maxConfig bounds the text of a configuration, in bytes; config has the same bound.
@@ -84,8 +85,10 @@ func arguments(w http.ResponseWriter, r *http.Request, by Caller) (map[string]an
 	return args, nil
 }
 
-// write answers with JSON.
+// write answers with JSON. A peer's time to take it begins now: on a small machine a password
+// that was hashed on a large one takes longer to check than a peer has.
 func write(w http.ResponseWriter, status int, answer any) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(peerPatience)) // the connection is gone
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)

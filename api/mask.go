@@ -13,8 +13,8 @@ import (
 // numbers, and long numbers, such as those of a SIM, are struck out.
 type mask struct{ names *strings.Replacer }
 
-// newMask knows the devices that are there by their names, and others by those that they
-// are given: what their owner calls them, and what they call themselves.
+// newMask knows the devices that are there by their names, and what others there are: what
+// their owner calls devices, what they call themselves, Wi-Fi networks, subscribers.
 func newMask(clients []Client, others ...string) mask {
 	var pairs []string
 	stand := func(name, is string) {
@@ -28,7 +28,7 @@ func newMask(clients []Client, others ...string) mask {
 		stand(c.Name, is)
 	}
 	for _, name := range others {
-		stand(name, "a device")
+		stand(name, "(name)")
 	}
 	return mask{strings.NewReplacer(pairs...)}
 }

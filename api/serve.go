@@ -79,6 +79,7 @@ func (s *Server) follow(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	enc := json.NewEncoder(w)
 	w.Header().Set("Content-Type", "application/json")
+	_ = out.SetWriteDeadline(time.Time{}) // that of an answer before on the connection
 	for {
 		snap := s.Loop.Snapshot()
 		if enc.Encode(s.document(snap)) != nil || out.Flush() != nil {
@@ -233,10 +234,13 @@ func (s *Server) notServed(at netip.AddrPort, err error) {
 	s.lanFault.Store(&fault)
 }
 
+// peerPatience is how long a peer may take to send a request, and to take an answer.
+const peerPatience = 5 * time.Second
+
 // hurry cuts off peers that send or take their bytes too slowly.
 func hurry(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, limit := http.NewResponseController(w), time.Now().Add(5*time.Second)
+		c, limit := http.NewResponseController(w), time.Now().Add(peerPatience)
 		_ = errors.Join(c.SetReadDeadline(limit), c.SetWriteDeadline(limit)) // the connection is gone
 		h.ServeHTTP(w, r)
 	})

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -16,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tetherd/tetherd/control"
@@ -425,4 +427,43 @@ func post(t *testing.T, h http.Handler, path string) string {
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, req)
 	return rec.Body.String()
+}
+
+// line is a listener with one connection.
+type line chan net.Conn
+
+func (l line) Accept() (net.Conn, error) {
+	c, ok := <-l
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+func (l line) Close() error   { close(l); return nil }
+func (l line) Addr() net.Addr { return &net.UnixAddr{} }
+
+// TestThinkingIsNoFaultOfThePeer: who asks something that takes this machine longer than a
+// peer may take, as a password that was hashed elsewhere does, has his answer.
+func TestThinkingIsNoFaultOfThePeer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		peer, here := net.Pipe()
+		l := make(line, 1)
+		l <- here
+		srv := &http.Server{Handler: hurry(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			<-time.After(2 * peerPatience)
+			write(w, http.StatusOK, Nothing{})
+		}))}
+		ended := make(chan error, 1)
+		go func() { ended <- srv.Serve(l) }()
+		if _, err := io.WriteString(peer, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(peer), nil)
+		if err != nil || answer.StatusCode != http.StatusOK {
+			t.Errorf("%+v, %v", answer, err)
+		}
+		peer.Close()
+		srv.Close()
+		<-ended
+	})
 }

@@ -46,14 +46,14 @@ func FuzzMask(f *testing.F) {
 
 // TestSupport: a bundle tells no secret and nobody's name.
 func TestSupport(t *testing.T) {
-	s := turning(t, "config network\n\toption passphrase 'sesame-on-the-air'\nconfig modem\n\toption pin '73914682'\nconfig lan\n\toption address '192.168.5.1/24'\nconfig host\n\toption name 'annas-phone'\n\toption mac '02:00:00:00:00:09'\n\toption ip '192.168.5.9'\n")
+	s := turning(t, "config network\n\toption passphrase 'sesame-on-the-air'\nconfig modem\n\toption pin '73914682'\nconfig lan\n\toption address '192.168.5.1/24'\nconfig network\n\toption ssid 'Maries van'\nconfig apn\n\toption apn 'internet.example'\n\toption user '79161234567@internet'\nconfig host\n\toption name 'annas-phone'\n\toption mac '02:00:00:00:00:09'\n\toption ip '192.168.5.9'\n")
 	fmt.Fprintf(s.Tail, "level=INFO msg=found imsi=%s mac=02:00:00:00:00:07\n", secretIMSI)
 	b, fault := do[Support](t, s, "support", nil, Caller{Scopes: []Scope{Read}})
 	text, _ := json.Marshal(b)
 	if fault != nil || b.Status.Version != Version || len(b.Settings) < 5 || !strings.Contains(b.Log, "msg=found") {
 		t.Fatalf("%s, %v", text, fault)
 	}
-	for _, secret := range append(secrets(), "02:00:00:00:00:09", "02:00:00:00:00:07", "annas-phone", "sesame-on-the-air") {
+	for _, secret := range append(secrets(), "02:00:00:00:00:09", "02:00:00:00:00:07", "annas-phone", "sesame-on-the-air", "Maries van", "79161234567") {
 		if strings.Contains(string(text), secret) {
 			t.Errorf("tells %s", secret)
 		}

@@ -68,20 +68,26 @@ func decode(text []byte) decoder {
 func (c *Config) UCI() []byte {
 	var sections []section
 	for _, k := range kinds() {
-		for i := range k.count(c) {
-			s := section{kind: k.kind, name: k.name}
-			if k.label != nil {
-				s.name = *k.label(c, i)
-			}
-			for _, f := range k.fields(c, i) {
-				for _, value := range f.get() {
-					s.entries = append(s.entries, entry{list: f.list, name: f.name, value: value})
-				}
-			}
-			sections = append(sections, s)
-		}
+		sections = append(sections, k.sections(c)...)
 	}
 	return writeUCI(sections)
+}
+
+// sections are those of the kind with every option written out.
+func (k kind) sections(c *Config) (all []section) {
+	for i := range k.count(c) {
+		s := section{kind: k.kind, name: k.name}
+		if k.label != nil {
+			s.name = *k.label(c, i)
+		}
+		for _, f := range k.fields(c, i) {
+			for _, value := range f.get() {
+				s.entries = append(s.entries, entry{list: f.list, name: f.name, value: value})
+			}
+		}
+		all = append(all, s)
+	}
+	return all
 }
 
 // place names an option of section index of its kind; option "" is the section.

@@ -34,6 +34,9 @@ func Edit(text []byte, changes []Change) ([]byte, error) {
 	}
 	for _, c := range changes {
 		e, err := newEditor(text)
+		if inherited := e.inherited(c.Section); err == nil && len(inherited) > 0 {
+			e, err = newEditor(slices.Concat(bytes.Join(e.lines, nil), []byte("\n"), inherited))
+		}
 		if err == nil {
 			text, err = e.change(c)
 		}
@@ -114,6 +117,17 @@ func (e editor) find(c Change) (int, kind, error) {
 		}
 	}
 	return e.absent(c)
+}
+
+// inherited are the sections of a type that hold by default, written out, when an address is
+// of one of them and the text has none: who changes one keeps the others.
+func (e editor) inherited(address string) []byte {
+	typ, _, ok := strings.Cut(strings.TrimPrefix(address, "@"), "[")
+	k, known := kindOf(typ)
+	if !ok || !known || k.max == 1 || slices.ContainsFunc(e.sections, func(s section) bool { return s.kind == typ }) {
+		return nil
+	}
+	return writeUCI(k.sections(Default()))
 }
 
 // last gives the address of the last section of a type its place.

@@ -33,6 +33,38 @@ func TestViewIsComplete(t *testing.T) {
 	}
 }
 
+// TestViewCanBeEdited: what is shown can be changed at the address that is shown, and
+// nothing else changes with it, also of sections that hold without being written.
+func TestViewCanBeEdited(t *testing.T) {
+	for name, c := range map[string]*Config{"default": Default(), "full": full()} {
+		text := c.UCI()
+		if name == "default" {
+			text = nil
+		}
+		for _, s := range c.View(true) {
+			for _, o := range s.Options {
+				edited, err := Edit(text, []Change{{Section: s.Address, Option: o.Name, Values: o.Values}})
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if d := diff(c, mustParse(t, string(edited))); d != "" {
+					t.Errorf("%s: %s.%s:\n%s", name, s.Address, o.Name, d)
+				}
+			}
+		}
+	}
+	edited, err := Edit(nil, []Change{{Section: "@target[0]"}, {Section: "@target[0]", Option: "status", Values: []string{"204"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := mustParse(t, string(edited)).Probe.Targets; len(got) != 1 || got[0].Status != 204 || got[0].URL != Default().Probe.Targets[1].URL {
+		t.Errorf("the targets are %+v", got)
+	}
+	if _, err := Edit(nil, []Change{{Section: "@target[2]", Option: "status", Values: []string{"204"}}}); err == nil {
+		t.Error("there is no third")
+	}
+}
+
 // TestViewHides: a secret is not shown unless it is asked for, only that it is there.
 func TestViewHides(t *testing.T) {
 	c := full()

@@ -18,7 +18,7 @@ import (
 // TestShellcheck: shellcheck has nothing to say about any script.
 func TestShellcheck(t *testing.T) {
 	scripts := []string{"tetherd/test.sh", "testdata/service", "testdata/rc.common", "testdata/uci"}
-	for _, name := range []string{"owner.sh", "tetherd.init", "tetherd.defaults", "modem.hotplug"} {
+	for _, name := range []string{"owner.sh", "tetherd.init", "tetherd.defaults", "modem.hotplug", "radio.hotplug"} {
 		scripts = append(scripts, "tetherd/files/"+name)
 	}
 	if out, err := exec.Command("shellcheck", scripts...).CombinedOutput(); err != nil {
@@ -93,6 +93,24 @@ func TestHotplug(t *testing.T) {
 	b.run(filepath.Join(b.bin, "hook"))
 	if b.read("log") != "" {
 		t.Errorf("the log is %q", b.read("log"))
+	}
+}
+
+// TestRadioHotplug: the service makes the interface of a radio that comes later, unless
+// somebody has switched it off.
+func TestRadioHotplug(t *testing.T) {
+	for _, c := range []struct {
+		action  string
+		enabled bool
+		want    string
+	}{{"add", true, "tetherd add_interfaces\n"}, {"add", false, ""}, {"remove", true, ""}} {
+		b := newBox(t)
+		b.service("tetherd", c.enabled)
+		b.command("hook", `ACTION=`+c.action+`; . `+abs(t, "tetherd/files/radio.hotplug")+`; true`)
+		b.run(filepath.Join(b.bin, "hook"))
+		if got := b.read("log"); got != c.want {
+			t.Errorf("%+v: it did %q", c, got)
+		}
 	}
 }
 

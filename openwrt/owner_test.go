@@ -320,16 +320,27 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestInterfaces: a radio without an interface gets one, another does not.
+// TestInterfaces: a radio without an interface gets one, another does not, also when the
+// two are of one chip.
 func TestInterfaces(t *testing.T) {
 	b := newBox(t)
-	for _, d := range []string{"phy0/device", "phy1/device/net"} {
-		if err := os.MkdirAll(filepath.Join(b.root, "sys/class/ieee80211", d), 0o755); err != nil {
+	for _, name := range []string{"phy0", "phy1", "phy10"} {
+		dir := filepath.Join(b.root, "sys/class/ieee80211", name)
+		if err := os.MkdirAll(filepath.Join(dir, "device/net/wlan1"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		b.write(filepath.Join("sys/class/ieee80211", name, "name"), name+"\n")
+	}
+	for _, name := range []string{"wlan1", "eth0"} {
+		if err := os.MkdirAll(filepath.Join(b.root, "sys/class/net", name), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
+	if err := os.Symlink("../../ieee80211/phy1", filepath.Join(b.root, "sys/class/net/wlan1/phy80211")); err != nil {
+		t.Fatal(err)
+	}
 	b.run("testdata/rc.common", abs(t, "tetherd/files/tetherd.init"), "start_service")
-	if got := b.read("log"); got != "iw phy phy0 interface add wlan0 type managed\n" {
+	if got := b.read("log"); got != "iw phy phy0 interface add wlan0 type managed\niw phy phy10 interface add wlan10 type managed\n" {
 		t.Errorf("it did %q", got)
 	}
 }
