@@ -50,7 +50,7 @@ func TestAccessPointForRegisteringIsFoundAndRemembered(t *testing.T) {
 }
 
 // TestAccessPointForRegisteringThatNobodyKnows: each is tried once, and then the modem has
-// its own again.
+// its own again, until its owner names the right one.
 func TestAccessPointForRegisteringThatNobodyKnows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -75,6 +75,12 @@ func TestAccessPointForRegisteringThatNobodyKnows(t *testing.T) {
 		}
 		if f := r.Snapshot().Doctor.Verdict; len(tried) != 4 || f == nil || !f.Advice {
 			t.Errorf("%d were tried, verdict %+v", len(tried), f)
+		}
+		if err := r.Send(Reload{Config: w.config(t, "config apn\n\toption apn 'secret'\n")}); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.pass(2 * time.Minute); !s.Online || r.registers().Profile.APN != "secret" {
+			t.Errorf("its owner has named it: online %v, registers with %+v", s.Online, r.registers())
 		}
 	})
 }

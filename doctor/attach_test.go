@@ -66,6 +66,10 @@ func TestAccessPointsForRegisteringAreTriedEachOnce(t *testing.T) {
 	if p.pass(24 * time.Hour); p.report.Repairs.Attach != 0 {
 		t.Errorf("number %d is tried again", p.report.Repairs.Attach)
 	}
+	p.Path.Attach = []string{"", "named.lab"} // its owner has named one
+	if n := p.tried(5 * time.Second); n != 1 {
+		t.Errorf("number %d is tried", n)
+	}
 }
 
 func TestAccessPointForRegisteringHelps(t *testing.T) {

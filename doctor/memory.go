@@ -22,6 +22,7 @@ type Memory struct {
 	Courses   []Course     `json:"courses,omitempty"`
 	Repairs   plan.Repairs `json:"repairs"`
 	MTUOf     string       `json:"mtu_of,omitempty"` // access point for which Repairs.MTU was found
+	Attach    string       `json:"attach,omitempty"` // access points that are tried for registering, one a line
 	Turned    uint64       `json:"turned,omitempty"` // devices turned away without an address, so far
 	TurnedAt  time.Time    `json:"turned_at"`        // the last of them
 	Dropped   uint64       `json:"dropped,omitempty"`

@@ -3,6 +3,7 @@ package doctor
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tetherd/tetherd/modem"
@@ -163,8 +164,10 @@ func (e *exam) tidy(found []Finding) {
 		e.m.Repairs.MTU = 0
 	}
 	m := e.Observed.Modem
-	gone := m.SIM.State == modem.SIMAbsent || m.Phase == modem.PhaseNoModem
-	if gone { // the next SIM has an access point of its own
+	list := strings.Join(e.Path.Attach, "\n")
+	gone := m.SIM.State == modem.SIMAbsent || m.Phase == modem.PhaseNoModem || len(e.Path.Attach) > 0 && list != e.m.Attach
+	if gone { // the next SIM has an access point of its own, or its owner has named another one
+		e.m.Attach = list
 		e.m.Courses = slices.DeleteFunc(e.m.Courses, func(c Course) bool { k, _ := causeOf(c.Code); return k.once })
 	}
 	if gone || provision.Admitted(m) { // what has helped is remembered elsewhere

@@ -17,6 +17,7 @@ type Attach struct {
 	// Tries are to be tried one after the other while the network refuses the SIM for the
 	// access point; none at any other time.
 	Tries []modem.Bearer
+	key   string // of what they were looked for among
 }
 
 // AttachCause says that a refusal of registration speaks of the access point: 19 is the mobility
@@ -47,9 +48,11 @@ func (a Attach) Look(m modem.Status, told bool, trying int, search Search, memor
 		a.Tries = nil
 	case told || !m.Attach.Can:
 		a.Tries = nil
-	case len(a.Tries) == 0 && refused(m) && m.Attach.Done != nil && *m.Attach.Done == a.Wish(m.SIM, nil, 0):
-		list := search.Candidates(IdentityOf(m.SIM), memory, m.Registration.State == "roaming")
-		a.Tries = attachTries(list, m.Registration.Cause)
+	case refused(m) && m.Attach.Done != nil && *m.Attach.Done == a.Wish(m.SIM, nil, 0):
+		sim := IdentityOf(m.SIM)
+		if key := search.Key(sim); a.Tries == nil || a.key != key { // the owner may have named another one
+			a.key, a.Tries = key, attachTries(search.Candidates(sim, memory, false), m.Registration.Cause)
+		}
 	}
 	return a, proved
 }

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func TestWhatIsTriedForRegistering(t *testing.T) {
 				t.Errorf("cause %d: %s is tried twice", cause, b.APN)
 			}
 		}
-		if again := a.look(t, denied(33), 2); !cmp.Equal(again, a) {
+		if again := a.look(t, denied(33), 2); !reflect.DeepEqual(again, a) {
 			t.Errorf("cause %d: they change while they are tried: %s", cause, dialled(again.Tries))
 		}
 		want := modem.Bearer{APN: "mine", User: "u", Password: "p", Auth: modem.AuthCHAP, Family: modem.Family(family)}
@@ -95,6 +96,21 @@ func TestWhatIsTriedForRegistering(t *testing.T) {
 		if w := a.Wish(denied(cause).SIM, nil, maxAttach+1); w != (modem.Attach{Card: attachCard}) {
 			t.Errorf("past the end: %+v", w)
 		}
+	}
+}
+
+// TestOwnerNamesAnotherOne: what is tried is looked for anew, once the modem has its own again.
+func TestOwnerNamesAnotherOne(t *testing.T) {
+	a := Attach{}.look(t, denied(33), 0)
+	named := Search{wish: []config.APN{{APN: "secret"}}}
+	busy := denied(33)
+	w := a.Wish(busy.SIM, nil, 2)
+	busy.Attach.Done = &w
+	if b, _ := a.Look(busy, false, 2, named, nil); !reflect.DeepEqual(b, a) {
+		t.Errorf("while one is tried: %s", dialled(b.Tries))
+	}
+	if b, _ := a.Look(denied(33), false, 0, named, nil); !strings.HasPrefix(dialled(b.Tries), "/ipv4v6 secret/ipv4v6 ") {
+		t.Errorf("then: %s", dialled(b.Tries))
 	}
 }
 
