@@ -13,6 +13,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
 	"github.com/tetherd/tetherd/provision/document"
@@ -28,7 +29,8 @@ type Edition struct {
 	Raw       []byte
 	Signature []byte `json:",omitempty"` // file of the detached signature; nil none
 	Origin    document.Origin
-	At        time.Time // when it was applied, or its server said that it is the last one
+	At        time.Time // when it was applied
+	Asked     time.Time `json:",omitzero"`  // when its server had nothing else to give last
 	Tag       string    `json:",omitempty"` // validator under which its server knows it
 
 	Document *document.Document `json:"-"`
@@ -40,6 +42,14 @@ type Edition struct {
 // same says that an edition is of the same operator, for the same subscriber and device.
 func (e Edition) same(d *document.Document) bool {
 	return e.Document.Operator.ID == d.Operator.ID && e.Document.Bound == d.Bound
+}
+
+// since is from when on its server has not been asked.
+func (e Edition) since() time.Time {
+	if e.Asked.After(e.At) {
+		return e.Asked
+	}
+	return e.At
 }
 
 // digest names the exact bytes.
@@ -80,8 +90,9 @@ type documents struct {
 	outcome *Outcome
 	// spurned is the digest of what was fetched and did harm, or was taken back.
 	spurned string
-	looked  look      // at what was fetched last
-	rest    time.Time // it could not be tried: not again before
+	looked  look         // at what was fetched last
+	fetched fetch.Result // its server's last answer, without what it holds
+	rest    time.Time    // it could not be tried: not again before
 	buying  bool
 	buyer   string // subscriber who buys; "" whoever is in first
 	consent consent
@@ -208,7 +219,7 @@ func choose(list []Edition, card document.Card) (*provision.InForce, int) {
 		return nil, -1
 	}
 	entry, _, _ := docs[at].Entry(card)
-	return &provision.InForce{Document: docs[at], Entry: entry, At: list[at].At, Tag: list[at].Tag}, at
+	return &provision.InForce{Document: docs[at], Entry: entry, At: list[at].since(), Tag: list[at].Tag}, at
 }
 
 // compared finds what a new document of an origin is compared with.

@@ -347,12 +347,23 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	s := &l.state
 	d := &s.documents
 	card := cardOf(obs.Modem)
-	f, _ := choose(d.kept, card)
+	f, at := choose(d.kept, card)
+	if card.Known() && (f == nil || f.Document.Refresh == nil) {
+		d.fetched = fetch.Result{}
+	}
 	if !card.Known() || f == nil || f.Document.Refresh == nil || d.trial != nil || s.trial != nil || s.inputs.Off {
 		return
 	}
 	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskDocument, URL: f.Document.Refresh.URL})
-	if !ok || r.Status != http.StatusOK {
+	if !ok {
+		return
+	}
+	d.fetched = r
+	d.fetched.Body, d.fetched.Beside = nil, nil
+	if r.Status == http.StatusNotModified {
+		l.noteAsked(at, r.At)
+	}
+	if r.Status != http.StatusOK {
 		return
 	}
 	now := look{r.At, strings.Join(s.inputs.Config.Document.Keys, " "), subscriber(obs.Modem)}
@@ -362,10 +373,12 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	d.looked = now
 	for _, old := range d.kept {
 		if bytes.Equal(old.Raw, r.Body) {
+			l.noteAsked(at, r.At)
 			return
 		}
 	}
 	if sum(r.Body) == d.spurned {
+		l.noteAsked(at, r.At)
 		return
 	}
 	// What is not signed is not taken for signed by an empty file.
@@ -383,6 +396,23 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	}
 	d.outcome = &Outcome{By: Author{Name: "the document's server"}, Why: why, At: time.Now()}
 	l.log.Warn("the fetched document is not applied", "why", why)
+}
+
+// askedSpacing is how often it is written at most that a server has nothing else to give.
+const askedSpacing = 12 * time.Hour
+
+// noteAsked notes that an edition's server has nothing else to give, so that neither a restart
+// nor another bearer asks it again.
+func (l *Loop) noteAsked(at int, when time.Time) {
+	d := &l.state.documents
+	if when = when.UTC().Truncate(time.Second); when.Sub(d.kept[at].since()) < askedSpacing {
+		return
+	}
+	d.kept = slices.Clone(d.kept) // snapshots hold the former ones
+	d.kept[at].Asked = when
+	if err := d.write(); err != nil {
+		l.log.Error("when the document's server was asked cannot be noted", "err", err)
+	}
 }
 
 // judgeDocuments ends the document trial when it is time, and returns when to look again.
@@ -455,7 +485,7 @@ func (s *state) chose(card document.Card) (digest string, entry int) {
 func (s *state) view(obs plan.Observed) Documents {
 	d := &s.documents
 	_, at := choose(d.list(), cardOf(obs.Modem))
-	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buying, Consent: d.consent.Consent}
+	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buying, Fetched: d.fetched, Consent: d.consent.Consent}
 	if at >= 0 && d.list()[at].digest() == d.activity.Edition && (d.activity.SIM == "" || d.activity.SIM == subscriber(obs.Modem)) {
 		v.Activity = d.activity
 	}
@@ -463,7 +493,5 @@ func (s *state) view(obs plan.Observed) Documents {
 		t := d.trial.Trial
 		v.Trial = &t
 	}
-	v.Fetched = obs.Fetch.Results[plan.AskDocument]
-	v.Fetched.Body, v.Fetched.Beside = nil, nil
 	return v
 }

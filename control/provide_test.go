@@ -669,6 +669,50 @@ func TestDocumentWithoutAnUplink(t *testing.T) {
 	})
 }
 
+// That a server has nothing else to give is noted, seldom, and its next question rests on that,
+// also in the next process and on another bearer.
+func TestServerWithNothingNew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, signerKey())
+		r.pass(time.Second)
+		raw := paper("1", 3, fmt.Sprintf(refreshing, 3))
+		r.provide(raw)
+		r.pass(10 * time.Second)
+		first := func() time.Time {
+			return read(w, func() time.Time { return w.fetch.spec.Requests[0].First })
+		}
+		for _, test := range []struct {
+			what   string
+			after  time.Duration
+			result fetch.Result
+			later  bool
+		}{
+			{"soon", time.Hour, fetch.Result{Status: http.StatusNotModified}, false},
+			{"not modified", 30 * time.Hour, fetch.Result{Status: http.StatusNotModified}, true},
+			{"the same bytes", 30 * time.Hour, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)}, true},
+			{"a failure", 30 * time.Hour, fetch.Result{Failed: 1, Error: "no answer"}, false},
+		} {
+			r.pass(test.after)
+			before := first()
+			w.says(plan.AskDocument, test.result)
+			s := r.pass(time.Second)
+			if got := first(); got.After(before) != test.later || test.later && got.Before(time.Now().Add(23*time.Hour)) {
+				t.Errorf("%s: asked from %v on, then from %v on", test.what, before, got)
+			}
+			if s.Documents.Fetched.At.IsZero() {
+				t.Errorf("%s: the answer is not shown", test.what)
+			}
+		}
+		want := first()
+		w = killed(t, w, r)
+		w.start(t, signerKey()).pass(time.Second)
+		if got := first(); !got.Equal(want) {
+			t.Errorf("the next process asks from %v on, not %v", got, want)
+		}
+	})
+}
+
 func TestRefreshOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

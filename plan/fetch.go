@@ -35,12 +35,12 @@ func fetchSpec(in Inputs, obs Observed, bearers map[modem.Purpose]modem.BearerSt
 	if !card.Known() || obs.Modem.SIM.Early { // whose document it is that is asked for is not known
 		return s
 	}
-	s.Requests = append(askDocument(in), askEntitlement(in, card)...)
+	s.Requests = append(askDocument(in, obs), askEntitlement(in, card)...)
 	return s
 }
 
 // askDocument asks by the document's interval, and on demand.
-func askDocument(in Inputs) []fetch.Request {
+func askDocument(in Inputs, obs Observed) []fetch.Request {
 	f := in.Document
 	r := f.Document.Refresh
 	if r == nil || r.Days == 0 && in.Refresh == 0 {
@@ -51,7 +51,11 @@ func askDocument(in Inputs) []fetch.Request {
 		Interval: time.Duration(r.Days) * day, Attempt: in.Refresh, Max: document.MaxBytes,
 	}
 	if in.Refresh == 0 {
-		q.First = f.At.Add(q.Interval)
+		at := f.At
+		if at.After(obs.Now) { // it was noted by a wrong clock
+			at = obs.Started
+		}
+		q.First = at.Add(q.Interval + q.Interval/100*time.Duration(at.Unix()%20)) // a fleet is kept apart
 	}
 	return []fetch.Request{q}
 }

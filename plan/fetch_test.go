@@ -47,6 +47,25 @@ func TestFetchByInterval(t *testing.T) {
 	}
 }
 
+// A document that is asked for the first time in a process is so an interval after it was asked
+// for last, give or take a fifth, and never later because a clock was wrong.
+func TestFetchFirst(t *testing.T) {
+	for _, test := range []struct{ at, want time.Duration }{{-time.Hour, 7*day - time.Hour}, {-30 * day, -23 * day}, {1000 * day, 7 * day}} {
+		var now, started time.Time
+		s := asked(t, func(in *Inputs, obs *Observed) {
+			now, started = obs.Now, obs.Started
+			in.Document.At = now.Add(test.at)
+		})
+		from := now
+		if test.at > 0 {
+			from = started
+		}
+		if got := s.Requests[0].First.Sub(from); got < test.want || got > test.want+7*day/5 {
+			t.Errorf("applied %v from now: asked %v from then", test.at, got)
+		}
+	}
+}
+
 func TestFetchOnDemand(t *testing.T) {
 	s := asked(t, func(in *Inputs, _ *Observed) { in.Refresh = 3 })
 	for _, r := range s.Requests {
