@@ -166,8 +166,8 @@ func TestThePageLooksAgain(t *testing.T) {
 	}
 }
 
-// TestADismissalHolds: a client that wants to hear no more is left alone until something
-// else is the matter, or the same once more; others are told.
+// TestADismissalHolds: a client that wants to hear no more is left alone until a
+// refusal is the matter, or another outage; others are told.
 func TestADismissalHolds(t *testing.T) {
 	v := newVisitor(t)
 	since := time.Now().Add(-time.Minute)
@@ -181,7 +181,19 @@ func TestADismissalHolds(t *testing.T) {
 	if a, _ := v.do("GET", checks()[0], ""); a == nil || a.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("its check: %v", a)
 	}
-	v.fails("RC14", since.Add(30*time.Second), false)
+	for _, other := range []doctor.Code{"RC09", "RC14"} { // one outage, seen in several ways
+		v.fails(other, time.Now(), false)
+		if v.e.untold(client()) {
+			t.Errorf("it is told once more, of %s", other)
+		}
+	}
+	if w := (control.Want{Key: "refused.limit"}); v.e.told.alone(client(), w, time.Now()) {
+		t.Error("it is not told that it is refused")
+	}
+	if v.e.untold(client()) {
+		t.Error("a refusal between has made it forget")
+	}
+	v.fails("RC14", time.Now().Add(2*news), false)
 	if !v.e.untold(client()) {
 		t.Error("it is not told of the next time")
 	}

@@ -20,16 +20,21 @@ type told struct {
 
 // leave is one client's wish.
 type leave struct {
-	about string // see episode
+	about string // see subject
 	until time.Time
+	seen  time.Time // when it last lacked that
 }
 
-// episode names what a client is told of: the same cause at another time is news.
-func episode(w control.Want) string {
+// news is how long a client must have lacked nothing before a fault is told of again.
+const news = 10 * time.Minute
+
+// subject names what a client is told of. All faults are one: which of them is the verdict
+// can change while the Internet is away.
+func subject(w control.Want) string {
 	if w.Verdict == nil {
 		return w.Key
 	}
-	return w.Key + " " + w.Verdict.Since.UTC().Format(time.RFC3339)
+	return "fault"
 }
 
 // leave notes that a client is to be left alone for a while.
@@ -48,7 +53,7 @@ func (t *told) leave(client netip.Addr, w control.Want, now time.Time, d time.Du
 		}
 		delete(t.clients, first)
 	}
-	t.clients[client] = leave{episode(w), now.Add(d)}
+	t.clients[client] = leave{subject(w), now.Add(d), now}
 }
 
 // alone says that a client is to be left alone.
@@ -56,9 +61,14 @@ func (t *told) alone(client netip.Addr, w control.Want, now time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	l, ok := t.clients[client]
-	if ok && (l.about != episode(w) || !now.Before(l.until)) {
-		delete(t.clients, client)
-		ok = false
+	if !ok || l.about != subject(w) && now.Before(l.until) {
+		return false
 	}
-	return ok
+	if !now.Before(l.until) || w.Verdict != nil && w.Verdict.Since.Sub(l.seen) > news {
+		delete(t.clients, client)
+		return false
+	}
+	l.seen = now
+	t.clients[client] = l
+	return true
 }

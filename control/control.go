@@ -98,6 +98,8 @@ type state struct {
 	marks     Marks
 	seq       uint64
 	doctor    doctor.Report
+	pathKey   string // of the ladder, when paths was counted
+	paths     int    // SIMs that there were, see doctor.Path
 	diary     diary
 	examined  doctor.Case   // what it was made from
 	found     doctor.Report // what had been found before

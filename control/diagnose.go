@@ -67,15 +67,19 @@ func (l *Loop) announce(before, after doctor.Report) {
 // caseOf collects what an examination is made from.
 func (s *state) caseOf(obs plan.Observed, want plan.Desired, steps []plan.Step) doctor.Case {
 	cfg := s.inputs.Config
+	if key := s.inputs.Ladder.Key(); key != s.pathKey {
+		s.pathKey, s.paths = key, s.paths+1
+	}
 	b, _ := s.inputs.Ladder.Bearer()
 	_, outcome := s.inputs.Ladder.Rung()
 	return doctor.Case{
 		Facts: doctor.Facts{
-			Modem: cfg.Modem.Enabled, Sharing: cfg.Sharing.Enabled, DHCP: cfg.DHCP.Enabled, DNS: cfg.DNS.Enabled,
-			Probe: cfg.Probe.Enabled, ProbeClient: cfg.Probe.Client, Roaming: cfg.Modem.Roaming, PIN: cfg.Modem.PIN != "",
-			Limit: cfg.DHCP.Limit, SetClock: cfg.Clock.Set,
+			Modem: cfg.Modem.Enabled, DHCP: cfg.DHCP.Enabled, DNS: cfg.DNS.Enabled, Limit: cfg.DHCP.Limit, SetClock: cfg.Clock.Set,
 		},
-		Path:     doctor.Path{APN: b.APN, Outcome: outcome, Story: s.inputs.Ladder.Story(), Attach: namesOf(s.inputs.Attach.Tries), AttachSame: attachSame(obs.Modem, want.Modem)},
+		Path: doctor.Path{
+			APN: b.APN, SIM: s.paths, Looking: s.inputs.Ladder.Looking(), Outcome: outcome, Story: s.inputs.Ladder.Story(),
+			Attach: namesOf(s.inputs.Attach.Tries), AttachSame: attachSame(obs.Modem, want.Modem),
+		},
 		Observed: obs,
 		Wish:     wishOf(s.inputs, obs, want),
 		Tampered: s.tampered(want, steps),
@@ -99,7 +103,7 @@ func attachSame(is modem.Status, want modem.Spec) bool {
 
 func wishOf(in plan.Inputs, obs plan.Observed, want plan.Desired) doctor.Wish {
 	w := doctor.Wish{
-		Gateway: want.Probe.Gateway.Key, Client: want.Probe.Client.Key, Interval: want.Probe.Interval,
+		Gateway: want.Probe.Gateway.Key, Client: want.Probe.Client.Key,
 		Uplink: plan.Bearers(in, obs)[modem.Shared].Interface, Repairs: in.Repairs, Barred: want.Barred,
 		Country: want.Hostapd.Country,
 	}

@@ -213,6 +213,10 @@ func (s *state) seen(obs plan.Observed, purpose modem.Purpose) provision.Seen {
 	seen.Trace = s.former.read.Trace
 	if g := obs.Probe.Gateway; g.Key == key {
 		seen.Verdict, seen.Failed, seen.Alive = g.Verdict, g.Failed, g.Alive
+		seen.Served = s.doctor.Served(obs.Now)
+		if g.Denied && g.Alive {
+			seen.Verdict = probe.Unproven // a filter of names keeps nobody from the Internet
+		}
 	}
 	return seen
 }

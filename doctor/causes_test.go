@@ -73,6 +73,10 @@ func illnesses() []illness {
 		}, "cause 15: no suitable cell"},
 		{"denied without a reason", "RC08", "silent", Fault, func(p *patient) { p.down(modem.PhaseDenied) }, "does not say why"},
 		{"the session is refused", "RC08", "session", Fault, refused(26), "insufficient resources"},
+		{"no network", "RC09", "searching", Fault, func(p *patient) {
+			p.down(modem.PhaseRegister)
+			p.Observed.Modem.Registration = modem.Registration{State: "searching"}
+		}, "finds none"},
 		{"no packet service", "RC09", "", Fault, func(p *patient) { p.down(modem.PhaseAttach) }, "no data service"},
 		{"one family alone", "RC10", "", Fault, refused(50), "only IPv4"},
 		{"an unknown name", "RC11", "", Fault, refused(27), "'old' (cause 27"},
@@ -133,6 +137,15 @@ func illnesses() []illness {
 			p.Observed.NAT.Rivals = []nat.Rival{{Table: "inet fw4", Chain: "forward", Why: "policy"}}
 		}, "wwan0 is in none of its zones"},
 		{"the operator forbids sharing", "RC17", "", Fault, func(p *patient) { p.probed(probe.Online, probe.Dead, 2) }, "gateway itself has Internet"},
+		{"clients are shown a page", "RC17", "page", Fault, func(p *patient) { p.probed(probe.Online, probe.Portal, 2) }, "somebody else's"},
+		{"the pages to look at are denied", "RC38", "ours", Degraded, func(p *patient) {
+			p.probed(probe.NoDNS, probe.NoDNS, 2)
+			p.Observed.Probe.Gateway.Alive, p.Observed.Probe.Gateway.Denied = true, true
+		}, "other addresses can"},
+		{"the pages to look at are out of reach", "RC38", "ours", Degraded, func(p *patient) {
+			p.probed(probe.Dead, probe.Dead, 5)
+			p.Observed.Probe.Gateway.Alive = true
+		}, "(what was tried)"},
 		{"no lease", "RC47", "none", Fault, func(p *patient) { p.probed(probe.Online, probe.NoLease, 3) }, "given no address"},
 		{"leases cannot be given", "RC47", "server", Fault, func(p *patient) {
 			p.Online, p.Observed.DHCP.Error = false, "dhcp: br-tether: address in use"

@@ -81,20 +81,17 @@ type Episode struct {
 
 // Facts are what the owner wants, as far as an examination depends on it.
 type Facts struct {
-	Modem       bool // a modem is wanted
-	Sharing     bool // clients are to have Internet
-	DHCP, DNS   bool // ours are wanted
-	Probe       bool // something is to prove it
-	ProbeClient bool // also from a client's place
-	Roaming     bool // data while roaming is allowed
-	PIN         bool // a PIN is configured
-	SetClock    bool // the clock may be set
-	Limit       int  // addresses in the pool
+	Modem     bool // a modem is wanted
+	DHCP, DNS bool // ours are wanted
+	SetClock  bool // the clock may be set
+	Limit     int  // addresses in the pool
 }
 
 // Path is the access point ladder, as far as an examination depends on it.
 type Path struct {
 	APN     string            // wished now
+	SIM     int               // counts up with each other SIM or its settings
+	Looking bool              // there may be other access points to try
 	Outcome provision.Outcome // of the rung that is wished
 	Story   []provision.Try   // oldest first
 	// Attach names the access points that may be tried for registering, "" for the network's
@@ -120,16 +117,15 @@ type Case struct {
 
 // Wish is what the present plan says.
 type Wish struct {
-	LAN       string        // the gateway's address with its prefix length
-	LANWhy    string        // why it is that one; "" the owner's choice
-	Gateway   string        // key of the probe from the gateway; "" none is wished
-	Client    string        // key of the probe from a client's place; "" none is wished
-	Uplink    string        // interface that carries clients' traffic; "" none is up
-	UplinkMTU int           // bytes
-	Barred    string        // why no data may be used where the SIM is, in one clause; "" they may
-	Repairs   plan.Repairs  // in force
-	Interval  time.Duration // between probes
-	Country   string        // whose rules hold for the radios; "" the kernel's
+	LAN       string       // the gateway's address with its prefix length
+	LANWhy    string       // why it is that one; "" the owner's choice
+	Gateway   string       // key of the probe from the gateway; "" none is wished
+	Client    string       // key of the probe from a client's place; "" none is wished
+	Uplink    string       // interface that carries clients' traffic; "" none is up
+	UplinkMTU int          // bytes
+	Barred    string       // why no data may be used where the SIM is, in one clause; "" they may
+	Repairs   plan.Repairs // in force
+	Country   string       // whose rules hold for the radios; "" the kernel's
 }
 
 // Report is the outcome of one examination.

@@ -29,6 +29,7 @@ type sign struct {
 // in what is observed; zero for never.
 func Examine(c Case, before Report) (Report, time.Time) {
 	e := &exam{Case: c, m: before.Memory.clone()}
+	e.m.follow(c.Path.SIM)
 	e.sample()
 	e.look()
 	r := Report{History: before.History}
@@ -36,7 +37,7 @@ func Examine(c Case, before Report) (Report, time.Time) {
 	found := e.show(before.Findings)
 	found = fold(found)
 	r.Verdict = verdict(found)
-	r.Checks = grow(found, e.reached)
+	r.Checks = grow(found, e.proven)
 	found = e.treat(found, r.Verdict)
 	r.Findings, r.Verdict = found, verdict(found)
 	r.Repairs = e.m.Repairs

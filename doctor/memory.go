@@ -26,12 +26,22 @@ type Memory struct {
 	Turned    uint64       `json:"turned,omitempty"` // devices turned away without an address, so far
 	TurnedAt  time.Time    `json:"turned_at"`        // the last of them
 	Dropped   uint64       `json:"dropped,omitempty"`
-	DroppedAt time.Time    `json:"dropped_at"`
+	Lost      time.Time    `json:"lost"`            // when the gateway was last seen without Internet
+	Borne     []string     `json:"borne,omitempty"` // others' chains that drop, beside which a client had Internet
+	Waits     time.Time    `json:"waits"`           // since when clients lack the Internet; zero: they do not
+	SIM       int          `json:"sim,omitempty"`   // that all this is about, see Path
 }
 
 func (m Memory) clone() Memory {
 	m.Held, m.Courses = slices.Clone(m.Held), slices.Clone(m.Courses)
 	return m
+}
+
+// follow forgets what was learnt about the path of another SIM.
+func (m *Memory) follow(sim int) {
+	if m.SIM != sim {
+		m.SIM, m.Carried, m.Courses, m.MTUOf, m.Repairs.MTU = sim, "", nil, "", 0
+	}
 }
 
 // Sample is traffic as it was counted at one time.
@@ -46,6 +56,8 @@ type Sample struct {
 	Asked    uint64    `json:"asked"`              // questions of clients
 	Moved    time.Time `json:"moved"`              // when traffic was last seen
 	Heard    time.Time `json:"heard"`              // when something last came in by the bearer
+	Busy     time.Time `json:"busy"`               // when clients last sent to the Internet
+	Lively   time.Time `json:"lively"`             // when clients were last answered from there
 	Silenced bool      `json:"silenced,omitempty"` // no DNS server answered
 	Rivals   int       `json:"rivals,omitempty"`   // chains of others that drop
 	Tries    uint64    `json:"tries,omitempty"`    // of clients to connect
@@ -72,6 +84,7 @@ const (
 const (
 	muchSent   = 200
 	muchClient = 150
+	muchAnswer = 2000 // within one sample: more than what an old connection is told in passing
 )
 
 // manyTries to connect without an answer are more than a site that is down accounts for.
@@ -84,9 +97,15 @@ func (s Sample) unmet() int64 { return int64(s.Tries - s.Met) }
 func (e *exam) sample() {
 	now := e.take()
 	was := e.m.Sample
-	now.Moved, now.Heard = was.Moved, was.Heard
+	now.Moved, now.Heard, now.Busy, now.Lively = was.Moved, was.Heard, was.Busy, was.Lively
 	if now.Key == was.Key && now.Rx > was.Rx {
 		now.Heard = now.At
+	}
+	if now.Up > was.Up {
+		now.Busy = now.At
+	}
+	if now.Key == was.Key && now.Down >= was.Down && (now.Met > was.Met || now.Down-was.Down >= muchAnswer) {
+		now.Lively = now.At
 	}
 	if now.Tx != was.Tx || now.Up != was.Up || now.Asked != was.Asked || now.Key != was.Key {
 		now.Moved = now.At
@@ -95,7 +114,7 @@ func (e *exam) sample() {
 	case was.Key != now.Key || now.Tx < was.Tx || now.Up < was.Up || now.Rx < was.Rx || now.Down < was.Down || now.Tries < was.Tries || now.Met < was.Met:
 		e.m.Stall = Stall{}
 	case now.At.Sub(was.At) < sampleBusy:
-		e.m.Sample.Moved, e.m.Sample.Heard = now.Moved, now.Heard
+		e.m.Sample.Moved, e.m.Sample.Heard, e.m.Sample.Busy, e.m.Sample.Lively = now.Moved, now.Heard, now.Busy, now.Lively
 		e.plan(e.m.Sample)
 		e.trouble(now, was)
 		return
@@ -148,41 +167,101 @@ func (e *exam) silenced() bool {
 
 // Doubt is why and how often the probe was asked to look again.
 type Doubt struct {
-	Count uint32        `json:"count"` // of requests
-	At    time.Time     `json:"at"`    // the last one
-	Gap   time.Duration `json:"gap"`   // until the next one may be made
+	Count uint32        `json:"count"`          // of requests
+	At    time.Time     `json:"at"`             // the last one
+	Gap   time.Duration `json:"gap"`            // until the next one may be made
+	Seen  time.Time     `json:"seen"`           // a doubt, last
+	Weak  bool          `json:"weak,omitempty"` // only of what is usual on healthy paths too
 	Now   bool          `json:"now,omitempty"`
 }
 
 // Bounds between two looks for a suspicion that proved wrong: each costs bytes of the
 // plan.
 const (
-	firstGap = 5 * time.Second
-	lastGap  = 2 * time.Minute
-	calm     = 5 * time.Minute // without a suspicion, before the gap is short again
+	firstGap  = 5 * time.Second
+	lastGap   = 2 * time.Minute
+	weakGap   = 10 * time.Minute
+	calm      = 15 * time.Minute // without a suspicion, before the gap is short again
+	costly    = 4                // times as long, where data are dear
+	hopeGap   = 15 * time.Second // between looks while somebody waits for the Internet
+	lastHoped = 10 * time.Minute // somebody waits for so long at least
 )
 
 // trouble notes what makes a proof doubtful.
 func (e *exam) trouble(now, was Sample) {
-	e.m.Doubt.Now = e.m.Stall.Uplink || e.m.Stall.Clients || e.m.Stall.Barred || now.Silenced ||
-		now.Failed > was.Failed && now.Key == was.Key || now.Rivals > was.Rivals
+	strong := e.m.Stall.Uplink || e.m.Stall.Clients || now.Silenced || now.Rivals > was.Rivals
+	weak := e.m.Stall.Barred || now.Failed > was.Failed && now.Key == was.Key
+	e.m.Doubt.Now, e.m.Doubt.Weak = strong || weak, !strong
 }
 
-// suspect asks for another look when what was proved is in doubt, or when what is dead
-// shows life.
+// suspect asks for another look when what was proved is in doubt, and again and again
+// while somebody waits for what is not there.
 func (e *exam) suspect() {
+	if e.hope() {
+		return
+	}
 	d, now := &e.m.Doubt, e.Observed.Now
 	g := e.gateway()
 	doubt := d.Now && (g.Verdict == probe.Online || e.client().Verdict == probe.Online)
 	if !doubt || g.At.After(d.At) && now.Sub(g.At) < firstGap {
 		return
 	}
-	if now.Sub(d.At) > calm {
+	if now.Sub(d.Seen) > calm {
 		d.Gap = firstGap
 	}
-	if due := d.At.Add(d.Gap); now.Before(due) {
+	d.Seen = now
+	gap := d.Gap
+	if !d.Weak {
+		gap = min(gap, lastGap)
+	}
+	if due := d.At.Add(gap); now.Before(due) {
 		e.at(due)
 		return
 	}
-	d.Count, d.At, d.Gap = d.Count+1, now, min(max(2*d.Gap, firstGap), lastGap)
+	d.Count, d.At, d.Gap = d.Count+1, now, min(max(2*d.Gap, firstGap), e.dear(weakGap))
+}
+
+// hope asks for another look while clients lack the Internet, soon when they show life or
+// are at work, and says that they lack it.
+func (e *exam) hope() bool {
+	d, now := &e.m.Doubt, e.Observed.Now
+	last := e.gateway()
+	if last.Failed == 0 {
+		last = e.client()
+	}
+	if last.Failed == 0 || e.Online {
+		e.m.Waits = time.Time{}
+		return false
+	}
+	if e.m.Waits.IsZero() {
+		e.m.Waits = now
+	}
+	gap := e.dear(hopeGap)
+	switch {
+	case e.lively():
+		gap = e.dear(firstGap)
+	case now.Sub(e.m.Waits) >= lastHoped && now.Sub(e.m.Sample.Busy) >= lastGap:
+		return true // the probe's own pauses are enough for nobody
+	}
+	if due := later(last.At, d.At).Add(gap); now.Before(due) {
+		e.at(due)
+		return true
+	}
+	d.Count, d.At = d.Count+1, now
+	return true
+}
+
+// dear makes a pause longer where each byte may cost extra.
+func (e *exam) dear(gap time.Duration) time.Duration {
+	if e.Observed.Modem.Registration.State == "roaming" {
+		return costly * gap
+	}
+	return gap
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -113,6 +113,8 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 			}
 		case c.self != "":
 			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
+		default:
+			found[i].Remedy = nil // of a former form of it
 		}
 		found[i].Advice = c.advice && e.stuck(c, found[i].Remedy)
 	}
@@ -124,8 +126,8 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 // while there is another access point to try.
 func (e *exam) remediable(c cause, f Finding) bool {
 	switch {
-	case c.self != "" && e.Path.Outcome == provision.Trying, f.Code == "RC34" && f.Variant != "port",
-		f.Code == "RC08" && f.Variant != "attach":
+	case c.self != "" && e.Path.Outcome == provision.Trying, c.check == CheckPath && e.Path.Looking,
+		f.Code == "RC34" && f.Variant != "port", f.Code == "RC08" && f.Variant != "attach":
 		return false
 	}
 	return len(c.ladder) > 0
@@ -176,6 +178,7 @@ func (e *exam) tidy(found []Finding) {
 	if e.m.Repairs.DirectDNS && e.Observed.DNS.Error == "" && e.Observed.DNS.Serving {
 		e.m.Repairs.DirectDNS = false
 	}
+	e.m.Repairs.Garden = slices.ContainsFunc(found, func(f Finding) bool { return f.Code == "RC18" })
 }
 
 // again begins a course whose cause was gone for a while and is back: with what helped, but
@@ -234,10 +237,33 @@ func (e *exam) climb(c cause, f Finding, act bool) *Remedy {
 	return r
 }
 
+// patience is how long a path may be dead by one look alone, as in a lift or between two
+// cells, before anything is done that ends connections.
+const patience = 10 * time.Second
+
+// early says that it is not yet, or not now, the time to begin what costs connections:
+// the path has failed once only, or clients are answered whatever looks show.
+func (e *exam) early(c cause, f Finding) bool {
+	if c.check != CheckPath || e.valid() {
+		return false
+	}
+	until := f.Since.Add(patience)
+	if e.lively() {
+		return true
+	}
+	if e.gateway().Failed != 1 || !e.Observed.Now.Before(until) {
+		return false
+	}
+	e.at(until)
+	return true
+}
+
 // step begins the first remedy, or the next one when the present one had its time.
 func (e *exam) step(k *Course, c cause, f Finding) {
 	now := e.Observed.Now
 	switch {
+	case k.Began.IsZero() && e.early(c, f):
+		return
 	case k.Began.IsZero():
 	case k.Step >= len(c.ladder):
 		if c.once || now.Before(k.Began.Add(k.rest())) {
@@ -272,14 +298,14 @@ func (e *exam) failedAgain(k *Course, c cause) bool {
 	return !e.Observed.Now.Before(since.Add(settling))
 }
 
-// resetting says that the modem is away because it was reset from here.
-func (e *exam) resetting() bool {
+// away says that the modem or its network is away because of one of these remedies.
+func (e *exam) away(kinds ...Kind) bool {
 	return slices.ContainsFunc(e.m.Courses, func(k Course) bool {
 		c, _ := causeOf(k.Code)
-		if k.Step < 0 || k.Step >= len(c.ladder) || c.ladder[k.Step] != ModemReset || !k.Ended.IsZero() {
+		if k.Step < 0 || k.Step >= len(c.ladder) || !slices.Contains(kinds, c.ladder[k.Step]) || !k.Ended.IsZero() {
 			return false
 		}
-		until := k.Began.Add(ModemReset.price().dwell)
+		until := k.Began.Add(c.ladder[k.Step].price().dwell)
 		e.at(until)
 		return e.Observed.Now.Before(until)
 	})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/hostapd"
+	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
 )
@@ -83,14 +84,27 @@ func (e *exam) lanSigns() {
 	}
 }
 
-// clientSigns: the gateway has Internet and a client has not.
+// clientSigns: the gateway has Internet and a client has not. A client's failure from
+// before the gateway's own was over says nothing.
 func (e *exam) clientSigns() {
 	c := e.client()
+	switch g := e.gateway(); {
+	case g.Failed > 0:
+		e.m.Lost = g.At
+	case c.Verdict == probe.Online:
+		e.m.Borne = nil
+		for _, r := range e.Observed.NAT.Rivals {
+			e.m.Borne = append(e.m.Borne, r.Table+" "+r.Chain)
+		}
+	}
+	old := !c.At.Add(-c.Took).After(e.m.Lost)
 	evidence := []Value{{"client", string(c.Verdict)}, {"detail", c.Detail}, {"gateway", string(e.gateway().Verdict)}}
 	switch {
 	case c.Verdict == probe.NoLease && c.Failed >= 3 && e.Observed.DHCP.Error == "":
 		e.sign(sign{code: "RC47", variant: "none", severity: Fault, confidence: 85, evidence: evidence})
-	case e.gateway().Verdict != probe.Online || c.Failed < 2 && (c.Failed == 0 || len(e.Observed.NAT.Rivals) == 0):
+	case e.gateway().Verdict != probe.Online || old || c.Failed < 2 && (c.Failed == 0 || !e.rival().fresh):
+	case c.Verdict == probe.Portal:
+		e.sign(sign{code: "RC17", variant: "page", confidence: 80, evidence: evidence})
 	case c.Verdict == probe.NoDNS && e.Observed.DNS.Error == "":
 		e.sign(sign{code: "RC34", variant: "lan", confidence: 80, evidence: evidence})
 	case c.Verdict == probe.Dead:
@@ -102,25 +116,63 @@ func (e *exam) clientSigns() {
 // are in none of its zones.
 const zoned = "inet fw4"
 
-// barred: forwarded packets get lost. Somebody else's chain that drops is the likely
-// reason; without one, the operator.
-func (e *exam) barred(evidence []Value) {
-	if rivals := e.Observed.NAT.Rivals; len(rivals) > 0 {
-		r := rivals[0]
-		evidence = append(evidence, Value{"table", r.Table}, Value{"chain", r.Chain}, Value{"drops by", r.Why})
-		if r.Table == zoned {
-			e.sign(sign{code: "RC42", confidence: 85, args: []Value{{"uplink", e.Wish.Uplink}}, evidence: append(evidence, Value{"uplink", e.Wish.Uplink})})
-			return
+// rival is somebody else's chain that drops; fresh when no client had Internet beside it
+// so far.
+type rival struct {
+	nat.Rival
+	fresh bool
+}
+
+// rival is the one to suspect, a fresh one if there is any; the zero value is none.
+func (e *exam) rival() (out rival) {
+	for _, r := range e.Observed.NAT.Rivals {
+		fresh := !slices.Contains(e.m.Borne, r.Table+" "+r.Chain)
+		if out.Table == "" || fresh && !out.fresh {
+			out = rival{r, fresh}
 		}
-		e.sign(sign{code: "RC41", confidence: 85, args: []Value{{"table", r.Table}, {"chain", r.Chain}},
-			evidence: evidence})
+	}
+	return out
+}
+
+// barred: forwarded packets get lost. Somebody else's chain that drops is the likely
+// reason, unless clients have had Internet beside a rule of it; without one, the operator.
+func (e *exam) barred(evidence []Value) {
+	r := e.rival()
+	if r.Table == "" {
+		e.sign(sign{code: "RC17", confidence: 50, evidence: append(evidence, Value{"other firewalls", "none"})})
 		return
 	}
-	e.sign(sign{code: "RC17", confidence: 50, evidence: append(evidence, Value{"other firewalls", "none"})})
+	evidence = append(evidence, Value{"table", r.Table}, Value{"chain", r.Chain}, Value{"drops by", r.Why}, Value{"since clients had Internet", yesNo(r.fresh)})
+	sure := 85
+	if !r.fresh || r.Why == "rule" {
+		sure = 50
+	}
+	switch {
+	case !r.fresh && r.Why == "rule":
+		e.sign(sign{code: "RC17", confidence: sure, evidence: evidence})
+	case r.Table == zoned:
+		e.sign(sign{code: "RC42", confidence: sure, args: []Value{{"uplink", e.Wish.Uplink}}, evidence: append(evidence, Value{"uplink", e.Wish.Uplink})})
+	default:
+		e.sign(sign{code: "RC41", confidence: sure, args: []Value{{"table", r.Table}, {"chain", r.Chain}}, evidence: evidence})
+	}
+}
+
+// slowStart is how long a radio may take to look at its surroundings and to start.
+const slowStart = time.Minute
+
+// starting says that a radio is in one of the states by which it comes on the air, and
+// not for too long.
+func (e *exam) starting(r hostapd.RadioStatus) bool {
+	if !slices.Contains([]hostapd.State{hostapd.StateStarting, hostapd.StateCountry, hostapd.StateACS, hostapd.StateHTScan}, r.State) {
+		return false
+	}
+	until := r.Since.Add(slowStart)
+	e.at(until)
+	return e.Observed.Now.Before(until)
 }
 
 // wifiSigns: a radio that is wished is not on the air. All of them are told of by the
-// first; a radio that is starting is given its time by the table.
+// first; one that chooses its channel is given time.
 func (e *exam) wifiSigns() {
 	h := e.Observed.Hostapd
 	for _, r := range h.Radios {
@@ -136,6 +188,8 @@ func (e *exam) wifiSigns() {
 			s.args[1] = Value{"left", number(max(int(r.CACLeft/time.Second), 0))}
 		case r.State == hostapd.StateNoIR:
 			s.variant = "no-ir"
+		case r.Error == "" && e.starting(r):
+			continue
 		case r.Error == "":
 			s.variant, s.args[1].Value = "silent", string(r.State)
 		}

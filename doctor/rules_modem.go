@@ -3,6 +3,7 @@ package doctor
 import (
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
@@ -14,7 +15,7 @@ func (e *exam) modemSigns() {
 	if m.Device.Control != "" {
 		e.m.ModemSeen = true
 	}
-	if !e.Facts.Modem || e.resetting() {
+	if !e.Facts.Modem || e.away(ModemReset) {
 		return
 	}
 	phase := Value{"phase", string(m.Phase)}
@@ -97,6 +98,10 @@ func (e *exam) networkSigns() {
 			variant = "silent"
 		}
 		e.sign(sign{code: "RC08", variant: variant, confidence: 90, args: args, evidence: append(evidence, Value{"cause", number(r.Cause)})})
+	case modem.PhaseRegister:
+		if !e.seeking() {
+			e.sign(sign{code: "RC09", variant: "searching", confidence: 70, evidence: append(evidence, Value{"searching since", m.Since.UTC().Format("15:04:05")})})
+		}
 	case modem.PhaseAttach:
 		e.sign(sign{code: "RC09", confidence: 70, args: []Value{{"network", name}}, evidence: append(evidence, Value{"attached", yesNo(r.Attached)})})
 	}
@@ -122,6 +127,23 @@ func (e *exam) attempts(f Finding, r *Remedy) Finding {
 	f.Args = append(f.Args, Value{"trying", names[len(names)-1]}, Value{"tried", number(len(names))})
 	f.Evidence = append(f.Evidence, Value{"tried for registering", strings.Join(names, ", ")})
 	return f
+}
+
+// firstSearch is how long a modem may look for its network before that is a fault's
+// beginning; where traffic has flowed already, the table's time is enough.
+const firstSearch = 40 * time.Second
+
+// seeking says that it is usual that the modem looks for its network.
+func (e *exam) seeking() bool {
+	if e.away(NextAttach, Reattach, RadioCycle, ModemReset) {
+		return true
+	}
+	until := e.Observed.Modem.Since.Add(firstSearch)
+	if e.m.Carried != "" || !e.Observed.Now.Before(until) {
+		return false
+	}
+	e.at(until)
+	return true
 }
 
 func yesNo(b bool) string {

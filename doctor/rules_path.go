@@ -29,19 +29,48 @@ func (e *exam) up() bool {
 	return b.State == modem.BearerUp && b.IPv4 != nil
 }
 
-// reached says that a check can be looked at now.
+// reached says that a check can be looked at now. A look that failed leaves open whether
+// it is what comes first that failed it.
 func (e *exam) reached(check string) bool {
+	g := e.gateway()
 	switch check {
-	case CheckPath, CheckNames, CheckValid:
-		return e.gateway().Verdict != probe.Unknown
+	case CheckPath:
+		return e.valid() || g.Verdict == probe.Portal || g.Alive || e.lively()
+	case CheckNames:
+		return e.valid() || g.Verdict == probe.Portal || g.Verdict == probe.NoDNS && g.Alive
+	case CheckValid:
+		return e.valid() || g.Verdict == probe.Portal
 	case CheckForward, CheckClient:
-		return e.client().Verdict != probe.Unknown || e.client().Verdict == probe.Unproven
+		return e.client().Verdict != probe.Unknown
 	case CheckBearer:
 		return e.settled() || e.Path.Outcome != ""
 	case CheckAddress:
 		return e.up()
 	}
 	return true
+}
+
+// valid says that the gateway's last look was good.
+func (e *exam) valid() bool { return e.gateway().Verdict == probe.Online }
+
+// proven says that something shows that a check without a finding is as it must be.
+func (e *exam) proven(check string) bool {
+	m := e.Observed.Modem
+	switch check {
+	case CheckModem:
+		return !slices.Contains([]modem.Phase{"", modem.PhaseOff, modem.PhaseNoModem, modem.PhaseOpening, modem.PhaseUnanswered, modem.PhaseMending}, m.Phase)
+	case CheckSIM:
+		return m.SIM.State == modem.SIMReady
+	case CheckNetwork:
+		return m.Phase == modem.PhaseReady
+	case CheckBearer:
+		return m.Bearers[modem.Shared].State == modem.BearerUp
+	case CheckNames, CheckValid:
+		return e.valid()
+	case CheckForward, CheckClient:
+		return e.client().Verdict == probe.Online
+	}
+	return e.reached(check)
 }
 
 // failed says that a look has failed for good: again, or while nothing comes back.
@@ -79,14 +108,26 @@ func (e *exam) pathSigns() {
 const deaf = 5 * time.Second
 
 // trickles says that something still comes in, so that failed looks may mean a path that
-// is slow or crowded; many in a row are a failure all the same.
+// is slow or crowded; many in a row are a failure all the same, unless it is for clients.
 func (e *exam) trickles(g probe.Result) bool {
-	until := e.m.Sample.Heard.Add(deaf)
-	if g.Failed >= 4 || !e.Observed.Now.Before(until) {
-		return false
+	if g.Failed >= 4 {
+		return e.lively()
 	}
+	return e.within(e.m.Sample.Heard)
+}
+
+// lively says that clients are answered, so that the path carries whatever looks show: a
+// long download on a slow path leaves them no room.
+func (e *exam) lively() bool { return e.within(e.m.Sample.Lively) }
+
+// Served says that clients were answered just before a time.
+func (r Report) Served(now time.Time) bool { return now.Before(r.Memory.Sample.Lively.Add(deaf)) }
+
+// within says that what was seen is not older than a dead path would let it be.
+func (e *exam) within(seen time.Time) bool {
+	until := seen.Add(deaf)
 	e.at(until)
-	return true
+	return e.Observed.Now.Before(until)
 }
 
 // traffic adds what the counters say.
@@ -97,9 +138,6 @@ func (e *exam) traffic(evidence []Value) []Value {
 
 // large: what fills a packet does not pass.
 func (e *exam) large(g probe.Result) {
-	if g.Large != probe.LargeLost && e.Wish.Repairs.MTU == 0 {
-		return
-	}
 	if g.Large != probe.LargeLost {
 		return
 	}
@@ -124,6 +162,11 @@ func (e *exam) nameSigns() {
 		e.sign(sign{code: "RC38", confidence: 85, args: []Value{{"names", names}}, evidence: []Value{{"denied", names}, {"Internet", "works"}}})
 	}
 	g := e.gateway()
+	if g.Alive && g.Failed >= 2 && !e.Online && (g.Verdict == probe.Dead || g.Denied) {
+		e.sign(sign{code: "RC38", variant: "ours", severity: Degraded, confidence: 70, args: []Value{{"detail", g.Detail}},
+			evidence: []Value{{"detail", g.Detail}, {"addresses", "can be reached"}}})
+		return
+	}
 	if g.Verdict == probe.NoDNS && g.Alive && g.Failed >= 2 {
 		severity := Fault
 		if e.Online { // by a name that is remembered still

@@ -3,12 +3,15 @@ package doctor
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tetherd/tetherd/dhcp"
+	"github.com/tetherd/tetherd/hostapd"
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
 	"github.com/tetherd/tetherd/provision"
@@ -189,13 +192,18 @@ func TestModemIsRepairedOnceNoAccessPointIsLeft(t *testing.T) {
 	}
 }
 
-// TestNothingIsRepairedAtThePayPage: money is the owner's to spend.
+// TestNothingIsRepairedAtThePayPage: money is the owner's to spend. That clients reach the
+// page is all.
 func TestNothingIsRepairedAtThePayPage(t *testing.T) {
 	p := well(t)
 	p.probed(probe.Portal, probe.Portal, 1)
 	f := p.see().pass(time.Hour).expect("RC18")
-	if p.report.Repairs != (plan.Repairs{}) || f.Remedy != nil || !f.Advice {
+	if p.report.Repairs != (plan.Repairs{Garden: true}) || f.Remedy != nil || !f.Advice {
 		t.Errorf("%+v, %+v", p.report.Repairs, f)
+	}
+	p.probed(probe.Online, probe.Online, 0)
+	if p.see().expect(""); p.report.Repairs.Garden {
+		t.Error("private addresses are let through at a page that is gone")
 	}
 }
 
@@ -272,6 +280,7 @@ func TestDoubts(t *testing.T) {
 		}, true},
 		"questions of clients fail": {func(p *patient) { p.Observed.DNS.Counts.Failed++ }, true},
 		"both ways":                 {func(p *patient) { p.traffic(500, 500, 500, 500) }, false},
+		"a name that nobody has":    {func(p *patient) { p.Observed.DNS.Counts.Failed++; p.traffic(500, 500, 500, 500) }, true},
 		"one stray packet":          {func(p *patient) { p.traffic(60, 0, 60, 0) }, false},
 		"nothing":                   {func(p *patient) {}, false},
 	} {
@@ -473,4 +482,258 @@ func TestASlowPathIsNotDead(t *testing.T) {
 	}
 	p.probed(probe.Dead, probe.Dead, 4)
 	p.see().expect("RC14")
+}
+
+// TestWhatCarriesForClientsIsNotRepaired: a long download on a slow path leaves looks no
+// room, and no remedy is worth its end. When it has ended, they come.
+func TestWhatCarriesForClientsIsNotRepaired(t *testing.T) {
+	p := well(t)
+	for i := range 60 {
+		p.traffic(5000, 16000, 5000, 16000)
+		p.probed(probe.Dead, probe.Dead, i)
+		p.pass(sampleBusy).expect("")
+		if p.report.Repairs != (plan.Repairs{}) {
+			t.Fatalf("%+v", p.report.Repairs)
+		}
+		if !p.report.Served(p.Observed.Now) {
+			t.Fatal("clients are not served")
+		}
+	}
+	p.pass(2 * deaf).expect("RC14")
+	if p.report.Repairs.Redial != 1 || p.report.Served(p.Observed.Now) {
+		t.Errorf("%+v", p.report.Repairs)
+	}
+	p.traffic(5000, 16000, 5000, 16000) // what came too late
+	p.pass(sampleBusy).expect("")
+}
+
+// TestFirstRemedyWaits for a second failed look, or for what a lift or the edge of a cell
+// takes; the verdict does not.
+func TestFirstRemedyWaits(t *testing.T) {
+	p := well(t)
+	p.probed(probe.NoDNS, probe.Online, 1)
+	p.traffic(5000, 0, 5000, 0)
+	if f := p.pass(sampleBusy).expect("RC14"); f.Remedy.State != "waiting" || f.Advice {
+		t.Errorf("at once: %+v", f.Remedy)
+	}
+	if f := p.pass(patience - time.Second).expect("RC14"); f.Remedy.State != "waiting" || p.report.Repairs != (plan.Repairs{}) {
+		t.Errorf("soon: %+v", f.Remedy)
+	}
+	again := *p
+	if p.pass(2 * time.Second).expect("RC14"); p.report.Repairs.Redial != 1 {
+		t.Errorf("later: %+v", p.report.Repairs)
+	}
+	again.probed(probe.NoDNS, probe.Online, 2)
+	if again.see().expect("RC14"); again.report.Repairs.Redial != 1 {
+		t.Errorf("a second look: %+v", again.report.Repairs)
+	}
+}
+
+// TestAFormerFailureOfAClientSaysNothing: what a client saw while the gateway itself had
+// no Internet is not blamed on the LAN, the firewall or the operator.
+func TestAFormerFailureOfAClientSaysNothing(t *testing.T) {
+	for name, was := range map[string]probe.Verdict{"names": probe.NoDNS, "pages": probe.Dead, "a page": probe.Portal} {
+		p := well(t)
+		p.probed(was, was, 3)
+		p.see()
+		c := p.Observed.Probe.Client
+		p.Observed.Now = p.Observed.Now.Add(time.Second)
+		p.probed(probe.Online, was, 4)
+		c.At, c.Took = p.Observed.Now, 8*time.Second // it began before
+		p.Observed.Probe.Client = c
+		p.see().expect("")
+		if p.pass(20 * time.Second).expect(""); len(p.report.Findings) > 0 {
+			t.Errorf("%s: %+v", name, p.report.Findings)
+		}
+		p.probed(probe.Online, was, 5) // and this one is its own
+		if p.see().pass(10 * time.Second); p.report.Verdict == nil {
+			t.Errorf("%s: never blamed", name)
+		}
+	}
+}
+
+// TestAChainThatClientsLivedWithIsNotBlamed: only what is new makes one failure enough, and
+// a rule that was there all the time drops something else.
+func TestAChainThatClientsLivedWithIsNotBlamed(t *testing.T) {
+	invalid := nat.Rival{Table: "inet filter", Chain: "forward", Why: "rule"}
+	closed := nat.Rival{Table: "ip filter", Chain: "FORWARD", Why: "policy"}
+	for _, c := range []struct {
+		before, now []nat.Rival
+		failed      int
+		want        Code
+	}{
+		{nil, []nat.Rival{invalid}, 1, "RC41"},
+		{[]nat.Rival{invalid}, []nat.Rival{invalid}, 1, ""},
+		{[]nat.Rival{invalid}, []nat.Rival{invalid}, 2, "RC17"},
+		{[]nat.Rival{closed}, []nat.Rival{closed}, 1, ""},
+		{[]nat.Rival{closed}, []nat.Rival{closed}, 2, "RC41"},
+		{[]nat.Rival{invalid}, []nat.Rival{invalid, closed}, 1, "RC41"},
+	} {
+		p := well(t)
+		p.Observed.NAT.Rivals = c.before
+		p.see().expect("")
+		p.Observed.NAT.Rivals = c.now
+		p.Observed.Now = p.Observed.Now.Add(time.Second)
+		p.probed(probe.Online, probe.Dead, c.failed)
+		p.see().pass(6 * time.Second).expect(c.want)
+	}
+}
+
+// TestARadioThatChoosesItsChannelHasTime, and one that says why it is not there has none.
+func TestARadioThatChoosesItsChannelHasTime(t *testing.T) {
+	for _, state := range []hostapd.State{hostapd.StateStarting, hostapd.StateCountry, hostapd.StateACS, hostapd.StateHTScan} {
+		p := well(t)
+		p.Observed.Hostapd.Radios = []hostapd.RadioStatus{{Interface: "wlan0", State: state, Since: p.Observed.Now}}
+		p.see().pass(50 * time.Second).expect("")
+		p.pass(16 * time.Second).expect("RC44")
+		p = well(t)
+		p.Observed.Hostapd.Radios = []hostapd.RadioStatus{{Interface: "wlan0", State: state, Error: "no", Since: p.Observed.Now}}
+		p.see().pass(6 * time.Second).expect("RC44")
+	}
+}
+
+// TestBootIsNoFault: within its first minute a modem may look for its network; the checks
+// say meanwhile that nothing is proven. Where traffic has flowed, less time is usual, and
+// none while a remedy has switched the radio off.
+func TestBootIsNoFault(t *testing.T) {
+	search := func(p *patient) *patient {
+		p.down(modem.PhaseRegister)
+		p.Observed.Modem.Since = p.Observed.Now
+		return p.see()
+	}
+	fresh := func() *patient {
+		p := well(t)
+		p.report = Report{}
+		return search(p)
+	}
+	p := fresh().pass(58 * time.Second)
+	p.expect("")
+	for _, check := range []string{CheckNetwork, CheckBearer, CheckAddress, CheckPath} {
+		if got := p.state(check); got != NotEvaluated {
+			t.Errorf("%s is %s", check, got)
+		}
+	}
+	p.pass(4 * time.Second).expect("RC09")
+	p = search(well(t)).pass(19 * time.Second)
+	p.expect("")
+	p.pass(2 * time.Second).expect("RC09")
+	p = well(t)
+	p.probed(probe.NoDNS, probe.NoDNS, 2)
+	p.see().pass(51 * time.Second)
+	if got := p.report.Verdict.Remedy.Kind; got != RadioCycle {
+		t.Fatalf("remedy %s", got)
+	}
+	search(p).pass(40 * time.Second).expect("RC14")
+	for phase, modemIs := range map[modem.Phase]State{modem.PhaseOpening: NotEvaluated, modem.PhaseMending: NotEvaluated, modem.PhaseReading: OK, modem.PhaseSIM: OK} {
+		p = well(t)
+		p.down(phase)
+		p.Observed.Modem.SIM.State = ""
+		if p.see(); p.state(CheckModem) != modemIs || p.state(CheckSIM) != NotEvaluated {
+			t.Errorf("%s: %+v", phase, p.report.Checks)
+		}
+	}
+}
+
+// TestAFailedLookProvesNothing: no check is good by it, nor by one that could not be made.
+func TestAFailedLookProvesNothing(t *testing.T) {
+	for _, c := range []struct {
+		gateway, client probe.Verdict
+		open            []string
+	}{
+		{probe.Dead, probe.Dead, []string{CheckPath, CheckNames, CheckValid, CheckForward, CheckClient}},
+		{probe.Online, probe.Unproven, []string{CheckForward, CheckClient}},
+		{probe.Online, probe.Online, nil},
+	} {
+		p := well(t)
+		p.probed(c.gateway, c.client, 1)
+		p.see().expect("")
+		for _, check := range []string{CheckPath, CheckNames, CheckValid, CheckForward, CheckClient} {
+			if got, want := p.state(check) == NotEvaluated, slices.Contains(c.open, check); got != want {
+				t.Errorf("%s, %s: %s is %s", c.gateway, c.client, check, p.state(check))
+			}
+		}
+	}
+}
+
+// TestRecoveryIsLookedFor: soon while clients show life, often while they try or have only
+// just lost it, and by the probe's own pauses when nobody is there; more seldom abroad.
+func TestRecoveryIsLookedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		happen   func(*patient)
+		after    time.Duration
+		min, max uint32 // looks within two minutes
+	}{
+		"answered":         {func(p *patient) { p.traffic(500, 5000, 500, 5000) }, 0, 20, 30},
+		"just lost":        {func(p *patient) {}, 0, 7, 9},
+		"clients try":      {func(p *patient) { p.traffic(500, 0, 500, 0) }, time.Hour, 7, 9},
+		"nobody is there":  {func(p *patient) {}, time.Hour, 0, 0},
+		"answered, abroad": {func(p *patient) { p.Observed.Modem.Registration.State = "roaming"; p.traffic(500, 5000, 500, 5000) }, 0, 5, 7},
+		"tries abroad":     {func(p *patient) { p.Observed.Modem.Registration.State = "roaming"; p.traffic(500, 0, 500, 0) }, 0, 1, 3},
+	} {
+		p := well(t)
+		p.probed(probe.Portal, probe.Portal, 9)
+		p.see().pass(c.after)
+		before := p.report.Memory.Doubt.Count
+		for range 60 {
+			c.happen(p)
+			p.pass(sampleBusy).expect("RC18")
+		}
+		if n := p.report.Memory.Doubt.Count - before; n < c.min || n > c.max {
+			t.Errorf("%s: %d looks", name, n)
+		}
+	}
+}
+
+// TestDoubtsAreFew: within six hours a device that asks for a name that nobody has costs a bounded
+// share of a plan.
+func TestDoubtsAreFew(t *testing.T) {
+	for state, most := range map[string]uint32{"home": 45, "roaming": 16} {
+		p := well(t)
+		p.Observed.Modem.Registration.State = state
+		for range 6 * 60 * 6 {
+			p.Observed.DNS.Counts.Failed++
+			p.traffic(500, 500, 500, 500)
+			p.pass(10 * time.Second)
+		}
+		if n := p.report.Memory.Doubt.Count; n < 5 || n > most {
+			t.Errorf("%s: %d looks", state, n)
+		}
+	}
+}
+
+// TestAnotherSIMIsAnotherPath, by whatever name of an access point: neither what was
+// learnt of the former one nor how far its ladder was climbed holds for it.
+func TestAnotherSIMIsAnotherPath(t *testing.T) {
+	p := well(t)
+	p.Observed.Probe.Gateway.Large, p.Observed.Probe.Gateway.PathMTU = probe.LargeLost, 1400
+	if p.see().expect("RC21"); p.report.Repairs.MTU != 1400 {
+		t.Fatalf("%+v", p.report.Repairs)
+	}
+	p.Observed.Probe.Gateway.Large = probe.LargePasses
+	p.Path.SIM, p.Path.Outcome, p.Path.Looking = 1, provision.Trying, true
+	p.Path.Story = []provision.Try{try("internet", provision.Trying, 0)}
+	p.probed(probe.Dead, probe.Dead, 2)
+	if p.see().expect("RC13"); p.report.Repairs.MTU != 0 || len(p.report.Memory.Courses) != 0 {
+		t.Errorf("%+v, %+v", p.report.Repairs, p.report.Memory.Courses)
+	}
+	p = well(t) // one that has carried, and whose ladder looks further
+	p.Path.Looking = true
+	p.probed(probe.Dead, probe.Dead, 2)
+	if p.see().pass(time.Minute).expect("RC14"); p.report.Repairs != (plan.Repairs{}) {
+		t.Errorf("in the middle of a climb: %+v", p.report.Repairs)
+	}
+}
+
+// TestAFormerRemedyIsNotShown when the finding has taken another form.
+func TestAFormerRemedyIsNotShown(t *testing.T) {
+	p := well(t)
+	p.Observed.DNS.Serving, p.Observed.DNS.Error = false, "in use"
+	p.probed(probe.Online, probe.NoDNS, 2)
+	if f := p.see().expect("RC34"); f.Remedy == nil || f.Remedy.Kind != DirectDNS {
+		t.Fatalf("%+v", f)
+	}
+	p.Observed.DNS.Serving, p.Observed.DNS.Error = true, ""
+	if f := p.see().expect("RC34"); f.Variant != "lan" || f.Remedy != nil || !f.Advice {
+		t.Errorf("%+v, %+v", f, f.Remedy)
+	}
 }

@@ -29,7 +29,7 @@ func begun() time.Time { return time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC) }
 // well is a gateway on which everything works and a client is busy.
 func well(t *testing.T) *patient {
 	p := &patient{t: t}
-	p.Facts = Facts{Modem: true, Sharing: true, DHCP: true, DNS: true, Probe: true, ProbeClient: true, Limit: 150}
+	p.Facts = Facts{Modem: true, DHCP: true, DNS: true, Limit: 150}
 	p.Path = Path{APN: "internet", Outcome: provision.Carries, Story: []provision.Try{try("internet", provision.Carries, 0)}}
 	server := netip.MustParseAddr("198.51.100.53")
 	p.Wish = Wish{LAN: "192.168.97.1/24", Gateway: "g", Client: "c", Uplink: "wwan0", UplinkMTU: 1500}

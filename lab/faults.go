@@ -15,7 +15,8 @@ import (
 
 // Fault is what the section "fault" of a scenario says: which cause the story brings
 // about, and how it must end. A control has no code: nothing may be found. With Then it
-// is two faults at once: Code is named first, and Then once that is gone.
+// is two faults at once: Code is named first, and Then once that is gone. A code may say
+// which of its variants it must be, as in "RC34.upstream".
 type Fault struct {
 	Code    string
 	Then    string
@@ -72,24 +73,36 @@ type watchman struct {
 func (m *watchman) see(d api.Document, code string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if v := d.Doctor.Verdict; v != "" && !slices.Contains(m.verdicts, v) {
-		m.verdicts = append(m.verdicts, v)
+	for _, f := range d.Doctor.Findings {
+		if v := full(f.Code, f.Variant); f.Code == d.Doctor.Verdict && !slices.Contains(m.verdicts, v) {
+			m.verdicts = append(m.verdicts, v)
+		}
 	}
 	if m.injected.IsZero() || m.found != 0 || code == "" {
 		return
 	}
 	for _, f := range d.Doctor.Findings {
-		if f.Code == code {
+		if is(full(f.Code, f.Variant), code) {
 			m.found, m.sentence = time.Since(m.injected), f.Sentence
 			return
 		}
 	}
 	for _, e := range d.Doctor.History {
-		if e.Code == code && e.To.After(m.injected) {
+		if strings.HasPrefix(code, e.Code) && e.To.After(m.injected) {
 			m.found, m.sentence = time.Since(m.injected), e.Sentence
 			return
 		}
 	}
+}
+
+// full is a code with its variant, when it has one.
+func full(code, variant string) string {
+	return strings.TrimSuffix(code+"."+variant, ".")
+}
+
+// is says that a full code is the one that is meant, of any variant when none is meant.
+func is(code, meant string) bool {
+	return code == meant || meant != "" && strings.HasPrefix(code, meant+".")
 }
 
 func injectStep(_ context.Context, w *World, _ []string) (string, error) {
@@ -206,8 +219,8 @@ func playRow(ctx context.Context, s *Scenario, program string) Row {
 func (f Fault) wrong(verdicts []string) (wrong []string) {
 	deep := false
 	for _, v := range verdicts {
-		deep = deep || v == f.Code
-		if v != f.Code && (v != f.Then || !deep) {
+		deep = deep || is(v, f.Code)
+		if !is(v, f.Code) && (!is(v, f.Then) || !deep) {
 			wrong = append(wrong, v)
 		}
 	}
@@ -244,52 +257,72 @@ func span(d time.Duration) string {
 	return seconds(d)
 }
 
+// sums are what the rows come to.
+type sums struct {
+	controls, faults, detected, explained, repairable, repaired, prevented, wrong, failed, pairs, ordered int
+
+	times []time.Duration
+}
+
+// count adds one row. What was prevented has no verdict that could be right or late.
+func (s *sums) count(r Row) {
+	s.wrong += len(r.Wrong)
+	held := 0
+	if r.Err == nil {
+		held = 1
+	} else {
+		s.failed++
+	}
+	switch {
+	case r.Then != "":
+		s.pairs++
+		if held == 1 && len(r.Wrong) == 0 {
+			s.ordered++
+		}
+		return
+	case r.Code == "":
+		s.controls++
+		return
+	}
+	s.faults++
+	if r.Outcome == "prevented" {
+		s.prevented += held
+		return
+	}
+	if r.Found != 0 {
+		s.detected++
+		s.times = append(s.times, r.Found)
+	}
+	if r.Sentence != "" && held == 1 {
+		s.explained++
+	}
+	if r.Outcome == "repaired" {
+		s.repairable++
+		s.repaired += held
+	}
+}
+
 // sum prints the last lines and says whether everything held.
 func sum(rows []Row, out io.Writer) error {
-	var faults, detected, explained, repairable, repaired, wrong, failed, pairs, ordered int
-	var times []time.Duration
+	var s sums
+	open := 0 // faults that are not prevented
 	for _, r := range rows {
-		wrong += len(r.Wrong)
-		if r.Err != nil {
-			failed++
-		}
-		if r.Then != "" {
-			pairs++
-			if r.Err == nil && len(r.Wrong) == 0 {
-				ordered++
-			}
-			continue
-		}
-		if r.Code == "" {
-			continue
-		}
-		faults++
-		if r.Found != 0 || r.Outcome == "prevented" && r.Err == nil {
-			detected++
-		}
-		if r.Found != 0 {
-			times = append(times, r.Found)
-		}
-		if r.Sentence != "" || r.Outcome == "prevented" && r.Err == nil {
-			explained++
-		}
-		if r.Outcome != "explained" {
-			repairable++
-			if r.Err == nil {
-				repaired++
-			}
+		s.count(r)
+		if r.Code != "" && r.Then == "" && r.Outcome != "prevented" {
+			open++
 		}
 	}
-	slices.Sort(times)
-	if len(times) > 0 {
-		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(times[len(times)/2]), seconds(times[len(times)-1]), len(rows)-faults-pairs)
+	slices.Sort(s.times)
+	if n := len(s.times); n > 0 {
+		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(s.times[n/2]), seconds(s.times[n-1]), s.controls)
 	}
-	if pairs > 0 {
-		fmt.Fprintf(out, "two faults at once: the deeper one first and then the other in %d of %d\n", ordered, pairs)
+	if s.pairs > 0 {
+		fmt.Fprintf(out, "two faults at once: the deeper one first and then the other in %d of %d\n", s.ordered, s.pairs)
 	}
-	fmt.Fprintf(out, "detected %d/%d, explained %d/%d, repaired %d of %d repairable, wrong verdicts %d\n", detected, faults, explained, faults, repaired, repairable, wrong)
-	if failed > 0 || wrong > 0 || detected != faults {
-		return fmt.Errorf("%d of %d rows failed, %d verdicts were wrong", failed, len(rows), wrong)
+	fmt.Fprintf(out, "detected %d/%d, explained %d/%d, repaired %d of %d repairable, prevented %d of %d, wrong verdicts %d\n",
+		s.detected, open, s.explained, open, s.repaired, s.repairable, s.prevented, s.faults-open, s.wrong)
+	if s.failed > 0 || s.wrong > 0 || s.detected != open {
+		return fmt.Errorf("%d of %d rows failed, %d verdicts were wrong", s.failed, len(rows), s.wrong)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,7 +24,7 @@ func TestFaultFilesAreRead(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if s.Fault == nil || s.Fault.Code == "" != strings.HasPrefix(s.Name, "healthy-") || s.Fault.Then != "" != strings.HasPrefix(s.Name, "pair-") || s.Fault.Code != "" && s.Fault.Then == "" && !strings.HasPrefix(s.Name, strings.ToLower(s.Fault.Code)+"-") {
+		if s.Fault == nil || s.Fault.Code == "" != strings.HasPrefix(s.Name, "healthy-") || s.Fault.Then != "" != strings.HasPrefix(s.Name, "pair-") || s.Fault.Code != "" && s.Fault.Then == "" && !strings.HasPrefix(s.Name, strings.ToLower(s.Fault.Code[:4])+"-") {
 			t.Errorf("%s is about %+v", path, s.Fault)
 		}
 		if s.Fault != nil && s.Fault.Code == "" {
@@ -63,6 +64,18 @@ func TestWatchmanCounts(t *testing.T) {
 	if m.found < time.Second || m.sentence != "past" {
 		t.Errorf("found in the past: %v %q", m.found, m.sentence)
 	}
+	m = watchman{injected: time.Now().Add(-time.Second)}
+	for _, variant := range []string{"lan", "upstream"} { // the first is another cause
+		d := doc("RC34", "")
+		d.Doctor.Findings[0].Variant = variant
+		m.see(d, "RC34.upstream")
+		if (m.found != 0) != (variant == "upstream") {
+			t.Errorf("%s: %v", variant, m.found)
+		}
+	}
+	if got := (Fault{Code: "RC34.upstream"}).wrong(m.verdicts); !slices.Equal(got, []string{"RC34.lan"}) {
+		t.Errorf("wrong: %q", got)
+	}
 }
 
 // TestPairsHaveAnOrder: of two faults the deeper one is named first.
@@ -91,7 +104,7 @@ func TestSumOfRows(t *testing.T) {
 		{Fault: Fault{"RC15", "", "", "prevented"}},
 		{Fault: Fault{Outcome: "healthy"}},
 	}
-	if err := sum(rows, &out); err != nil || !strings.HasSuffix(out.String(), "detected 3/3, explained 3/3, repaired 2 of 2 repairable, wrong verdicts 0\n") {
+	if err := sum(rows, &out); err != nil || !strings.HasSuffix(out.String(), "median 3.00 s, worst 3.00 s; 1 healthy controls\ndetected 2/2, explained 2/2, repaired 1 of 1 repairable, prevented 1 of 1, wrong verdicts 0\n") {
 		t.Errorf("%v: %s", err, &out)
 	}
 	rows[3].Wrong = []string{"RC14"}

@@ -371,7 +371,7 @@ func dnsSpec(in Inputs, nets []network, up dns.Upstream, closed bool) dns.Spec {
 		Closed:     closed,
 		Domain:     cfg.DHCP.Domain,
 		Names:      ownNames(nets[0]),
-		Rebind:     cfg.DNS.Rebind,
+		Rebind:     cfg.DNS.Rebind && !in.Repairs.Garden,
 		RebindOK:   cfg.DNS.RebindOK,
 		CacheBytes: cfg.DNS.CacheBytes,
 		Page:       pageAt(),

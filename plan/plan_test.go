@@ -41,6 +41,17 @@ func TestLANIsAlwaysUp(t *testing.T) {
 	}
 }
 
+// TestTheOperatorsPageMayBePrivate: while it is all there is, its hosts' private addresses
+// reach clients.
+func TestTheOperatorsPageMayBePrivate(t *testing.T) {
+	for _, garden := range []bool{false, true} {
+		d := Compile(Inputs{Config: config.Default(), Synthetic: synthetic, Repairs: Repairs{Garden: garden}}, Observed{})
+		if d.DNS.Rebind == garden {
+			t.Errorf("garden %v: rebind protection %v", garden, d.DNS.Rebind)
+		}
+	}
+}
+
 // TestLANStaysAfterTheUplinkGoes: a LAN that had to move does not move back when
 // the bearer drops, or clients would lose their address with each redial.
 func TestLANStaysAfterTheUplinkGoes(t *testing.T) {

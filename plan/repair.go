@@ -11,6 +11,7 @@ type Repairs struct {
 	MTU       int    `json:"mtu,omitempty"`        // bytes that the path carries at most; 0 unbounded
 	DirectDNS bool   `json:"direct_dns,omitempty"` // clients are told the network's DNS servers, not ours
 	Attach    int    `json:"attach,omitempty"`     // which of Inputs.Attach.Tries the modem registers with, from 1 on; 0 none
+	Garden    bool   `json:"garden,omitempty"`     // the operator's own hosts may have private addresses: its page is all there is
 }
 
 // Dials counts everything after which the shared bearer is dialled again.

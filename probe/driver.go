@@ -168,8 +168,21 @@ func (d *Driver) end(ctx context.Context, p *point, s Spec, f finding, begun tim
 		return false
 	}
 	key, _ := p.wish(s)
-	p.last, p.stale = result(p.last, key, f, begun), false
+	was := p.last
+	p.last, p.stale = result(was, key, f, begun), false
+	failed, other := p.last.Failed > 0, d.other(p)
+	if (was.Failed > 0) != failed && (other.last.Failed > 0) != failed {
+		other.stale = true // what it has seen is of another time
+	}
 	return true
+}
+
+// other is the vantage point that p is not.
+func (d *Driver) other(p *point) *point {
+	if p == &d.gateway {
+		return &d.client
+	}
+	return &d.gateway
 }
 
 // result makes the next Result of one vantage point.
@@ -177,7 +190,7 @@ func result(before Result, key string, f finding, begun time.Time) Result {
 	r := Result{
 		Key: key, Verdict: f.verdict, Detail: f.detail, Cannot: f.cannot, Target: f.target,
 		At: time.Now(), Took: time.Since(begun), Bytes: before.Bytes,
-		Alive: f.alive, Large: f.large, PathMTU: f.pathMTU,
+		Alive: f.alive, Denied: f.denied, Large: f.large, PathMTU: f.pathMTU,
 	}
 	if f.large == LargeUnknown && before.Key == key {
 		r.Large, r.PathMTU = before.Large, before.PathMTU

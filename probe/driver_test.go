@@ -202,6 +202,35 @@ func TestResultTellsTheLook(t *testing.T) {
 	})
 }
 
+// TestAChangeOfOneIsAskedOfTheOther: when the gateway has Internet again, or a client has it
+// no more, what the other one has seen is old.
+func TestAChangeOfOneIsAskedOfTheOther(t *testing.T) {
+	drive(t, func(t *testing.T, d *driven) {
+		both := func(v Verdict) { d.see("gateway", finding{verdict: v}, 0); d.see("client", finding{verdict: v}, 0) }
+		both(Dead)
+		s := gatewaySpec(time.Hour)
+		s.Client.Key = "c"
+		d.Apply(s)
+		d.until(40)
+		d.looked()
+		d.see("client", finding{verdict: Dead}, 8*time.Second) // its looks end later and later
+		d.until(100)
+		d.looked()
+		both(Online)
+		d.until(180)
+		if got := d.looked(); len(got) != 2 || strings.TrimPrefix(got[0], "gateway") != strings.TrimPrefix(got[1], "client") {
+			t.Errorf("recovery: looked at %q", got)
+		}
+		d.see("client", finding{verdict: Portal}, 0)
+		s.Again++
+		d.Apply(s)
+		d.until(182)
+		if got := d.looked(); len(got) != 4 || !strings.HasPrefix(got[2], "gateway") {
+			t.Errorf("a client alone: looked at %q", got)
+		}
+	})
+}
+
 // TestVantagePointsTakeTurns: the gateway first, never both at once.
 func TestVantagePointsTakeTurns(t *testing.T) {
 	drive(t, func(t *testing.T, d *driven) {
@@ -211,7 +240,7 @@ func TestVantagePointsTakeTurns(t *testing.T) {
 		s.Client.Key = "c"
 		d.Apply(s)
 		d.until(13)
-		d.expect(t, "gateway 0s", "client 3s", "client 6s", "client 10s")
+		d.expect(t, "gateway 0s", "client 3s", "gateway 5s", "client 8s", "client 12s")
 	})
 }
 

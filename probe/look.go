@@ -56,6 +56,7 @@ type finding struct {
 	target  string
 	bytes   uint64
 	alive   bool
+	denied  bool
 	large   Large
 	pathMTU int
 	silent  bool // no server said anything about the name
@@ -77,7 +78,7 @@ func (v *vantage) look(ctx context.Context, targets []Target) finding {
 			break // servers that are silent about one name are silent about the next
 		}
 	}
-	if worst.verdict == NoDNS {
+	if worst.verdict == NoDNS || worst.verdict == Dead {
 		worst.alive = alive()
 	}
 	stop()
@@ -147,6 +148,7 @@ func (v *vantage) try(ctx context.Context, t Target) finding {
 	if err != nil {
 		f.verdict, f.detail = NoDNS, fmt.Sprintf("%s does not resolve: %v", u.Hostname(), err)
 		f.silent = errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
+		f.denied = errors.As(err, new(noAddress))
 		return f
 	}
 	if notPublic(addr) && !isAddr(u.Hostname()) {

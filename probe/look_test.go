@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 )
 
 // world dials servers that live behind pipes. A nil server is never reached.
@@ -233,8 +235,8 @@ func TestWhatATargetNeeds(t *testing.T) {
 		{"http://[2001:db8::1]/", "203.0.113.204", Online, "tcp [2001:db8::1]:80"},
 		{"http://one.example/", "10.1.2.3", Portal, "udp 192.0.2.1:53"},
 		{"http://one.example/", "169.254.1.1", Portal, "udp 192.0.2.1:53"},
-		{"http://one.example/", "127.0.0.1", Portal, "udp 192.0.2.1:53"},
-		{"http://one.example/", "0.0.0.0", Portal, "udp 192.0.2.1:53"},
+		{"http://one.example/", "127.0.0.1", NoDNS, "udp 192.0.2.1:53"},
+		{"http://one.example/", "0.0.0.0", NoDNS, "udp 192.0.2.1:53"},
 		{"https://one.example/", "203.0.113.204", Dead, ""},
 		{"one.example", "203.0.113.204", Dead, ""},
 		{"http:///", "203.0.113.204", Dead, ""},
@@ -246,4 +248,54 @@ func TestWhatATargetNeeds(t *testing.T) {
 			t.Errorf("%s at %s: %+v, asked %s", c.url, c.address, f, got)
 		}
 	}
+}
+
+// TestAnAddressOutweighsADenial: the filter of one server is none when another one gives
+// the address in time; what all deny is denied, and is no portal.
+func TestAnAddressOutweighsADenial(t *testing.T) {
+	for second, want := range map[string]finding{
+		"203.0.113.204": {verdict: Online},
+		"0.0.0.0":       {verdict: NoDNS, denied: true},
+		"":              {verdict: NoDNS, denied: true}, // it is silent
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var asked atomic.Int32
+			w := &world{web: says(right), dns: func(c net.Conn) {
+				switch {
+				case asked.Add(1) == 1:
+					resolves("127.0.0.1")(c)
+				case second == "":
+					silent(c)
+				default:
+					resolves(second)(c)
+				}
+			}}
+			begun := time.Now()
+			f := w.look(t.Context(), 2, "http://one.example/")
+			if f.verdict != want.verdict || f.denied != want.denied || f.silent {
+				t.Errorf("the other one says %q: %+v", second, f)
+			}
+			if took := time.Since(begun); took > 1500*time.Millisecond {
+				t.Errorf("the other one says %q: after %v", second, took)
+			}
+		})
+	}
+}
+
+// TestSomebodyIsThereThoughNoPageIs: addresses are asked too when names resolve and no
+// page loads.
+func TestSomebodyIsThereThoughNoPageIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{dns: resolves("203.0.113.204")}
+		v := vantage{limits: usualLimits(), servers: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, literals: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.9:53")}}
+		v.dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == "192.0.2.9:53" {
+				return nil, &net.OpError{Op: "dial", Net: network, Err: unix.ECONNREFUSED}
+			}
+			return w.dial(ctx, network, address)
+		}
+		if f := v.look(t.Context(), []Target{{URL: "http://one.example/", Status: 204}}); f.verdict != Dead || !f.alive {
+			t.Errorf("%+v", f)
+		}
+	})
 }

@@ -84,9 +84,12 @@ type Result struct {
 	// gateway may answer by itself. DHCP stays on the LAN and is not counted.
 	Bytes  uint64
 	Failed int // failures in a row
-	// Alive says that something on the Internet answered by its address, though names do
-	// not resolve.
+	// Alive says that something on the Internet answered by its address, though no target
+	// did.
 	Alive bool
+	// Denied says that names do not resolve because servers say so: there are none such,
+	// or they lead nowhere.
+	Denied bool
 	// Large is what became of packets of full size, which are tried once the page is
 	// there; PathMTU is the largest in bytes that was seen to pass when they were lost, 0
 	// when none was.

@@ -13,8 +13,9 @@ import (
 )
 
 // resolve asks for an IPv4 address: the first server at once, each other one a little later
-// beside those before it, or when all of those have failed. The first answer counts, also
-// when it is that there is none; without one it is the first server's fault that is told.
+// beside those before it, or when all of those have failed. The first address counts; when
+// a server says that there is none, the others have little time left to know better.
+// Without an answer it is the first server's fault that is told.
 // Sockets are opened here, for the synthetic client's namespace is its thread's alone.
 func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(host); err == nil {
@@ -33,6 +34,7 @@ func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) 
 	ctx, stop := context.WithTimeout(ctx, min(5*v.limits.answer, last+3*v.limits.answer))
 	defer stop()
 	best, replies, done := reply{server: n}, make(chan reply), ctx.Done()
+	var short <-chan time.Time
 	turn := time.NewTimer(0)
 	defer turn.Stop()
 	for next, asked := 0, 0; next < n || asked > 0; {
@@ -46,14 +48,21 @@ func (v *vantage) resolve(ctx context.Context, host string) (netip.Addr, error) 
 		case r := <-replies:
 			asked--
 			v.bytes += r.bytes
-			if !best.told() && (r.told() || r.server < best.server) {
+			if r.addr.IsValid() || !best.told() && (r.told() || r.server < best.server) {
 				best = r
 			}
-			if best.told() {
+			if best.addr.IsValid() {
+				next = n
 				stop()
+			} else if best.told() && short == nil {
+				short = time.After(v.limits.answer)
+				turn.Reset(0)
 			} else if asked == 0 {
 				turn.Reset(0)
 			}
+		case <-short:
+			next, short = n, nil
+			stop()
 		case <-done:
 			next, done = n, nil
 			if best.err == nil && !best.told() {
@@ -136,7 +145,7 @@ func (q question) once(ctx context.Context, r *reply, patience time.Duration) {
 	}
 }
 
-// noAddress is the answer that a name is not there, or has no address.
+// noAddress is the answer that a name is not there, or has no address that leads anywhere.
 type noAddress string
 
 func (e noAddress) Error() string { return string(e) }
@@ -149,7 +158,10 @@ func readAnswer(wire []byte, query *dns.Msg) (a netip.Addr, mine bool, err error
 	}
 	for _, rr := range m.Answer {
 		if r, ok := rr.(*dns.A); ok {
-			if a, ok = netip.AddrFromSlice(r.A.To4()); ok {
+			switch a, ok = netip.AddrFromSlice(r.A.To4()); {
+			case ok && (a.IsUnspecified() || a.IsLoopback()): // as filters say
+				return netip.Addr{}, true, noAddress(fmt.Sprintf("answered with %v, which leads nowhere", a))
+			case ok:
 				return a, true, nil
 			}
 		}

@@ -42,6 +42,8 @@ func TestAnswersThatAreMine(t *testing.T) {
 		"no such name":     {func(m *dns.Msg) { m.Answer, m.Rcode = nil, dns.RcodeNameError }, "NXDOMAIN"},
 		"refused":          {func(m *dns.Msg) { m.Answer, m.Rcode = nil, dns.RcodeRefused }, "REFUSED"},
 		"an odd code":      {func(m *dns.Msg) { m.Answer, m.Rcode = nil, 13 }, "rcode 13"},
+		"nowhere":          {func(m *dns.Msg) { m.Answer = []dns.RR{record(t, "a.example. 60 IN A 0.0.0.0")} }, "leads nowhere"},
+		"itself":           {func(m *dns.Msg) { m.Answer = []dns.RR{record(t, "a.example. 60 IN A 127.0.0.1")} }, "leads nowhere"},
 		"an alias alone":   {func(m *dns.Msg) { m.Answer = []dns.RR{record(t, "a.example. 60 IN CNAME b.example.")} }, "NOERROR and no address"},
 		"the other family": {func(m *dns.Msg) { m.Answer = []dns.RR{record(t, "a.example. 60 IN AAAA 2001:db8::1")} }, "NOERROR and no address"},
 	} {

@@ -163,10 +163,13 @@ func (l Ladder) walled(seen Seen) Ladder {
 	return l.mark(Walled, 0, "somebody answers in the Internet's place").goOn(toName, seen)
 }
 
-// nameless is said of a bearer that carries while the servers of names are at fault.
-const nameless = "no name resolves, though addresses can be reached"
+// nameless is said of a bearer that carries while the servers of names, or of pages, are
+// at fault.
+const nameless = "no page to look at was found, though addresses can be reached"
 
-func (s Seen) nameless() bool { return s.Verdict == probe.NoDNS && s.Alive }
+func (s Seen) nameless() bool {
+	return (s.Verdict == probe.NoDNS || s.Verdict == probe.Dead) && s.Alive
+}
 
 func (l Ladder) mute(seen Seen) Ladder {
 	note := "nothing came back"

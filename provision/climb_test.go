@@ -387,9 +387,9 @@ func TestClimbKeepsWhatCarriesWithoutNames(t *testing.T) {
 	w := newWorld(t, network{"internet": noNames}, internet, login)
 	w.run(5 * time.Hour)
 	w.tells(`
-    0s table internet/ipv4v6/none: mute, no name resolves, though addresses can be reached
+    0s table internet/ipv4v6/none: mute, no page to look at was found, though addresses can be reached
     6s table login/ipv4v6/chap: refused 27
-    6s table internet/ipv4v6/none: held, no name resolves, though addresses can be reached
+    6s table internet/ipv4v6/none: held, no page to look at was found, though addresses can be reached
 `)
 	w.dialled("internet/ipv4v6/none login/ipv4v6/chap internet/ipv4v6/none")
 	w = newWorld(t, network{"internet": noNames, "login": carries}, internet, login)

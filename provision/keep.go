@@ -57,7 +57,7 @@ func (l Ladder) Reconnect(why string, now time.Time) Ladder {
 
 // watch looks after a settled bearer that is up.
 func (l Ladder) watch(list func() []Rung, seen Seen) (Ladder, bool) {
-	if seen.Verdict != probe.Dead && seen.Verdict != probe.NoDNS || seen.nameless() {
+	if seen.Verdict != probe.Dead && seen.Verdict != probe.NoDNS || seen.nameless() || seen.Served {
 		l.dead = time.Time{}
 		return l.confirm(seen), false
 	}

@@ -109,6 +109,36 @@ func TestKeepRepairsStalls(t *testing.T) {
 	w.dialled("wrong.apn/ipv4v6/none internet/ipv4v6/none internet/ipv4/none")
 }
 
+// What carries for clients, or to addresses, is no stall whatever looks for pages show.
+func TestKeepWhatCarriesAllTheSame(t *testing.T) {
+	for _, a := range []answer{{verdict: probe.Dead, served: true}, {verdict: probe.NoDNS, served: true}, {verdict: probe.Dead, alive: true}} {
+		w := settledWorld(t)
+		w.net["internet"] = a
+		w.probeAt = w.now
+		w.run(time.Hour)
+		w.dialled("")
+		w.net["internet"] = mute
+		w.run(70 * time.Second)
+		w.dialled("internet/ipv4v6/none")
+	}
+}
+
+// A ladder says whether it looks for another rung, and for whom, also without the SIM.
+func TestKeepEndsTheLooking(t *testing.T) {
+	w := newWorld(t, network{"internet": carries}, wrong, internet)
+	if w.turn(); !w.ladder.Looking() || w.ladder.Key() != "sim1" {
+		t.Errorf("at first: %v, %q", w.ladder.Looking(), w.ladder.Key())
+	}
+	w.run(time.Minute)
+	w.key = ""
+	if w.turn(); w.ladder.Looking() || w.ladder.Key() != "sim1" {
+		t.Errorf("settled: %v, %q", w.ladder.Looking(), w.ladder.Key())
+	}
+	if l := w.ladder.Redial("dead", w.now); l.Looking() {
+		t.Error("a redial looks for another rung")
+	}
+}
+
 func TestKeepDwellGrows(t *testing.T) {
 	w := settledWorld(t)
 	var repairs []time.Duration

@@ -40,9 +40,11 @@ type Seen struct {
 	// came up; probe.Unknown and 0 while there is none.
 	Verdict probe.Verdict
 	Failed  int
-	// Alive says that somebody could be reached though no name resolves: the bearer
+	// Alive says that somebody could be reached though the probe failed: the bearer
 	// carries, and servers are at fault.
 	Alive bool
+	// Served says that clients are answered, whatever the probe says.
+	Served bool
 	// RxGrew says that packets came in on this bearer since it came up.
 	RxGrew bool
 	// Trace is what Ladder.Trace said last in a former process, whose bearer may
@@ -170,6 +172,13 @@ func start(old Ladder, key string, rungs []Rung, seen Seen) Ladder {
 	}
 	return l.begin(0, "", seen)
 }
+
+// Key is the key that the ladder climbs for, also while the SIM is not there; "" before the
+// first one.
+func (l Ladder) Key() string { return l.key }
+
+// Looking says that the ladder may go on to another rung.
+func (l Ladder) Looking() bool { return l.stage == dialling || l.stage == proving }
 
 // Trace says what is settled, for the next process; "" while nothing is. It is one
 // line without a secret, and worth nothing once the machine was off.

@@ -23,6 +23,7 @@ type answer struct {
 	verdict probe.Verdict
 	rx      bool
 	alive   bool // addresses can be reached
+	served  bool // clients are answered
 }
 
 var (
@@ -79,7 +80,7 @@ func newWorld(t *testing.T, net network, candidates ...Candidate) *world {
 func (w *world) turn() time.Time {
 	w.t.Helper()
 	seen := Seen{Now: w.now, Ready: w.ready, Bearer: w.status, Probing: w.probing,
-		Alive: w.net.answer(w.status.InForce).alive, Verdict: w.result, Failed: w.failed, Trace: w.trace}
+		Alive: w.net.answer(w.status.InForce).alive, Served: w.net.answer(w.status.InForce).served, Verdict: w.result, Failed: w.failed, Trace: w.trace}
 	if w.status.State == modem.BearerUp {
 		seen.RxGrew = w.net.answer(w.status.InForce).rx
 	}

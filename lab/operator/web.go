@@ -39,7 +39,8 @@ func (s *servers) close() error {
 	return errors.Join(errs...)
 }
 
-// serve starts the name servers and the web server.
+// serve starts the name servers and the web server, and on another port the page that a
+// story can lead some requests to.
 func (o *Operator) serve(z zone) error {
 	if err := o.listenDNS(z); err != nil {
 		return err
@@ -49,9 +50,15 @@ func (o *Operator) serve(z zone) error {
 		if err != nil {
 			return fmt.Errorf("operator: web: %w", err)
 		}
-		server := &http.Server{Handler: o.web(), ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
-		o.servers.add(server)
-		go server.Serve(listener)
+		wall, err := net.Listen("tcp", ":81")
+		if err != nil {
+			return errors.Join(fmt.Errorf("operator: page: %w", err), listener.Close())
+		}
+		for listener, pages := range map[net.Listener]http.Handler{listener: o.web(), wall: http.RedirectHandler("http://"+LoginHost+"/", http.StatusFound)} {
+			server := &http.Server{Handler: pages, ReadHeaderTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+			o.servers.add(server)
+			go server.Serve(listener)
+		}
 		return nil
 	})
 }
