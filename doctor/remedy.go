@@ -113,7 +113,7 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 			}
 		case c.self != "":
 			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
-		default:
+		case found[i].Code == "RC34":
 			found[i].Remedy = nil // of a former form of it
 		}
 		found[i].Advice = c.advice && e.stuck(c, found[i].Remedy)
