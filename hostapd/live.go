@@ -14,7 +14,8 @@ import (
 type command struct{ bss, text string }
 
 // live tells how a running process gets from one setting to another without dropping
-// stations, once the files are written; ok is false when it must be restarted.
+// stations, once the files are written; ok is false when it must be restarted. Who uses
+// a WPA2 passphrase that is no longer valid is thrown out by hostapd itself.
 func live(from, to Setting) (list []command, ok bool) {
 	if !Render(from.still(to)).equal(Render(to.still(from))) {
 		return nil, false

@@ -59,6 +59,11 @@ func (b *Board) Plug() error {
 	return err
 }
 
+// Roam has the modem that is plugged in register with a network abroad.
+func (b *Board) Roam() {
+	b.modem.SetNetwork(simmodem.Network{State: simmodem.Roaming, PLMN: "20810", Name: "Ailleurs"})
+}
+
 // Unplug pulls the modem out, if it is in.
 func (b *Board) Unplug() error {
 	if b.plugged == nil {

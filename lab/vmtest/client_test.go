@@ -20,7 +20,7 @@ type client struct {
 }
 
 // leaseScript takes addresses, the way out and the name server of a lease. There is
-// one file of name servers for all namespaces, and one gateway.
+// one file of name servers for all namespaces.
 const leaseScript = `#!/bin/sh
 [ "$1" = bound ] || exit 0
 ip addr flush dev "$interface" scope global
@@ -54,6 +54,9 @@ func (c *client) lease() {
 // fetch loads a page by its name, through the gateway and the modem.
 func (c *client) fetch() {
 	c.t.Helper()
+	if err := os.WriteFile("/etc/resolv.conf", []byte("nameserver "+c.gateway()+"\n"), 0o644); err != nil {
+		c.t.Fatal(err)
+	}
 	eventually(c.t, "page", func() error {
 		return c.ns.Run("curl", "-sS", "--fail", "--max-time", "60", "http://www.example.com/")
 	})
@@ -70,10 +73,26 @@ func (c *client) download(bytes int) {
 // mac is the hardware address of the client's interface.
 func (c *client) mac() string {
 	c.t.Helper()
-	out, err := c.ns.Output("ip", "-br", "link", "show", c.dev)
+	return c.word("-br link show "+c.dev, 2)
+}
+
+// gateway is the router of the client's lease.
+func (c *client) gateway() string { return c.word("route show default", 2) }
+
+// address is the address of the client's lease.
+func (c *client) address() string {
+	c.t.Helper()
+	address, _, _ := strings.Cut(c.word("-4 -o addr show dev "+c.dev, 3), "/")
+	return address
+}
+
+// word is one of the words that ip(8) answers.
+func (c *client) word(question string, n int) string {
+	c.t.Helper()
+	out, err := c.ns.Output("ip", strings.Fields(question)...)
 	f := strings.Fields(out)
-	if err != nil || len(f) < 3 {
-		c.t.Fatalf("hardware address of %s: %q, %v", c.dev, out, err)
+	if err != nil || len(f) <= n {
+		c.t.Fatalf("ip %s: %q, %v", question, out, err)
 	}
-	return f[2]
+	return f[n]
 }

@@ -103,3 +103,26 @@ func TestRadioMayNotTransmit(t *testing.T) {
 		return nil
 	})
 }
+
+// TestRadioWithoutCountry: by the rules of the world nothing may be started on 5 GHz. The
+// radio takes 2.4 GHz and says why, until its country is set.
+func TestRadioWithoutCountry(t *testing.T) {
+	newWorld(t)
+	newRadios(t, 1)
+	run(t, "iw", "reg", "set", "00")
+	a := air{"", "5", "36", "Home", "correct horse battery", "wpa2-wpa3"}
+	g := newGateway(t, a.config())
+	g.await("on 2.4 GHz", func(d api.Document) error {
+		r := radio(d)
+		if r.State != "enabled" || r.Band != "2.4" || !strings.Contains(strings.Join(r.Why, "\n"), "channel 36 may not start a network while no country is set") {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+	a.country = "DE"
+	g.configure(a.config())
+	d := g.onAir(a)
+	if r := radio(d); r.Band != "5" || len(r.Why) > 0 {
+		t.Errorf("with a country: %+v", r)
+	}
+}

@@ -40,7 +40,7 @@ func (g *gateway) onAir(a air) api.Document {
 	g.t.Helper()
 	return g.await("on the air: "+a.ssid, func(d api.Document) error {
 		r := radio(d)
-		if r.State != "enabled" || len(r.Networks) != 1 || r.Networks[0].SSID != a.ssid || strconv.Itoa(r.Channel) != a.channel ||
+		if r.State != "enabled" || len(r.Networks) == 0 || r.Networks[0].SSID != a.ssid || strconv.Itoa(r.Channel) != a.channel ||
 			d.WiFi.Country != a.country || r.Refused != "" || r.Error != "" {
 			return fmt.Errorf("%+v", r)
 		}
