@@ -11,6 +11,7 @@ import (
 
 // Upstream is where one view's questions go.
 type Upstream struct {
+	Key       string       // names the bearer's life: after another dial nothing that was asked or learnt before counts
 	Servers   []netip.Addr // the bearer's; empty uses Fallback
 	Fallback  []netip.Addr // asked when Servers is empty or silent
 	Interface string       // sockets are bound to it; "" asks nobody (no bearer is up)

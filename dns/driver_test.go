@@ -368,13 +368,15 @@ func TestApplyTwiceKeepsTheCacheAndAnotherBearerDoesNot(t *testing.T) {
 		t.Errorf("asked %v", o.asked)
 	}
 	spec := lanSpec()
-	spec.Upstream.Mark = 8
-	if err := d.Apply(spec); err != nil {
-		t.Fatal(err)
-	}
-	dig(t, "a.example")
-	if o.count() != 2 {
-		t.Errorf("asked %v", o.asked)
+	for i, change := range []func(){func() { spec.Upstream.Mark = 8 }, func() { spec.Upstream.Key = "dialled again" }} {
+		change()
+		if err := d.Apply(spec); err != nil {
+			t.Fatal(err)
+		}
+		dig(t, "a.example")
+		if o.count() != 2+i {
+			t.Errorf("asked %v", o.asked)
+		}
 	}
 }
 

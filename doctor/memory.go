@@ -236,12 +236,15 @@ func (e *exam) hope() bool {
 	if e.m.Waits.IsZero() {
 		e.m.Waits = now
 	}
+	// In the end the probe's own pauses are enough for nobody, for those who are answered
+	// and have what they want, and for a fault that the synthetic client has alone.
+	lively := e.lively()
+	if now.Sub(e.m.Waits) >= lastHoped && (lively || e.gateway().Failed == 0 || now.Sub(e.m.Sample.Busy) >= lastGap) {
+		return true
+	}
 	gap := e.dear(hopeGap)
-	switch {
-	case e.lively():
+	if lively {
 		gap = e.dear(firstGap)
-	case now.Sub(e.m.Waits) >= lastHoped && now.Sub(e.m.Sample.Busy) >= lastGap:
-		return true // the probe's own pauses are enough for nobody
 	}
 	if due := later(last.At, d.At).Add(gap); now.Before(due) {
 		e.at(due)
@@ -253,7 +256,7 @@ func (e *exam) hope() bool {
 
 // dear makes a pause longer where each byte may cost extra.
 func (e *exam) dear(gap time.Duration) time.Duration {
-	if e.Observed.Modem.Registration.State == "roaming" {
+	if e.Observed.Modem.Registration.Roams() {
 		return costly * gap
 	}
 	return gap

@@ -37,7 +37,7 @@ func (e *exam) reached(check string) bool {
 	case CheckPath:
 		return e.valid() || g.Verdict == probe.Portal || g.Alive || e.lively()
 	case CheckNames:
-		return e.valid() || g.Verdict == probe.Portal || g.Verdict == probe.NoDNS && g.Alive
+		return e.valid() || g.Verdict == probe.Portal || g.Alive
 	case CheckValid:
 		return e.valid() || g.Verdict == probe.Portal
 	case CheckForward, CheckClient:

@@ -598,7 +598,7 @@ func TestARadioThatChoosesItsChannelHasTime(t *testing.T) {
 func TestBootIsNoFault(t *testing.T) {
 	search := func(p *patient) *patient {
 		p.down(modem.PhaseRegister)
-		p.Observed.Modem.Since = p.Observed.Now
+		p.Observed.Modem.Since, p.Observed.Modem.Registration.State = p.Observed.Now, "searching"
 		return p.see()
 	}
 	fresh := func() *patient {
@@ -614,6 +614,8 @@ func TestBootIsNoFault(t *testing.T) {
 		}
 	}
 	p.pass(4 * time.Second).expect("RC09")
+	p.Observed.Modem.Registration.State = "home" // it waits for its activation
+	p.see().pass(time.Minute).expect("")
 	p = search(well(t)).pass(19 * time.Second)
 	p.expect("")
 	p.pass(2 * time.Second).expect("RC09")
@@ -663,12 +665,14 @@ func TestRecoveryIsLookedFor(t *testing.T) {
 		after    time.Duration
 		min, max uint32 // looks within two minutes
 	}{
-		"answered":         {func(p *patient) { p.traffic(500, 5000, 500, 5000) }, 0, 20, 30},
-		"just lost":        {func(p *patient) {}, 0, 7, 9},
-		"clients try":      {func(p *patient) { p.traffic(500, 0, 500, 0) }, time.Hour, 7, 9},
-		"nobody is there":  {func(p *patient) {}, time.Hour, 0, 0},
-		"answered, abroad": {func(p *patient) { p.Observed.Modem.Registration.State = "roaming"; p.traffic(500, 5000, 500, 5000) }, 0, 5, 7},
-		"tries abroad":     {func(p *patient) { p.Observed.Modem.Registration.State = "roaming"; p.traffic(500, 0, 500, 0) }, 0, 1, 3},
+		"answered":             {func(p *patient) { p.traffic(500, 5000, 500, 5000) }, 0, 20, 30},
+		"just lost":            {func(p *patient) {}, 0, 7, 9},
+		"clients try":          {func(p *patient) { p.traffic(500, 0, 500, 0) }, time.Hour, 7, 9},
+		"nobody is there":      {func(p *patient) {}, time.Hour, 0, 0},
+		"answered for long":    {func(p *patient) { p.traffic(500, 5000, 500, 5000) }, time.Hour, 0, 0},
+		"a fault of no client": {func(p *patient) { p.probed(probe.Online, probe.Portal, 9); p.traffic(500, 0, 500, 0) }, time.Hour, 0, 0},
+		"answered, abroad":     {func(p *patient) { p.Observed.Modem.Registration.State = "roaming"; p.traffic(500, 5000, 500, 5000) }, 0, 5, 7},
+		"tries abroad":         {func(p *patient) { p.Observed.Modem.Registration.State = "roaming"; p.traffic(500, 0, 500, 0) }, 0, 1, 3},
 	} {
 		p := well(t)
 		p.probed(probe.Portal, probe.Portal, 9)
@@ -676,7 +680,9 @@ func TestRecoveryIsLookedFor(t *testing.T) {
 		before := p.report.Memory.Doubt.Count
 		for range 60 {
 			c.happen(p)
-			p.pass(sampleBusy).expect("RC18")
+			if p.pass(sampleBusy); p.Online {
+				t.Fatalf("%s: nothing is the matter", name)
+			}
 		}
 		if n := p.report.Memory.Doubt.Count - before; n < c.min || n > c.max {
 			t.Errorf("%s: %d looks", name, n)

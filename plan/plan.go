@@ -388,6 +388,7 @@ func upstream(cfg *config.Config, bearers map[modem.Purpose]modem.BearerStatus) 
 		return dns.Upstream{Fallback: cfg.DNS.Fallback}
 	}
 	return dns.Upstream{
+		Key:       ProbeKey(b, Repairs{}),
 		Servers:   b.IPv4.DNS,
 		Fallback:  cfg.DNS.Fallback,
 		Interface: b.Interface,
