@@ -110,3 +110,42 @@ func TestDocumentNamesTheAccessPointForRegistering(t *testing.T) {
 		}
 	})
 }
+
+// TestDocumentOfAnotherSIMNamesNoAccessPointForRegistering: while the next SIM has told half of
+// what it is nothing is wished for it; nor is its own for a moment after a start with the
+// radio off.
+func TestDocumentOfAnotherSIMNamesNoAccessPointForRegistering(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.sim.Read = true
+		r := w.start(t, "")
+		r.settle()
+		r.provide(paper("1", 1, `"sims": [{"match": {"mcc": "262"}, "contexts": [{"name": "r", "uses": ["attach"], "apn": "first.lab"}]}]`))
+		r.pass(time.Minute)
+		named := r.registers()
+		w.change(plan.Modem, func() { w.phase = modem.PhaseRadio })
+		if r.settle(); r.registers() != named || named.Profile.APN != "first.lab" {
+			t.Errorf("on its way back it registers with %+v", r.registers())
+		}
+		first := w.sim
+		next := modem.SIM{State: modem.SIMReady, ICCID: "8943010000012345678", Read: true, Early: true}
+		w.change(plan.Modem, func() { w.sim, w.phase = next, modem.PhaseRegister })
+		if r.settle(); r.registers() != (modem.Attach{}) {
+			t.Errorf("half told, the next SIM registers with %+v", r.registers())
+		}
+		w.change(plan.Modem, func() { w.sim.MCC, w.sim.MNC, w.sim.Early = "232", "01", false })
+		if r.settle(); r.registers() != (modem.Attach{Card: next.ICCID}) {
+			t.Errorf("the next SIM registers with %+v", r.registers())
+		}
+		r.end()
+		w.sim, w.phase = first, modem.PhaseRadio
+		r = w.start(t, "")
+		if r.settle(); r.registers() != (modem.Attach{}) {
+			t.Errorf("before it is on the radio it is to register with %+v", r.registers())
+		}
+		w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
+		if r.settle(); r.registers() != named {
+			t.Errorf("then with %+v", r.registers())
+		}
+	})
+}

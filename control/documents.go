@@ -99,7 +99,8 @@ type documents struct {
 	answers consentFile // of which consent is the present one
 	// activity is the activation of one of them.
 	activity provision.Activity
-	told     string // digest and entry of the document in force, as it was logged last
+	judged   modem.Secret // ICCID of the SIM for which the one in force was chosen last
+	told     string       // digest and entry of the document in force, as it was logged last
 }
 
 // documentTrial is a list of documents that is in force and not yet kept.

@@ -231,8 +231,10 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	card := cardOf(obs.Modem)
 	if card.Known() {
 		d.belong(subscriber(obs.Modem))
+		d.judged = obs.Modem.SIM.ICCID
 	}
 	l.takeFetched(obs)
+	s.inputs.Unjudged = d.judged != obs.Modem.SIM.ICCID && (len(d.list()) > 0 || s.inputs.Document != nil)
 	f, at := choose(d.list(), card)
 	switch {
 	case card.Known():

@@ -92,6 +92,43 @@ func TestAccessPointForRegisteringHelps(t *testing.T) {
 	}
 }
 
+// TestModemThatSearchesIsWaitedFor: its network has not seen what is tried.
+func TestModemThatSearchesIsWaitedFor(t *testing.T) {
+	p := unregistered(t, "", "first.lab")
+	began := p.Observed.Now
+	p.Observed.Modem.Phase = modem.PhaseRegister
+	if p.pass(100 * time.Second); p.report.Repairs.Attach != 1 {
+		t.Fatalf("number %d is tried", p.report.Repairs.Attach)
+	}
+	if f := p.expect("RC08"); f.Remedy.State != "running" || !f.Remedy.Until.After(p.Observed.Now) {
+		t.Errorf("%+v", f.Remedy)
+	}
+	if n, took := p.tried(time.Minute), p.Observed.Now.Sub(began); n != 2 || took > 130*time.Second { // without an end
+		t.Fatalf("number %d is tried after %v", n, took)
+	}
+	p.pass(time.Minute)
+	p.Observed.Modem.Phase = modem.PhaseDenied
+	if n := p.tried(2 * time.Second); n != 0 {
+		t.Errorf("refused, number %d is tried", n)
+	}
+}
+
+// TestRemedyForRegisteringEndsWithItsForm: with another refusal, or when there is nothing to
+// try any more, a person is asked at once.
+func TestRemedyForRegisteringEndsWithItsForm(t *testing.T) {
+	for name, change := range map[string]func(*patient){
+		"another refusal":     func(p *patient) { p.Observed.Modem.Registration.Cause = 8 },
+		"a document names it": func(p *patient) { p.Path.Attach = nil },
+	} {
+		p := unregistered(t, "", "first.lab")
+		change(p)
+		f := p.pass(2 * time.Second).expect("RC08")
+		if s := Sentence("en", *f); f.Remedy != nil || !f.Advice || strings.Contains(s, "{") {
+			t.Errorf("%s: %+v, advice %v: %s", name, f.Remedy, f.Advice, s)
+		}
+	}
+}
+
 // TestWhatTheModemHasIsNotWaitedFor: it was refused with that already.
 func TestWhatTheModemHasIsNotWaitedFor(t *testing.T) {
 	p := unregistered(t, "", "first.lab", "second.lab")

@@ -113,8 +113,8 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 			}
 		case c.self != "":
 			found[i].Remedy = &Remedy{Kind: c.self, State: "in force", Began: found[i].Since}
-		case found[i].Code == "RC34":
-			found[i].Remedy = nil // of a former form of it
+		case found[i].Code == "RC34", c.once && !provision.Admitted(e.Observed.Modem):
+			found[i].Remedy = nil // of a former form of it; what has helped stays
 		}
 		found[i].Advice = c.advice && e.stuck(c, found[i].Remedy)
 	}
@@ -220,7 +220,7 @@ func (e *exam) climb(c cause, f Finding, act bool) *Remedy {
 		kind := c.ladder[k.Step]
 		p := kind.price()
 		r.Kind, r.Outage, r.Bytes, r.State = kind, p.outage, p.bytes, "running"
-		r.Until = k.Began.Add(p.dwell)
+		r.Until = e.judged(k, c)
 		if k.Began.IsZero() {
 			r.State, r.Until = "waiting", time.Time{}
 		}
@@ -270,7 +270,7 @@ func (e *exam) step(k *Course, c cause, f Finding) {
 			return
 		}
 		k.Step, k.Rounds = 0, k.Rounds+1
-	case now.Before(k.Began.Add(c.ladder[k.Step].price().dwell)) && !e.failedAgain(k, c):
+	case now.Before(e.judged(k, c)) && !e.failedAgain(k, c):
 		return
 	default:
 		k.Step++
@@ -282,6 +282,17 @@ func (e *exam) step(k *Course, c cause, f Finding) {
 	case c.once: // nothing has helped
 		e.m.Repairs.Attach = 0
 	}
+}
+
+// judged is when a step has had its time. A modem that was told another access point is
+// waited for until its network has answered, which takes longer where it looks through many
+// bands.
+func (e *exam) judged(k *Course, c cause) time.Time {
+	dwell, phase := c.ladder[k.Step].price().dwell, e.Observed.Modem.Phase
+	if c.once && phase != modem.PhaseDenied && phase != modem.PhaseAttach {
+		dwell *= 3
+	}
+	return k.Began.Add(dwell)
 }
 
 // failedAgain says before its time that a step did not help: it has brought a new bearer,
@@ -305,7 +316,7 @@ func (e *exam) away(kinds ...Kind) bool {
 		if k.Step < 0 || k.Step >= len(c.ladder) || !slices.Contains(kinds, c.ladder[k.Step]) || !k.Ended.IsZero() {
 			return false
 		}
-		until := k.Began.Add(c.ladder[k.Step].price().dwell)
+		until := e.judged(&k, c)
 		e.at(until)
 		return e.Observed.Now.Before(until)
 	})

@@ -145,6 +145,12 @@ func (t *turn) attachFailed(err *failure) bool {
 	default:
 		return false
 	}
+	if k.wish == nil { // its SIM is out
+		return true
+	}
+	if t.control.op == opWriteAttach {
+		k.config = nil // it may have taken it all the same
+	}
 	k.failures++
 	switch {
 	case err.reason == reasonTimeout:

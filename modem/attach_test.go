@@ -64,6 +64,9 @@ func (w *attachWorld) settled(a Attach) AttachStatus {
 	return got
 }
 
+// key is of the record of the SIM that is in.
+func (w *attachWorld) key() string { return pinKey(w.sim.iccid, "") }
+
 // wish wishes another one.
 func (w *attachWorld) wish(a Attach) {
 	w.t.Helper()
@@ -120,7 +123,7 @@ func TestAttachIsPutBack(t *testing.T) {
 	if w.has != had {
 		t.Errorf("the modem has %+v", w.has)
 	}
-	if r := w.disk[pinKey(w.sim.iccid, "")]; r != nil {
+	if r := w.disk[w.key()]; r != nil {
 		t.Errorf("the record stays: %+v", r)
 	}
 	writes := w.count(opWriteAttach)
@@ -252,6 +255,62 @@ func TestWishThatChangesWhileTheModemIsTold(t *testing.T) {
 		t.Errorf("the modem has %+v", w.has[0])
 	}
 	w.times(opWriteAttach, 2)
+}
+
+// TestSIMPulledWhileTheModemIsTold, or asked: the answer is nobody's, and the next SIM's modem
+// is told what is wished for that.
+func TestSIMPulledWhileTheModemIsTold(t *testing.T) {
+	refused := &failure{reason: reasonOffline, text: "no SIM"}
+	for name, c := range map[string]struct {
+		op     op
+		result fact
+		err    *failure
+	}{
+		"told, refused":  {opWriteAttach, nil, refused},
+		"asked, refused": {opReadAttach, nil, refused},
+		"asked":          {opReadAttach, attachConfig{{profile("new"), 1}, {profile("new"), 1}, {profile("new"), 1}}, nil},
+		"looked up":      {opRecallAttach, attachRecord{&attachConfig{{profile("former"), 2}}}, nil},
+	} {
+		w := withAttach(t)
+		had := w.has
+		w.mute[c.op] = true
+		s := wish(internet)
+		s.Attach = w.set("new")
+		w.begin(s)
+		w.event(simState{state: simAbsent})
+		w.release(c.op, c.result, c.err)
+		clear(w.mute)
+		w.sim.iccid = "8949000000000000099"
+		w.event(w.sim)
+		w.wish(w.set("new"))
+		w.settled(w.set("new"))
+		if w.has[0].APN != "new" || *w.disk[w.key()] != had {
+			t.Errorf("%s: the modem has %+v, recorded %+v", name, w.has, w.disk[w.key()])
+		}
+	}
+}
+
+// TestAttachIsPutBackAfterSilence: a modem that did not answer may have taken it.
+func TestAttachIsPutBackAfterSilence(t *testing.T) {
+	w := withAttach(t)
+	had, write := w.has, w.answer[opWriteAttach]
+	w.answer[opWriteAttach] = func(c Command) (fact, *failure) {
+		write(c)
+		return nil, &failure{reason: reasonTimeout, text: "silence"}
+	}
+	s := wish(internet)
+	s.Attach = w.set("new")
+	w.begin(s)
+	w.bearer(Shared, BearerUp)
+	if w.has == had || !strings.Contains(w.state.snapshot().Attach.Error, "did not answer") {
+		t.Fatalf("the modem has %+v, status %+v", w.has, w.state.snapshot().Attach)
+	}
+	w.answer[opWriteAttach] = write
+	w.wish(w.own())
+	w.settled(w.own())
+	if r := w.disk[w.key()]; w.has != had || r != nil {
+		t.Errorf("the modem has %+v, recorded %+v", w.has, r)
+	}
 }
 
 func TestProfilesThatFit(t *testing.T) {

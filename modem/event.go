@@ -224,7 +224,11 @@ func (o op) String() string {
 
 // ofCard says that the answer is about the SIM that was in when it was asked.
 func (o op) ofCard() bool {
-	return o == opReadIdentity || o == opReadPIN || o == opReadRegistration || o == opReadPacket
+	switch o {
+	case opReadIdentity, opReadPIN, opReadRegistration, opReadPacket, opReadAttach, opRecallAttach:
+		return true
+	}
+	return false
 }
 
 // Command is one thing for the driver to do. It carries all that is needed; whoever

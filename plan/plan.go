@@ -38,6 +38,8 @@ type Inputs struct {
 	// the one that decides about sharing, are to be asked at once.
 	Document *provision.InForce
 	Refresh  uint32
+	// Unjudged says that documents are kept and Policy is not yet about the SIM that is in.
+	Unjudged bool
 	// Consult counts up when the answer of the entitlement server is about to grow old.
 	Consult uint32
 	// Reregister counts up when the modem is to register anew, Service is an operator's data
@@ -146,7 +148,9 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.Barred = in.Policy.Barred(provision.IdentityOf(obs.Modem.SIM), obs.Modem.Registration)
 	d.Refusal = refusal(in)
 	d.Modem = modemSpec(in, d.Barred != "")
-	d.Modem.Attach = in.Attach.Wish(obs.Modem.SIM, in.Policy.Attach, in.Repairs.Attach)
+	if !in.Unjudged { // else it would be told a former SIM's access point, or its own for a moment
+		d.Modem.Attach = in.Attach.Wish(obs.Modem.SIM, in.Policy.Attach, in.Repairs.Attach)
+	}
 	bearers := carrying(Bearers(in, obs), d)
 	ups := uplinks(in, bearers)
 	d.Hostapd = wifiSpec(in, obs, &d)

@@ -41,7 +41,7 @@ func (a Attach) Look(m modem.Status, told bool, trying int, search Search, memor
 	switch {
 	case Admitted(m):
 		w := a.Wish(m.SIM, nil, trying)
-		proved = trying > 0 && trying <= len(a.Tries) && m.Attach.Done != nil && *m.Attach.Done == w
+		proved = trying > 0 && trying <= len(a.Tries) && m.Attach.Done != nil && *m.Attach.Done == w && m.Attach.Error == ""
 		if proved {
 			a.Kept = &w.Profile
 		}

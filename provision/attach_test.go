@@ -121,6 +121,11 @@ func TestWhatWasRightIsKept(t *testing.T) {
 	if _, proved := a.Look(admitted(a.Wish(denied(33).SIM, nil, 1)), false, 2, Search{}, nil); proved {
 		t.Error("proved by another one")
 	}
+	given := admitted(right)
+	given.Attach.Error = "the modem does not take it"
+	if _, proved := a.Look(given, false, 2, Search{}, nil); proved {
+		t.Error("proved by one that the modem has refused")
+	}
 	next, proved := a.Look(admitted(right), false, 2, Search{}, nil)
 	if !proved || *next.Kept != right.Profile || next.Tries != nil {
 		t.Fatalf("proved %v: %+v", proved, next)
