@@ -46,10 +46,10 @@ func (e Edition) same(d *document.Document) bool {
 
 // since is from when on its server has not been asked.
 func (e Edition) since() time.Time {
-	if e.Asked.After(e.At) {
-		return e.Asked
+	if e.Asked.IsZero() {
+		return e.At
 	}
-	return e.At
+	return e.Asked // the later event, whatever the clocks said
 }
 
 // digest names the exact bytes.

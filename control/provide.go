@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
@@ -356,6 +357,10 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	if !card.Known() || f == nil || f.Document.Refresh == nil || d.trial != nil || s.trial != nil || s.inputs.Off {
 		return
 	}
+	// What a clock that was ahead has noted would have the interval begin with every start.
+	if right := obs.Now.Add(obs.Clock.Offset); obs.Clock.Trust == clock.TrustNetwork && d.kept[at].since().After(right) {
+		l.noteAsked(at, right)
+	}
 	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskDocument, URL: f.Document.Refresh.URL})
 	if !ok {
 		return
@@ -407,7 +412,7 @@ const askedSpacing = 12 * time.Hour
 // nor another bearer asks it again.
 func (l *Loop) noteAsked(at int, when time.Time) {
 	d := &l.state.documents
-	if when = when.UTC().Truncate(time.Second); when.Sub(d.kept[at].since()) < askedSpacing {
+	if when = when.UTC().Truncate(time.Second); when.Sub(d.kept[at].since()).Abs() < askedSpacing {
 		return
 	}
 	d.kept = slices.Clone(d.kept) // snapshots hold the former ones

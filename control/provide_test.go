@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
@@ -711,6 +712,42 @@ func TestServerWithNothingNew(t *testing.T) {
 			t.Errorf("the next process asks from %v on, not %v", got, want)
 		}
 	})
+}
+
+// What a clock that was years ahead has noted does not put the question off with every start:
+// the start is noted once the time is known, and so is an answer.
+func TestServerWasAskedByAWrongClock(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.clock.status = func(s clock.Spec) clock.Status {
+				st := clock.Status{InForce: s}
+				if known {
+					st.Trust = clock.TrustNetwork
+				}
+				return st
+			}
+			ahead := time.Now().AddDate(14, 0, 0)
+			text, err := json.Marshal(shelf{Version: shelfVersion, Kept: []Edition{{Raw: paper("1", 3, fmt.Sprintf(refreshing, 3)), Origin: document.ByOwner, At: ahead, Asked: ahead}}})
+			if err == nil {
+				err = writeDurably(filepath.Join(w.state, "documents"), text)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			started := time.Now()
+			r := w.start(t, signerKey())
+			r.pass(time.Second)
+			if got := w.shelf(t).Kept[0].Asked; got.After(started.Add(time.Minute)) == known {
+				t.Errorf("the time is known %t: asked at %v", known, got)
+			}
+			w.says(plan.AskDocument, fetch.Result{Status: http.StatusNotModified})
+			r.pass(time.Second)
+			if got := time.Since(w.shelf(t).Kept[0].Asked); got < 0 || got > time.Minute {
+				t.Errorf("the time is known %t: an answer is noted as of %v ago", known, got)
+			}
+		})
+	}
 }
 
 func TestRefreshOnDemand(t *testing.T) {

@@ -473,12 +473,14 @@ func twoChanges(t *testing.T, tetherd string) {
 	change("How long an address is lent", "1h", "2h", "was undone")
 	change("How long an address is lent", "1h", "3h", "is kept")
 	j.press("System")
+	j.press("dns")
+	j.fill("cache_size", "512") // which is sent later
 	j.press("dhcp")
+	change("leasetime", "3h", "5h", "was undone")
 	change("leasetime", "3h", "4h", "is kept")
 	j.sees("leasetime") // still open
 	j.press("dhcp")
-	j.press("dns")
-	change("cache_size", "256", "512", "is kept")
+	change("cache_size", "512", "512", "is kept")
 	if text, err := os.ReadFile(filepath.Join(j.world.dir, "tetherd.conf")); err != nil || !strings.Contains(string(text), "option leasetime '4h'") || !strings.Contains(string(text), "option cache_size '512'") {
 		t.Errorf("the file is %s, %v", text, err)
 	}

@@ -98,6 +98,8 @@ type Interface struct {
 	// Ours tells a bridge that we created from one that was there, and a port that we
 	// put into the latter from one that somebody else did.
 	Ours bool
+	// Stacked tells a VLAN that we made, whatever it is a port of.
+	Stacked bool
 	// Addresses are its IPv4 addresses that are not ours, with their prefix lengths.
 	Addresses []netip.Prefix
 }

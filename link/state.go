@@ -136,7 +136,7 @@ func (k *kernel) interfaces() []Interface {
 			Name: d.name, Index: d.index, MTU: d.mtu, MAC: d.mac,
 			Up: d.flags&unix.IFF_UP != 0, Carrier: d.flags&unix.IFF_LOWER_UP != 0,
 			RxBytes: d.rx, TxBytes: d.tx,
-			Apart: d.apart, Master: k.at(d.master).name, Ours: d.made() || d.joined() || d.stacked(),
+			Apart: d.apart, Master: k.at(d.master).name, Ours: d.made() || d.joined() || d.stacked(), Stacked: d.stacked(),
 		}
 		for _, m := range k.addrs {
 			if p, ok := prefixOf(m); ok && int(m.Index) == d.index && !ourAddress(m) {

@@ -30,7 +30,7 @@ func TestSecondSessionIsAVLAN(t *testing.T) {
 	}{
 		{"no modem", nil, false, false, ""},
 		{"a modem", []Interface{modem}, true, true, "link wwan0.1 up mtu 1400"},
-		{"ours is there", []Interface{modem, {Name: "wwan0.1", MTU: 1500, Ours: true}}, true, true, "link wwan0.1 up mtu 1400"},
+		{"ours is there", []Interface{modem, {Name: "wwan0.1", MTU: 1500, Ours: true, Stacked: true}}, true, true, "link wwan0.1 up mtu 1400"},
 		{"somebody else's", []Interface{modem, {Name: "wwan0.1", MTU: 1500}}, false, true, "link wwan0.1 up mtu 1500"},
 	} {
 		lines := Render(second(), c.have)
@@ -56,7 +56,7 @@ func TestTaggedPort(t *testing.T) {
 	}{
 		{"eth0.1", nil, nil},
 		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}}, []string{"link eth0 up mtu 1500", "vlan eth0.1 id 1 on eth0"}},
-		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}, {Name: "eth0.1", MTU: 1500, Ours: true}},
+		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}, {Name: "eth0.1", MTU: 1500, Ours: true, Stacked: true}},
 			[]string{"link eth0 up mtu 1500", "link eth0.1 up mtu 1500", "port eth0.1 in br", "vlan eth0.1 id 1 on eth0"}},
 		{"eth0.1", []Interface{{Name: "eth0", MTU: 1500}, {Name: "eth0.1", MTU: 1400}}, []string{"link eth0.1 up mtu 1400", "port eth0.1 in br"}},
 		{"eth0", []Interface{{Name: "eth0", MTU: 1500}}, []string{"link eth0 up mtu 1500", "port eth0 in br"}},
@@ -74,6 +74,21 @@ func TestTaggedPort(t *testing.T) {
 		if !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, wanted %q", c.port, got, c.want)
 		}
+	}
+}
+
+// TestSomebodysVLANInSomebodysBridge: that we joined the two makes the VLAN none of ours.
+func TestSomebodysVLANInSomebodysBridge(t *testing.T) {
+	up := uint32(unix.IFF_UP)
+	k := &kernel{root: t.TempDir(), devs: []netdev{
+		{index: 1, name: "eth0", mtu: 1500, flags: up},
+		{index: 2, name: "eth0.10", mtu: 1500, flags: up, kind: "vlan", lower: 1, vlan: 10, master: 3, group: Protocol},
+		{index: 3, name: "br0", mtu: 1500, flags: up, kind: "bridge"},
+	}}
+	s, have := k.state(), k.interfaces()
+	drift := Drift(Spec{LANs: []LAN{{Bridge: "br0", Ports: []string{"eth0.10"}}}}, Status{InForce: s.lines(), Interfaces: have})
+	if f, _ := find(have, "eth0.10"); !f.Ours || f.Stacked || slices.ContainsFunc(drift, func(l string) bool { return strings.Contains(l, "vlan") }) {
+		t.Errorf("%+v, %q", f, drift)
 	}
 }
 

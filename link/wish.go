@@ -288,7 +288,7 @@ func (w *state) wishTagged(name string, have []Interface) {
 		return
 	}
 	parent, present := find(have, name[:dot])
-	if f, here := find(have, name); !present || here && !f.Ours {
+	if f, here := find(have, name); !present || here && !f.Stacked {
 		return
 	}
 	w.vlans = append(w.vlans, vlan{name, parent.Name, uint16(id)})
@@ -300,7 +300,7 @@ func (w *state) wishTagged(name string, have []Interface) {
 // be up.
 func (w *state) wishVLAN(u *Uplink, f Interface, all []Uplink, have []Interface) bool {
 	parent, present := find(have, u.Parent)
-	if u.Parent == "" || u.VLAN == 0 || !present || f.Name != "" && !f.Ours {
+	if u.Parent == "" || u.VLAN == 0 || !present || f.Name != "" && !f.Stacked {
 		return false
 	}
 	w.vlans = append(w.vlans, vlan{u.Interface, u.Parent, u.VLAN})

@@ -22,10 +22,15 @@ func begin(path string) (cfg *config.Config, text []byte, faults error) {
 	if cfg, text, faults = config.Read(path); faults == nil {
 		return cfg, text, nil
 	}
-	state := config.StateDir(text)
-	for _, name := range []string{lastSettings, factory} {
-		if cfg, text, err := config.Read(filepath.Join(state, name)); err == nil {
-			return cfg, text, faults
+	states := []string{config.StateDir(text)}
+	if text == nil { // it tells no folder: OpenWrt's is /etc/tetherd, with the file in /etc/config
+		states = append(states, filepath.Join(filepath.Dir(filepath.Dir(path)), "tetherd"))
+	}
+	for _, state := range states {
+		for _, name := range []string{lastSettings, factory} {
+			if cfg, text, err := config.Read(filepath.Join(state, name)); err == nil {
+				return cfg, text, faults
+			}
 		}
 	}
 	return nil, nil, faults

@@ -10,13 +10,26 @@ import { propose, refuse } from './trial.js';
 export const settings = () => look('config get');
 
 // current keeps what is drawn of the settings in a place as they are in force, whoever
-// changes them or takes a change back. It returns what is to be told each state.
+// changes them or takes a change back. What somebody has typed and not sent stays. It
+// returns what is to be told each state.
 export function current(place, show) {
-	let drawn = null;
+	let drawn = null, was = new Map();
+	const fields = () => [...place.querySelectorAll('[name]')];
 	return (state) => {
 		if (state.revision === drawn) return;
 		drawn = state.revision;
-		settings().then((view) => place.replaceChildren(...show(view)), (fault) => { drawn = null; refuse(fault); });
+		settings().then((view) => {
+			const typed = fields().filter((el) => el.value !== was.get(el.name) && el.value !== el.sent), at = document.activeElement;
+			place.replaceChildren(...show(view));
+			was = new Map(fields().map((el) => [el.name, el.value]));
+			for (const old of typed) {
+				const el = fields().find((x) => x.name === old.name);
+				if (!el) continue;
+				el.value = old.value;
+				el.dispatchEvent(new Event('change'));
+				if (old === at) el.focus({ preventScroll: true });
+			}
+		}, (fault) => { drawn = null; refuse(fault); });
 	};
 }
 

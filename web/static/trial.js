@@ -16,10 +16,13 @@ export async function propose(verb, args, form) {
 		}
 		if (!await agreed(told)) return false;
 		made = Date.now();
+		for (const el of form?.elements || []) el.sent = el.value; // which is typed no more
 		await tell(verb, args);
 		return true;
 	} catch (fault) {
-		if (fault.code !== 'contact') refuse(fault, form); // which is said already
+		if (fault.code === 'contact') return false; // which is said already
+		for (const el of form?.elements || []) delete el.sent;
+		refuse(fault, form);
 		return false;
 	}
 }
