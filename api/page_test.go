@@ -167,7 +167,7 @@ func TestThePageLooksAgain(t *testing.T) {
 }
 
 // TestADismissalHolds: a client that wants to hear no more is left alone until a
-// refusal is the matter, or another outage; others are told.
+// refusal, the operator's page or another outage is the matter; others are told.
 func TestADismissalHolds(t *testing.T) {
 	v := newVisitor(t)
 	since := time.Now().Add(-time.Minute)
@@ -187,6 +187,10 @@ func TestADismissalHolds(t *testing.T) {
 			t.Errorf("it is told once more, of %s", other)
 		}
 	}
+	if v.fails("RC18", time.Now(), true); !v.e.untold(client()) {
+		t.Error("it is not told of the operator's page")
+	}
+	v.fails("RC14", time.Now(), false)
 	if w := (control.Want{Key: "refused.limit"}); v.e.told.alone(client(), w, time.Now()) {
 		t.Error("it is not told that it is refused")
 	}

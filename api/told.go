@@ -29,10 +29,14 @@ type leave struct {
 const news = 10 * time.Minute
 
 // subject names what a client is told of. All faults are one: which of them is the verdict
-// can change while the Internet is away.
+// can change while the Internet is away. The operator's page is another matter: who has
+// waited for an outage to end has to do something now.
 func subject(w control.Want) string {
-	if w.Verdict == nil {
+	switch {
+	case w.Verdict == nil:
 		return w.Key
+	case w.Verdict.Code == "RC18":
+		return "page"
 	}
 	return "fault"
 }
