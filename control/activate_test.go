@@ -2,13 +2,11 @@ package control
 
 import (
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/tetherd/tetherd/fetch"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/probe"
@@ -143,7 +141,7 @@ func TestActivationOfAFetchedEdition(t *testing.T) {
 		r.provide(edition(1, 0))
 		r.pass(10 * time.Second)
 		fetched := func(raw []byte) *Snapshot {
-			w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+			w.gives(raw)
 			return r.pass(20 * time.Second)
 		}
 		tries := func() int { return w.lines.count("msg=activation method=reconnect tries=1 end=\"\"") }
@@ -209,14 +207,20 @@ func TestActivationWaitsForItsSIM(t *testing.T) {
 	})
 }
 
+// registersAnew is a loop whose document has the modem register anew in a minute.
+func (w *world) registersAnew(t *testing.T) *running {
+	r := w.start(t, "config apn\n\toption apn 'plan.lab'\n")
+	r.pass(time.Second)
+	r.provide(activated(`"method": "reregister", "delay_seconds": 60`))
+	r.pass(10 * time.Second)
+	return r
+}
+
 // A document of somebody else's that comes beside it does not end it.
 func TestActivationBesideAnotherDocument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, "config apn\n\toption apn 'plan.lab'\n")
-		r.pass(time.Second)
-		r.provide(activated(`"method": "reregister", "delay_seconds": 60`))
-		r.pass(10 * time.Second)
+		r := w.registersAnew(t)
 		if a := r.provide(paper("2", 1, `"sims": [{}]`)); a.Trial == "" { // of equal ones the smaller identifier stays in force
 			t.Fatalf("%+v", a)
 		}
@@ -231,10 +235,7 @@ func TestActivationBesideAnotherDocument(t *testing.T) {
 func TestActivationRestsForAnotherSIM(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, "config apn\n\toption apn 'plan.lab'\n")
-		r.pass(time.Second)
-		r.provide(activated(`"method": "reregister", "delay_seconds": 60`))
-		r.pass(10 * time.Second)
+		r := w.registersAnew(t)
 		ours := w.sim.ICCID
 		for _, test := range []struct {
 			iccid modem.Secret

@@ -85,14 +85,20 @@ func TestAccessPointForRegisteringThatNobodyKnows(t *testing.T) {
 	})
 }
 
+// toldSIM is a world whose SIM has told who it is before the loop looks at it.
+func toldSIM(t *testing.T) (*world, *running) {
+	w := newWorld(t)
+	w.sim.Read = true
+	r := w.start(t, "")
+	r.settle()
+	return w, r
+}
+
 // TestDocumentNamesTheAccessPointForRegistering: the modem is told at once, and its own is
 // wished again when the document is taken back.
 func TestDocumentNamesTheAccessPointForRegistering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.sim.Read = true
-		r := w.start(t, "")
-		r.settle()
+		w, r := toldSIM(t)
 		own := r.registers()
 		got := r.provide(paper("1", 1, `"sims": [{"match": {"mcc": "262"}, "contexts": [{"name": "r", "uses": ["attach"], "apn": "first.lab", "user": "u", "password": "p"}]}]`))
 		if got.Err != nil || got.Report.Refused() || got.Report[len(got.Report)-1].State != document.Applied {
@@ -116,10 +122,7 @@ func TestDocumentNamesTheAccessPointForRegistering(t *testing.T) {
 // radio off.
 func TestDocumentOfAnotherSIMNamesNoAccessPointForRegistering(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		w.sim.Read = true
-		r := w.start(t, "")
-		r.settle()
+		w, r := toldSIM(t)
 		r.provide(paper("1", 1, `"sims": [{"match": {"mcc": "262"}, "contexts": [{"name": "r", "uses": ["attach"], "apn": "first.lab"}]}]`))
 		r.pass(time.Minute)
 		named := r.registers()

@@ -276,14 +276,20 @@ func TestDocumentFollowsTheSIM(t *testing.T) {
 	})
 }
 
+// keeps is a loop that keeps the document for our SIM.
+func keeps(t *testing.T, w *world) *running {
+	r := w.start(t, "")
+	r.pass(time.Second)
+	r.provide(paper("1", 1, forOurs))
+	r.pass(10 * time.Second)
+	return r
+}
+
 // After a restart the rules hold before the SIM has told who it is.
 func TestDocumentHoldsAcrossARestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, "")
-		r.pass(time.Second)
-		r.provide(paper("1", 1, forOurs))
-		r.pass(10 * time.Second)
+		r := keeps(t, w)
 		next := killed(t, w, r)
 		next.phase, next.sim = modem.PhaseOpening, modem.SIM{}
 		if got := next.start(t, "").pass(time.Second).Documents.Policy.MaxClients; got != 5 {
@@ -315,10 +321,7 @@ func TestAnswerHoldsAcrossARestart(t *testing.T) {
 func TestFormerDocumentIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, "")
-		r.pass(time.Second)
-		r.provide(paper("1", 1, forOurs))
-		r.pass(10 * time.Second)
+		r := keeps(t, w)
 		next := killed(t, w, r)
 		r = next.start(t, "")
 		for _, test := range []struct {
@@ -339,10 +342,7 @@ func TestFormerDocumentIsForgotten(t *testing.T) {
 func TestDocumentAndAHalfToldSIM(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, "")
-		r.pass(time.Second)
-		r.provide(paper("1", 1, forOurs))
-		r.pass(10 * time.Second)
+		r := keeps(t, w)
 		r.end()
 		w.leaves = false
 		next := newWorld(t)
@@ -524,15 +524,28 @@ func signerKey() string {
 
 func sign(raw []byte) []byte { return ed25519.Sign(signer(), raw) }
 
+// edition is a document that refreshes itself, with a limit of clients.
+func edition(serial, limit int) []byte { return paper("1", serial, fmt.Sprintf(refreshing, limit)) }
+
+// refreshes is a loop that keeps the third edition, with a limit of three.
+func refreshes(t *testing.T, w *world) *running {
+	r := w.start(t, signerKey())
+	r.pass(time.Second)
+	r.provide(edition(3, 3))
+	r.pass(10 * time.Second)
+	return r
+}
+
+// gives answers the question for a document with a signed one.
+func (w *world) gives(raw []byte) {
+	w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+}
+
 // What the document's server gives is applied when it is signed, newer and not known.
 func TestFetchedDocuments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, signerKey())
-		r.pass(time.Second)
-		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
-		r.pass(10 * time.Second)
-		edition := func(serial, limit int) []byte { return paper("1", serial, fmt.Sprintf(refreshing, limit)) }
+		r := refreshes(t, w)
 		for _, test := range []struct {
 			what string
 			raw  []byte
@@ -568,12 +581,8 @@ func TestFetchedDocuments(t *testing.T) {
 func TestFetchedDocumentThatDoesHarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, signerKey())
-		r.pass(time.Second)
-		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
-		r.pass(10 * time.Second)
-		raw := paper("1", 4, fmt.Sprintf(refreshing, 4))
-		w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+		r := refreshes(t, w)
+		w.gives(edition(4, 4))
 		r.pass(time.Second)
 		w.change(plan.Probe, func() { w.verdict = probe.Dead })
 		if got := story(r.pass(documentLimit)); got != "limit 3, kept false: clients lost the Internet" {
@@ -590,13 +599,9 @@ func TestFetchedDocumentThatDoesHarm(t *testing.T) {
 func TestFetchedDocumentThatWasTakenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, signerKey())
-		r.pass(time.Second)
-		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
-		r.pass(10 * time.Second)
+		r := refreshes(t, w)
 		fetched := func(serial int) string {
-			raw := paper("1", serial, fmt.Sprintf(refreshing, serial))
-			w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+			w.gives(edition(serial, serial))
 			return story(r.pass(10 * time.Second))
 		}
 		if got := fetched(4); !strings.HasPrefix(got, "limit 4, kept true") {
@@ -627,12 +632,8 @@ func TestDocumentTrialOfAnotherSIM(t *testing.T) {
 	for _, other := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWorld(t)
-			r := w.start(t, signerKey())
-			r.pass(time.Second)
-			r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
-			r.pass(10 * time.Second)
-			raw := paper("1", 4, fmt.Sprintf(refreshing, 4))
-			w.says(plan.AskDocument, fetch.Result{Status: http.StatusOK, Body: raw, Beside: sign(raw)})
+			r := refreshes(t, w)
+			w.gives(edition(4, 4))
 			r.pass(time.Second)
 			w.says(plan.AskDocument, fetch.Result{Status: http.StatusNotModified})
 			w.change(plan.Modem, func() {
@@ -675,11 +676,8 @@ func TestDocumentWithoutAnUplink(t *testing.T) {
 func TestServerWithNothingNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		r := w.start(t, signerKey())
-		r.pass(time.Second)
-		raw := paper("1", 3, fmt.Sprintf(refreshing, 3))
-		r.provide(raw)
-		r.pass(10 * time.Second)
+		r := refreshes(t, w)
+		raw := edition(3, 3)
 		first := func() time.Time {
 			return read(w, func() time.Time { return w.fetch.spec.Requests[0].First })
 		}

@@ -157,9 +157,9 @@ func TestFirstComeFirstServed(t *testing.T) {
 	}
 }
 
-// TestSmallerAndLargerLimit: a changed number leaves those with a place theirs, as many
-// as fit.
-func TestSmallerAndLargerLimit(t *testing.T) {
+// twoOfThree is a yard of three clients, of which the last two came first and have the places.
+func twoOfThree(t *testing.T) (yard, *Driver) {
+	t.Helper()
 	y := newYard(t, 3)
 	d := New(Options{})
 	apply(t, d, limitTo(2))
@@ -169,6 +169,13 @@ func TestSmallerAndLargerLimit(t *testing.T) {
 	if !y.reaches(t, 1) || !y.reaches(t, 2) || y.reaches(t, 0) {
 		t.Fatal("the first two are not served")
 	}
+	return y, d
+}
+
+// TestSmallerAndLargerLimit: a changed number leaves those with a place theirs, as many
+// as fit.
+func TestSmallerAndLargerLimit(t *testing.T) {
+	y, d := twoOfThree(t)
 	apply(t, d, limitTo(3))
 	if st := d.Observe(); len(st.Slots) != 2 || !y.reaches(t, 0) || !y.reaches(t, 1) || !y.reaches(t, 2) {
 		t.Errorf("with a larger limit %+v", st.Slots)
@@ -194,15 +201,7 @@ func TestSmallerAndLargerLimit(t *testing.T) {
 // TestPauseOfSharing: who had a place before nothing was shared for a while has it afterwards,
 // with its connections, whoever sends first then.
 func TestPauseOfSharing(t *testing.T) {
-	y := newYard(t, 3)
-	d := New(Options{})
-	apply(t, d, limitTo(2))
-	for i := range 3 {
-		d.Bind(hwOf(i), home(i), true)
-	}
-	if !y.reaches(t, 1) || !y.reaches(t, 2) || y.reaches(t, 0) {
-		t.Fatal("the first two are not served")
-	}
+	y, d := twoOfThree(t)
 	pause := limitTo(2)
 	pause.Sharing = false
 	for range 2 { // again by another process

@@ -21,13 +21,7 @@ const costPlan = `{"format": "tetherd-document/1", "serial": 1,
 // configuration, then that the operator's document says the plan is used up, then that the
 // modem roams.
 func TestBeaconsTellTheCost(t *testing.T) {
-	w := newWorld(t)
-	newRadios(t, 2)
-	s := newStation(t, "wlan1")
-	g := newGateway(t, home().config())
-	w.plug()
-	g.onAir(home())
-	s.join("Home", home().passphrase, byWPA2)
+	w, g, s := atHome(t, byWPA2)
 	heard := func(what, want string) {
 		t.Helper()
 		eventually(t, what, func() error {

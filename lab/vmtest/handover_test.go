@@ -32,7 +32,7 @@ func (g *gateway) again(s unix.Signal) {
 // A station stays associated and let in while tetherd is killed, and while it is
 // replaced by its next version.
 func TestNetworkOutlivesTheGateway(t *testing.T) {
-	g, s := atHome(t, byWPA3)
+	_, g, s := atHome(t, byWPA3)
 	g.online()
 	s.fetch()
 	for _, sig := range []unix.Signal{unix.SIGKILL, unix.SIGUSR2} {

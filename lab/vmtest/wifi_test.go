@@ -93,9 +93,9 @@ func witnessed(t *testing.T) int {
 	return n
 }
 
-// atHome is a gateway with a modem, on the air, and a station that has joined it and has a
-// lease.
-func atHome(t *testing.T, by string) (*gateway, *station) {
+// atHome is a gateway with a modem of that world, on the air, and a station that has joined it
+// and has a lease.
+func atHome(t *testing.T, by string) (*world, *gateway, *station) {
 	t.Helper()
 	w := newWorld(t)
 	newRadios(t, 2)
@@ -105,7 +105,7 @@ func atHome(t *testing.T, by string) (*gateway, *station) {
 	g.onAir(home())
 	s.join("Home", home().passphrase, by)
 	s.lease()
-	return g, s
+	return w, g, s
 }
 
 // TestStationsOnlineThroughUSB is the whole chain: stations associate over WPA2 and

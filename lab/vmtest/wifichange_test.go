@@ -56,7 +56,7 @@ func TestWiFiByConfiguration(t *testing.T) {
 // TestWiFiRecovers: hostapd is killed; a wish is refused while the former one stays;
 // the radio goes and comes back. Stations get in again, or a sentence says why not.
 func TestWiFiRecovers(t *testing.T) {
-	g, s := atHome(t, byWPA2)
+	_, g, s := atHome(t, byWPA2)
 
 	pid := hostapdPID(t)
 	if err := unix.Kill(pid, unix.SIGKILL); err != nil {
