@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/lab/netns"
 )
@@ -52,8 +53,13 @@ func newCapture() *capture {
 	return &capture{counts: map[passage]int{}, spells: map[string]spell{}, last: map[string]time.Time{}, asked: map[string]time.Time{}}
 }
 
-// see is shown every packet that leaves by the interface of a session.
+// see is shown every packet that leaves by the interface of a session. The gateway's own
+// errors about answers that came too late quote them, and are nobody's packets.
 func (c *capture) see(apn string, packet []byte) {
+	const version, offsetProtocol = 4, 9
+	if len(packet) > offsetProtocol && packet[0]>>4 == version && packet[offsetProtocol] == unix.IPPROTO_ICMP {
+		return
+	}
 	i := bytes.Index(packet, []byte(markPrefix))
 	if i < 0 {
 		return

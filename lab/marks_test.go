@@ -3,6 +3,8 @@ package lab
 import (
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMostCountsThoseAtATime: who comes when another has gone is not one too many, and who
@@ -38,6 +40,25 @@ func TestMostCountsThoseAtATime(t *testing.T) {
 		if c.most != test.want {
 			t.Errorf("%s: %d at a time (%s), want %d", what, c.most, c.who, test.want)
 		}
+	}
+}
+
+// TestMarksArePackets: what a client sent counts as a datagram or a question; an error of the
+// gateway's about an answer that came too late, which quotes it, is neither.
+func TestMarksArePackets(t *testing.T) {
+	packet := func(protocol byte, port byte, text string) []byte {
+		b := make([]byte, 28, 100)
+		b[0], b[9], b[23] = 0x45, protocol, port
+		return append(b, text...)
+	}
+	c := newCapture()
+	c.see("a", packet(unix.IPPROTO_UDP, 9, "mark-client1-"))
+	c.see("a", packet(unix.IPPROTO_UDP, 53, "mark-client1-7.example.com"))
+	c.see("a", packet(unix.IPPROTO_ICMP, 0, "mark-client1-7.example.com"))
+	c.see("a", packet(unix.IPPROTO_UDP, 9, "mark-"))
+	c.see("a", nil)
+	if datagrams, questions := c.count("a", "client1"); datagrams != 1 || questions != 1 {
+		t.Errorf("%d datagrams, %d questions", datagrams, questions)
 	}
 }
 

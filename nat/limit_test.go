@@ -2,6 +2,7 @@ package nat
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/lab/nstest"
 )
@@ -271,13 +275,49 @@ func TestRoaming(t *testing.T) {
 	if !y.reaches(t, 0) || y.reaches(t, 1) {
 		t.Fatal("the first is not served")
 	}
-	y.clients[0].Run(t, "ip link del eth0")
-	y.attach(t, 0, "p9")
-	y.clients[0].Run(t, fmt.Sprintf("ip addr add %v/24 dev eth0", home(0)), "ip route add default via 192.168.8.1")
+	y.moves(t, 0, "p9")
 	eventually(t, "at its new port it gets through", func() bool { return y.reaches(t, 0) })
 	if y.reaches(t, 1) {
 		t.Error("and so does another")
 	}
+}
+
+// moves has a client leave its port for another.
+func (y yard) moves(t *testing.T, i int, port string) {
+	t.Helper()
+	y.clients[i].Run(t, "ip link del eth0")
+	y.attach(t, i, port)
+	y.clients[i].Run(t, fmt.Sprintf("ip addr add %v/24 dev eth0", home(i)), "ip route add default via 192.168.8.1")
+}
+
+// TestRoamingInAFlood: a client keeps its place also when the news that it moved is lost among
+// those of others.
+func TestRoamingInAFlood(t *testing.T) {
+	y := newYard(t, 1)
+	d := New(Options{})
+	apply(t, d, limitTo(1))
+	ctx, cancel := context.WithCancel(t.Context())
+	lost, full := make(chan struct{}, 1), make(chan sighting)
+	watched := nstest.Here(t).Start(func() error {
+		conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{Groups: 1 << (unix.RTNLGRP_NEIGH - 1)})
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Unix(1, 0)) })
+		return watchPorts(ctx, conn, full, lost)
+	})
+	kept := nstest.Here(t).Start(func() error { return d.keepPlaces(ctx, nil, lost, nil, func() {}) })
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-watched, <-kept); err != nil {
+			t.Error(err)
+		}
+	})
+	d.Bind(hwOf(0), home(0), true)
+	eventually(t, "it is served", func() bool { return y.reaches(t, 0) })
+	y.moves(t, 0, "p9")
+	eventually(t, "at its new port it gets through", func() bool { return y.reaches(t, 0) })
 }
 
 // TestAbsence: who was silent for the absence has lost its place to whoever comes next,

@@ -95,14 +95,17 @@ type sighting struct {
 	index int
 }
 
-// watchPorts tells of every sighting until ctx ends, as far as there is room.
-func watchPorts(ctx context.Context, conn *netlink.Conn, seen chan<- sighting) error {
+// watchPorts tells of every sighting until ctx ends, or that some were lost: the kernel tells
+// of each once, and somebody may send from more addresses than there is room for.
+func watchPorts(ctx context.Context, conn *netlink.Conn, seen chan<- sighting, lost chan<- struct{}) error {
 	for {
 		msgs, err := conn.Receive()
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil && !errors.Is(err, unix.ENOBUFS): // else the next packets tell again
+		case errors.Is(err, unix.ENOBUFS):
+			poke(lost)
+		case err != nil:
 			return fmt.Errorf("nat: watch ports: %w", err)
 		}
 		for _, m := range msgs {
@@ -113,8 +116,17 @@ func watchPorts(ctx context.Context, conn *netlink.Conn, seen chan<- sighting) e
 			select {
 			case seen <- s:
 			default:
+				poke(lost)
 			}
 		}
+	}
+}
+
+// poke leaves word, unless there is some already.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

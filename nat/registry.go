@@ -280,6 +280,19 @@ func (r *registry) sighted(m mac, port string) (waits bool) {
 	return waits
 }
 
+// lookAround looks where everybody with a lease is.
+func (r *registry) lookAround() {
+	r.mu.Lock()
+	at := map[mac]string{}
+	for addr, b := range r.bindings {
+		at[b.mac] = r.portOf(r.spec, addr, b.mac)
+	}
+	r.mu.Unlock()
+	for m, port := range at {
+		r.sighted(m, port)
+	}
+}
+
 // again tries what had to wait, and lets parked clients go on.
 func (r *registry) again(now time.Time) (more bool) {
 	r.mu.Lock()

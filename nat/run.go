@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxSightings bounds the clients seen at another port that wait to be looked at; more
-// are looked at when they send next.
+// maxSightings bounds the clients seen at another port that wait to be looked at; when there
+// are more, all who have a lease are.
 const maxSightings = 64
 
 // Run calls changed whenever anybody changes our table, once at its start, and when
@@ -40,17 +40,18 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 			}
 		})
 	}
-	seen := make(chan sighting, maxSightings)
-	listen(unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH, func(c *netlink.Conn) error { return watchPorts(ctx, c, seen) })
+	seen, lost := make(chan sighting, maxSightings), make(chan struct{}, 1)
+	listen(unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH, func(c *netlink.Conn) error { return watchPorts(ctx, c, seen, lost) })
 	listen(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES, func(c *netlink.Conn) error { return d.watchTable(ctx, c, changed) })
-	return d.keepPlaces(ctx, seen, failed, changed)
+	return d.keepPlaces(ctx, seen, lost, failed, changed)
 }
 
 // keepPlaces follows clients from port to port and ends what goes on without a place.
-func (d *Driver) keepPlaces(ctx context.Context, seen <-chan sighting, failed <-chan error, changed func()) error {
+func (d *Driver) keepPlaces(ctx context.Context, seen <-chan sighting, lost <-chan struct{}, failed <-chan error, changed func()) error {
 	const soon, late = time.Second, time.Minute
 	timer := time.NewTimer(soon)
 	defer timer.Stop()
+	var all <-chan time.Time // when all are looked at, because sightings were lost
 	for {
 		select {
 		case <-ctx.Done():
@@ -61,6 +62,14 @@ func (d *Driver) keepPlaces(ctx context.Context, seen <-chan sighting, failed <-
 			if !d.registry.sighted(s.mac, portName(s.index)) {
 				continue
 			}
+		case <-lost:
+			if all == nil {
+				all = time.After(soon)
+			}
+			continue
+		case <-all:
+			all = nil
+			d.registry.lookAround()
 		case <-d.registry.wake:
 		case <-timer.C:
 		}
