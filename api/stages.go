@@ -208,7 +208,7 @@ func networkStage(s *control.Snapshot) Stage {
 		return Stage{StageNetwork, Failed, s.Desired.Barred}
 	case m.Phase == modem.PhaseRoaming:
 		return Stage{StageNetwork, Failed, "the SIM is abroad on " + name + " and roaming is not allowed in the configuration"}
-	case r.State == "home" || r.State == "roaming" || r.State == "partner":
+	case r.Registered():
 		text := "registered with " + name
 		if r.State != "home" {
 			text += ", " + r.State

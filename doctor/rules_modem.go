@@ -99,7 +99,7 @@ func (e *exam) networkSigns() {
 		}
 		e.sign(sign{code: "RC08", variant: variant, confidence: 90, args: args, evidence: append(evidence, Value{"cause", number(r.Cause)})})
 	case modem.PhaseRegister:
-		if !e.seeking() && r.State != "home" && !r.Roams() { // else it waits for its activation
+		if !e.seeking() && !r.Registered() { // else it waits for its activation
 			e.sign(sign{code: "RC09", variant: "searching", confidence: 70, evidence: append(evidence, Value{"searching since", m.Since.UTC().Format("15:04:05")})})
 		}
 	case modem.PhaseAttach:

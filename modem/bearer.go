@@ -90,7 +90,7 @@ func (t *turn) tend(s *slot) {
 
 // allowed reports whether the bearer that is up or under way there may stay.
 func (t *turn) allowed(s *slot) bool {
-	roaming := t.known.registration.state == "roaming" || t.known.registration.state == "partner"
+	roaming := Registration{State: t.known.registration.state}.Roams()
 	return s.wished && !t.leaving() && t.spec.Reregister == t.reregistered && t.spec.Mend == t.mended && !t.known.attach.pending && !t.known.attach.rejoin && (t.spec.Roaming || !roaming)
 }
 

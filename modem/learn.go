@@ -109,9 +109,8 @@ func (t *turn) forgetCard() {
 // learnRegistration keeps the last reject cause until the network takes us.
 func (t *turn) learnRegistration(f registration) {
 	k := &t.known
-	taken := f.state == "home" || f.state == "roaming" || f.state == "partner"
 	switch {
-	case taken:
+	case Registration{State: f.state}.Registered():
 		f.cause = 0
 	case f.cause == 0:
 		f.cause = k.registration.cause

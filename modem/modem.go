@@ -187,6 +187,9 @@ type Registration struct {
 	Attached   bool   // packet service
 }
 
+// Registered says that a network has taken the modem.
+func (r Registration) Registered() bool { return r.State == "home" || r.Roams() }
+
 // Roams says that the network is not the SIM's own: a foreign one, or a partner's.
 func (r Registration) Roams() bool { return r.State == "roaming" || r.State == "partner" }
 

@@ -151,12 +151,11 @@ func NeedsOwn(cfg *config.Config, obs Observed) bool {
 // Country is the country of the mobile network that the modem is registered with, or
 // the one before while that is not known.
 func Country(before string, m modem.Status) string {
-	switch m.Registration.State {
-	case "home", "roaming", "partner":
-		plmn := m.Registration.PLMN
-		return cmp.Or(hostapd.Country(plmn[:min(3, len(plmn))]), before)
+	if !m.Registration.Registered() {
+		return before
 	}
-	return before
+	plmn := m.Registration.PLMN
+	return cmp.Or(hostapd.Country(plmn[:min(3, len(plmn))]), before)
 }
 
 func wifiCountry(in Inputs, d *Desired) string {

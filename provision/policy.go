@@ -155,14 +155,13 @@ func country(mcc string) string {
 // Nothing is barred where the modem is not registered.
 func (p Policy) Barred(sim Identity, r modem.Registration) string {
 	at := whereIs(sim, r)
-	registered := r.State == "home" || at != atHome
 	allowed := map[Roaming][]place{
 		RoamHome: {atHome}, RoamDomestic: {atHome, inland}, RoamOnlyInland: {inland},
 		RoamOnlyForeign: {abroad}, RoamOnly: {inland, abroad},
 	}
 	places, limited := allowed[p.Roaming]
 	switch {
-	case !registered:
+	case !r.Registered():
 		return ""
 	case limited && !slices.Contains(places, at):
 		return "the operator does not allow data " + [...]string{"in the home network", "on other networks of the SIM's country", "abroad"}[at]
