@@ -49,23 +49,30 @@ func (e explainer) untold(client netip.Addr) bool {
 }
 
 // ServeHTTP answers the requests that the name server and the firewall lead here: connectivity
-// checks are sent to the page, the page is shown, and what is for anybody else is cut off
-// as if nobody were there. It sets no cookies and serves no verbs: what costs money or
-// changes anything needs the owner's sign-in elsewhere.
+// checks are sent to the page, and the page is shown. What is for anybody else is told why
+// there is nothing, when its client is refused, and is else cut off as if nobody were there.
+// It sets no cookies and serves no verbs: what costs money or changes anything needs the
+// owner's sign-in elsewhere.
 func (e explainer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	client, err := netip.ParseAddrPort(r.RemoteAddr)
 	snap := e.now()
 	at := snap.Desired.NAT.Page.String()
-	if err != nil || r.Host != at && !slices.Contains(dns.CheckHosts(), strings.ToLower(r.Host)) {
+	if err != nil {
 		panic(http.ErrAbortHandler) // the connection ends without an answer
+	}
+	v := visit{told: e.told, snap: snap, client: client.Addr().Unmap(), lang: language(r.Header.Get("Accept-Language"))}
+	v.want, v.lacks = snap.Lacks(v.client)
+	others := r.Host != at && !slices.Contains(dns.CheckHosts(), strings.ToLower(r.Host))
+	if others && !v.refused() {
+		panic(http.ErrAbortHandler)
 	}
 	harden(w.Header())
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Connection", "close")
-	v := visit{told: e.told, snap: snap, client: client.Addr().Unmap(), lang: language(r.Header.Get("Accept-Language"))}
-	v.want, v.lacks = snap.Lacks(v.client)
 	switch {
+	case others:
+		v.plain(w)
 	case r.Host != at:
 		v.check(w, r, at)
 	case r.Method == http.MethodPost && r.URL.Path == "/later" && v.lacks:
@@ -107,6 +114,22 @@ func (v visit) check(w http.ResponseWriter, r *http.Request, at string) {
 	http.Redirect(w, r, "http://"+at+"/", http.StatusFound)
 }
 
+// refused says that the client itself may not have Internet.
+func (v visit) refused() bool { return v.lacks && v.want.Verdict == nil }
+
+// plain answers a request for somebody else's page: an error that no program takes for that
+// page, and that says to people and in logs what is the matter.
+func (v visit) plain(w http.ResponseWriter) {
+	w.Header().Set("Content-Language", v.lang)
+	http.Error(w, v.denied(), http.StatusServiceUnavailable)
+}
+
+// denied is the sentence that says why the client is refused.
+func (v visit) denied() string {
+	why := doctor.Phrase(v.lang, v.want.Key, v.want.Args)
+	return doctor.Phrase(v.lang, "page.refused", []doctor.Value{{Name: "why", Value: why}})
+}
+
 // walled says that the operator answers in the Internet's place.
 func (v visit) walled() bool { return v.want.Key == "RC18" }
 
@@ -120,8 +143,7 @@ func (v visit) reason(w http.ResponseWriter) {
 	if f := v.want.Verdict; f != nil {
 		body = paragraph(doctor.Sentence(v.lang, *f))
 	} else {
-		why := doctor.Phrase(v.lang, v.want.Key, v.want.Args)
-		body = paragraph(doctor.Phrase(v.lang, "page.refused", []doctor.Value{{Name: "why", Value: why}}))
+		body = paragraph(v.denied())
 	}
 	if strings.HasPrefix(v.want.Key, "refused.limit") {
 		body += paragraph(v.word("page.place"))

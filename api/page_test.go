@@ -100,6 +100,35 @@ func TestChecksAreLedToThePage(t *testing.T) {
 	}
 }
 
+// TestARefusedClientIsAnswered: whatever page it asks for, a refused client gets an error that
+// says why in its language, which nobody keeps or takes for that page; it has no part of ours.
+func TestARefusedClientIsAnswered(t *testing.T) {
+	v := newVisitor(t)
+	v.s.Desired.Refusal = "your plan has no <b>tethering</b>"
+	for _, c := range []struct{ method, url, languages, says string }{
+		{"GET", "http://www.example.com/some/file", "de", "This device has no Internet: your plan has no <b>tethering</b>.\n"},
+		{"GET", "http://203.0.113.80:8080/page.js", "ru", "У этого устройства нет интернета: your plan has no <b>tethering</b>.\n"},
+		{"POST", "http://www.example.com/later", "en", "This device has no Internet: your plan has no <b>tethering</b>.\n"},
+	} {
+		a, body := v.do(c.method, c.url, c.languages)
+		if a == nil {
+			t.Fatalf("%s is cut off", c.url)
+		}
+		if a.StatusCode != http.StatusServiceUnavailable || body != c.says {
+			t.Errorf("%s %s: %d %q", c.method, c.url, a.StatusCode, body)
+		}
+		if h := a.Header; !strings.HasPrefix(h.Get("Content-Type"), "text/plain") || h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Location") != "" || h.Get("Connection") != "close" {
+			t.Errorf("%s: %v", c.url, h)
+		}
+	}
+	if !v.e.untold(client()) {
+		t.Error("a POST to somebody else's page is taken as the wish to hear no more")
+	}
+	if a, _ := v.do("GET", checks()[0], ""); a == nil || a.StatusCode != http.StatusFound {
+		t.Errorf("its check: %v", a)
+	}
+}
+
 // TestThePageSpeaks: it says the sentence in the phone's language, escaped, and offers what
 // helps and nothing else.
 func TestThePageSpeaks(t *testing.T) {

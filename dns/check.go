@@ -55,14 +55,6 @@ func (e *engine) deniedChecks() []string {
 	return slices.DeleteFunc(CheckHosts(), func(host string) bool { return !e.denied[wireName(host)] })
 }
 
-// closed answers a question that goes to nobody.
-func (e *engine) closed(dst []byte, q *query, p *path) []byte {
-	if !e.spec.Page.IsValid() {
-		return q.fail(dst, codec.RcodeRefused, codec.ExtendedErrorCodeBlocked, "clients may not have Internet")
-	}
-	return q.reply(dst, e.local.lead(q, e.spec.Page), 0, p.limit(q))
-}
-
 // leadTTL is how many seconds a client remembers where the page is.
 const leadTTL = 1
 

@@ -98,42 +98,51 @@ func TestNoFilterHidesAPortal(t *testing.T) {
 	}
 }
 
-// TestClosed: while clients may not have Internet nobody is asked for them, every name has
-// the page's address, and local names stay.
+// TestClosed: while clients may not have Internet nobody is asked for them, who are told so
+// by an error and by no forged address, but for the names of connectivity checks of those
+// that are to see the page; local names stay.
 func TestClosed(t *testing.T) {
 	spec := uplink()
 	spec.Page, spec.Closed = netip.MustParseAddr("192.0.2.97"), true
 	spec.Names = []Name{{Name: "tetherd", Addr: netip.MustParseAddr("192.168.97.1")}}
 	d := newDesk(t, spec)
+	d.e.untold = some{netip.MustParseAddr(phone): true}
 	for i, c := range []struct {
-		name  string
-		qtype uint16
-		rcode int
-		want  string
+		who, name string
+		qtype     uint16
+		rcode     int
+		want      string
 	}{
-		{"secret-data.tunnel.example.", codec.TypeA, codec.RcodeSuccess, "192.0.2.97"},
-		{"secret-data.tunnel.example.", codec.TypeTXT, codec.RcodeSuccess, ""},
-		{"secret-data.tunnel.example.", codec.TypeNULL, codec.RcodeSuccess, ""},
-		{"www.example.com.", codec.TypeAAAA, codec.RcodeSuccess, ""},
-		{"tetherd.lan.", codec.TypeA, codec.RcodeSuccess, "192.168.97.1"},
+		{phone, "secret-data.tunnel.example.", codec.TypeA, codec.RcodeRefused, ""},
+		{phone, "secret-data.tunnel.example.", codec.TypeTXT, codec.RcodeRefused, ""},
+		{phone, "secret-data.tunnel.example.", codec.TypeNULL, codec.RcodeRefused, ""},
+		{phone, "www.example.com.", codec.TypeAAAA, codec.RcodeRefused, ""},
+		{phone, "captive.apple.com.", codec.TypeA, codec.RcodeSuccess, "192.0.2.97"},
+		{tablet, "captive.apple.com.", codec.TypeA, codec.RcodeRefused, ""},
+		{phone, "tetherd.lan.", codec.TypeA, codec.RcodeSuccess, "192.168.97.1"},
 	} {
-		d.ask(phone, uint16(i), c.name, c.qtype)
-		m, got := d.replies[phone][len(d.replies[phone])-1], ""
+		d.ask(c.who, uint16(i), c.name, c.qtype)
+		m, got := d.replies[c.who][len(d.replies[c.who])-1], ""
 		for _, rr := range m.Answer {
 			got = rr.(*codec.A).A.String()
 		}
-		if m.Rcode != c.rcode || got != c.want {
+		if m.Rcode != c.rcode || got != c.want || c.rcode == codec.RcodeRefused && !prohibited(m) {
 			t.Errorf("%s %s: %v", c.name, codec.TypeToString[c.qtype], m)
 		}
 	}
 	if len(d.sent) > 0 {
 		t.Errorf("%d packets left", len(d.sent))
 	}
-	spec.Page = netip.Addr{}
-	d = newDesk(t, spec)
-	if d.ask(phone, 9, "www.example.com.", codec.TypeA); len(d.sent) > 0 || d.replies[phone][0].Rcode != codec.RcodeRefused {
-		t.Errorf("without a page: %v", d.replies[phone])
+}
+
+// prohibited says that an answer tells by an extended error that the asker may not ask.
+func prohibited(m *codec.Msg) bool {
+	for _, o := range m.IsEdns0().Option {
+		if e, ok := o.(*codec.EDNS0_EDE); ok {
+			return e.InfoCode == codec.ExtendedErrorCodeProhibited && e.ExtraText != ""
+		}
 	}
+	return false
 }
 
 // TestDeniedChecksAreSeen: what a filter upstream does to the names of connectivity checks

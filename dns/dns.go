@@ -36,7 +36,7 @@ type Spec struct {
 	// told by a page why they have no Internet (see Untold); invalid: nobody is.
 	Page netip.Addr
 	// Closed asks nobody for clients, who may not have Internet: not by questions either.
-	// Every name has the page's address then.
+	// They are refused with an extended error (RFC 8914), names are not forged.
 	Closed bool
 }
 

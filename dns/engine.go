@@ -113,7 +113,7 @@ func (e *engine) serve(dst []byte, now time.Time, packet []byte, q *query, p *pa
 		return q.reply(dst, wire, 0, p.limit(q)), false
 	}
 	if e.spec.Closed {
-		return e.closed(dst, q, p), false
+		return q.fail(dst, codec.RcodeRefused, codec.ExtendedErrorCodeProhibited, "clients may not have Internet"), false
 	}
 	if e.up.Interface == "" || len(e.servers) == 0 {
 		e.counts.failed.Add(1)
