@@ -93,7 +93,7 @@ unit-lab: ## tests of the lab, which play changes and power cuts on the real pro
 # nothing of the kernel (without preemption by signals, which it does not survive).
 PURE := . ./config ./control ./doctor ./plan ./provision ./provision/document ./modem/mbim ./ubus/wire ./secret ./lab/usbip ./tools/apngen
 
-unit-386: ## the same on 32 bit
+unit-386: ## unit tests on 32 bit
 	@GOARCH=386 go build -o $(CACHE)/try-386 ./tools/testsum
 	@if $(CACHE)/try-386 -h 2>/dev/null; then way=native; else way=emulated; fi; \
 	$(MAKE) --no-print-directory unit-386-$$way
@@ -183,7 +183,7 @@ VMSHORT := Boot|KernelBinds|Unplug|FlowTable|Stations
 vm-images: vm-deps build
 	@for a in amd64 armhf mipsel; do bin/tetherd-lab vm build -arch $$a || exit 1; done
 
-vm-short: vm-deps build ## the part of it that belongs to the suite
+vm-short: vm-deps build ## the part of vm-all that belongs to the suite
 	@$(MAKE) --no-print-directory vm-tests ARCH=amd64 VMFLAGS="-short -run '$(VMSHORT)'"
 	@$(MAKE) --no-print-directory vm-short-armhf vm-short-mipsel
 	@bin/tetherd-lab vm table

@@ -180,11 +180,6 @@ func fastHash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Forget removes the password and all tokens.
-func (k *Keyring) Forget() error {
-	return k.change(func(kept *keys) error { *kept = keys{}; return nil })
-}
-
 // change changes the keys on the disk and then here.
 func (k *Keyring) change(f func(*keys) error) error {
 	k.mu.Lock()

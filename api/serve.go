@@ -170,7 +170,7 @@ const (
 	lanRetry  = time.Minute // when an address cannot be served
 )
 
-// ServeLAN serves the public part on the gateway's LAN address, wherever that
+// ServeLAN serves the page and the verbs on the gateway's LAN address, wherever that
 // moves, until ctx ends.
 func (s *Server) ServeLAN(ctx context.Context) error {
 	for ctx.Err() == nil {

@@ -146,7 +146,7 @@ type Document struct {
 // API is section "api".
 type API struct {
 	Socket string // path of the local socket
-	Port   uint16 // TCP port of the status page on the LAN; 0 none
+	Port   uint16 // TCP port of the page and of HTTP on the LAN; 0 none
 	Ubus   string // "auto" uses the bus of OpenWrt when there is one, "off" never
 	// Confirm is how long a change of the settings may take to prove good, whole seconds,
 	// 10 s to 10 min.

@@ -1,7 +1,9 @@
 package doctor
 
 import (
+	"cmp"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -184,6 +186,40 @@ func TestEveryCauseHasItsName(t *testing.T) {
 				t.Errorf("afterwards: findings %+v, history %+v", p.report.Findings, p.report.History)
 			}
 		})
+	}
+}
+
+// TestEveryCodeIsDocumented: doc/doctor.md lists each code, what it takes from clients and
+// what is done about it, what the parts do by themselves in italics.
+func TestEveryCodeIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../doc/doctor.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string][]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(strings.Trim(line, "|\n "), " | "); strings.HasPrefix(line, "| `RC") {
+			rows[strings.Trim(cells[0], "` ")] = cells
+		}
+	}
+	for _, c := range causes() {
+		var repairs []string
+		if c.self != "" {
+			repairs = append(repairs, "*"+string(c.self)+"*")
+		}
+		for i, k := range c.ladder {
+			if i == 0 || k != c.ladder[i-1] {
+				repairs = append(repairs, string(k))
+			}
+		}
+		want := cmp.Or(strings.Join(repairs, ", "), "none")
+		if row := rows[string(c.code)]; len(row) != 4 || row[2] != string(c.severity) || row[3] != want {
+			t.Errorf("documented is %q, true are %s, %s", row, c.severity, want)
+		}
+		delete(rows, string(c.code))
+	}
+	for code := range rows {
+		t.Errorf("%s is documented and nothing tells it apart", code)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package lab plays scenarios: it lays out an operator, a simulated modem, a
-// gateway and two clients in network namespaces, runs the real tetherd in the
+// gateway and its clients in network namespaces, runs the real tetherd in the
 // gateway's, and follows a story with expectations. doc/scenarios.md describes the
 // file format.
 //

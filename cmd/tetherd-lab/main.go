@@ -39,7 +39,7 @@ func main() {
 	os.Exit(exitFailed)
 }
 
-var errUsage = errors.New("usage: tetherd-lab run [-tetherd FILE] [-once] | play [-tetherd FILE] [-v] FILE… | faults [-tetherd FILE] [-parallel N] FILE… | modem [FILE] | vm …")
+var errUsage = errors.New("usage: tetherd-lab run [-tetherd FILE] [-once] | play [-tetherd FILE] [-record DIR] [-v] FILE… | faults [-tetherd FILE] [-record DIR] [-parallel N] FILE… | modem [FILE] | vm …")
 
 func dispatch(ctx context.Context, args []string) error {
 	if len(args) == 0 {

@@ -166,8 +166,8 @@ func nobody(err error) bool {
 
 // down is the error of a gateway that gives no answer.
 func (p provisioner) down(err error) error {
-	if nobody(err) {
-		return exit{exitDown, fmt.Errorf("no tetherd answers on %s: %w", p.socket, err)}
+	if nobody(err) || errors.Is(err, fs.ErrPermission) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return noAnswer(p.socket, err)
 	}
 	return err
 }
