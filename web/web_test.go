@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -44,21 +45,56 @@ func scripts(t *testing.T) string {
 	return b.String()
 }
 
-// TestWeight: a telephone on a slow link loads the page, all of it under 120 kB.
+// get asks the page for a file with these fields of the head, two by two.
+func get(name string, head ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", "http://gateway/"+name, nil)
+	for i := 0; i < len(head); i += 2 {
+		r.Header.Set(head[i], head[i+1])
+	}
+	rec := httptest.NewRecorder()
+	handler.ServeHTTP(rec, r)
+	return rec
+}
+
+var handler = Handler()
+
+// TestWeight: a telephone on a slow link loads the page, all of it in 70 kB, and nearly
+// nothing the next time.
 func TestWeight(t *testing.T) {
-	const most = 120_000
-	var b bytes.Buffer
-	for _, text := range static(t) {
-		z := gzip.NewWriter(&b)
-		if _, err := z.Write([]byte(text)); err != nil {
-			t.Fatal(err)
+	const most = 70_000
+	sum := 0
+	for name, text := range static(t) {
+		rec := get(name, "Accept-Encoding", "gzip, deflate, br")
+		sum += rec.Body.Len()
+		z, err := gzip.NewReader(rec.Body)
+		if err != nil || rec.Header().Get("Content-Encoding") != "gzip" {
+			t.Fatalf("%s: %v, %v", name, rec.Header(), err)
 		}
-		if err := z.Close(); err != nil {
-			t.Fatal(err)
+		if got, err := io.ReadAll(z); string(got) != text || err != nil {
+			t.Errorf("%s is not what it was, %v", name, err)
+		}
+		tag := rec.Header().Get("ETag")
+		if rec = get(name, "Accept-Encoding", "gzip", "If-None-Match", tag); rec.Code != http.StatusNotModified || rec.Body.Len() != 0 || tag == "" {
+			t.Errorf("%s again: %d, %d bytes, tag %q", name, rec.Code, rec.Body.Len(), tag)
+		}
+		if rec = get(name, "If-None-Match", `W/"another"`); rec.Code != http.StatusOK || rec.Body.String() != text {
+			t.Errorf("%s, changed: %d, %d bytes", name, rec.Code, rec.Body.Len())
 		}
 	}
-	if t.Logf("%d bytes compressed", b.Len()); b.Len() > most {
-		t.Errorf("%d bytes compressed, at most %d are meant", b.Len(), most)
+	if t.Logf("%d bytes are sent", sum); sum > most {
+		t.Errorf("%d bytes are sent, at most %d are meant", sum, most)
+	}
+}
+
+// TestWhoUnpacks: who does not take gzip gets the text, and a cache knows why.
+func TestWhoUnpacks(t *testing.T) {
+	for accept, packed := range map[string]bool{
+		"": false, "gzip": true, "br, GZIP": true, "gzip;q=0": false, "gzip; q=0.000": false, "gzip; q=0.5": true, "identity": false, "gzipped": false, "br;q=1, gzip ;q=1.0": true,
+	} {
+		rec := get("app.css", "Accept-Encoding", accept)
+		if got := rec.Header().Get("Content-Encoding"); (got == "gzip") != packed || bytes.HasPrefix(rec.Body.Bytes(), []byte{0x1f, 0x8b}) != packed || rec.Header().Get("Vary") != "Accept-Encoding" {
+			t.Errorf("%q: %v", accept, rec.Header())
+		}
 	}
 }
 
@@ -174,8 +210,7 @@ func TestHandler(t *testing.T) {
 		"/": "text/html", "/app.js": "text/javascript", "/app.css": "text/css", "/lang/ru.json": "application/json", "/icon.svg": "image/svg+xml",
 		"/../web.go": "", "/nothing": "", "/lang/": "",
 	} {
-		rec := httptest.NewRecorder()
-		Handler().ServeHTTP(rec, httptest.NewRequest("GET", "http://gateway"+path, nil))
+		rec := get(strings.TrimPrefix(path, "/"))
 		if (rec.Code == http.StatusOK) != (want != "") || want != "" && !strings.HasPrefix(rec.Header().Get("Content-Type"), want) {
 			t.Errorf("%s: %d %s", path, rec.Code, rec.Header().Get("Content-Type"))
 		}
