@@ -144,6 +144,11 @@ func TestTrialsSpeak(t *testing.T) {
 	if n < 9 {
 		t.Errorf("only %d reasons were found", n)
 	}
+	for _, why := range []string{`network "Home": the radio cannot protect management frames, which WPA3 needs`, "no channel may transmit in DE"} {
+		if got := said(russian, "it could not be carried out: radio wlan0: "+why); english(got) {
+			t.Errorf("%q is not said in Russian: %q", why, got)
+		}
+	}
 }
 
 // parsed are the files of a package, without its tests.
@@ -213,7 +218,7 @@ func speeches() []speech {
 		{dir: "plan", sets: []string{"Why"}},
 		{dir: "provision", calls: []string{"settle", "mark", "tell", "refused"}, gives: []string{"SessionCause", "MobilityCause", "describe"}},
 		{dir: "provision/document", calls: []string{"refuse", "amend", "fail", "Errorf", "New"}, sets: []string{"note", "Why"}, lists: []string{"fault"}},
-		{dir: "hostapd", lists: []string{"cause"}},
+		{dir: "hostapd", lists: []string{"cause"}, gives: []string{"secure", "Fit"}},
 		{dir: "doctor", lists: []string{"Value"}},
 	}
 }

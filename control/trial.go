@@ -81,6 +81,7 @@ type trial struct {
 	text    []byte
 	oldText []byte
 	old     *config.Config
+	onAir   []string // radios that were before
 }
 
 // verdict on a trial.
@@ -97,6 +98,7 @@ type facts struct {
 	now     time.Time
 	settled bool   // every part is as wished
 	failure string // what a part refused, "" none
+	refused string // why a radio cannot do it, and stays with what it had; "" none
 	online  bool   // clients have Internet
 	proved  bool   // by a look that began after the change
 	absent  bool   // the SIM is not in whose Internet tells
@@ -110,6 +112,8 @@ func (t Trial) judge(f facts) (verdict, string) {
 	ready := f.settled && !f.now.Before(t.Began.Add(TrialSettle))
 	attended := t.By.Session != ""
 	switch over := !f.now.Before(t.Until); {
+	case f.refused != "":
+		return undo, "it could not be carried out: " + f.refused
 	case attended && ready && t.Back && !lost && !unproved:
 		return keep, "its author came back"
 	case !attended && ready && f.online && f.proved:
@@ -154,10 +158,10 @@ func (l *Loop) begin(i Try) error {
 	now := time.Now()
 	t := &trial{
 		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(s.inputs.Config.API.Confirm), WasOnline: l.Snapshot().Online},
-		text:  i.Text, oldText: s.text, old: s.inputs.Config,
+		text:  i.Text, oldText: s.text, old: s.inputs.Config, onAir: transmitting(l.Snapshot().Observed.Hostapd),
 	}
 	if first := s.trial; first != nil { // who goes on with his own change has one trial of both
-		t.WasOnline, t.oldText, t.old = first.WasOnline, first.oldText, first.old
+		t.WasOnline, t.oldText, t.old, t.onAir = first.WasOnline, first.oldText, first.old, first.onAir
 	}
 	err := l.mayTry(i)
 	switch {
@@ -171,7 +175,10 @@ func (l *Loop) begin(i Try) error {
 	case s.trial == nil && i.Config.Revision() == s.inputs.Config.Revision(): // only comments differ
 		return l.write(i.Text, s.text)
 	}
-	if err := errors.Join(l.untouched(t.oldText), l.noteTrial(t)); err != nil {
+	if err = l.untouched(t.oldText); err == nil {
+		err = l.noteTrial(t)
+	}
+	if err != nil {
 		return err
 	}
 	l.log.Info("configuration on trial", "id", t.ID, "by", t.By.Name)
@@ -311,6 +318,7 @@ func (l *Loop) facts(t *trial, obs plan.Observed, want plan.Desired, steps []pla
 	if len(s.failures) > 0 {
 		f.failure = s.failures[0]
 	}
+	l.askRadios(t, &f, obs, want.Hostapd, steps)
 	return f
 }
 

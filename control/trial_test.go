@@ -46,6 +46,8 @@ func TestJudge(t *testing.T) {
 		{"it is meant to be lost", person, 4 * time.Second, true, true, facts{settled: true, offline: true}, keep, "came back"},
 		{"nobody came back", person, trialLimit, false, true, good, undo, "nobody confirmed it"},
 		{"a part refuses", person, trialLimit, true, true, facts{online: true, failure: "nat: no"}, undo, "nat: no"},
+		{"a radio refuses, and the person is there", person, time.Second, true, true, facts{settled: true, online: true, proved: true, refused: "radio wlan0: no"}, undo, "radio wlan0: no"},
+		{"a radio refuses a script, and clients have Internet", script, 4 * time.Second, false, true, facts{settled: true, online: true, proved: true, refused: "radio wlan0: no"}, undo, "radio wlan0: no"},
 		{"a script's, just begun", script, 0, false, true, good, open, ""},
 		{"proved", script, 4 * time.Second, false, true, good, keep, "have Internet with it"},
 		{"proved by an older look only", script, 4 * time.Second, false, true, facts{settled: true, online: true}, open, ""},
@@ -331,6 +333,9 @@ func TestEditedFile(t *testing.T) {
 		}
 		if err := r.trying(renamed, "", sitting()); !errors.Is(err, ErrConflict) || r.settle().Trial != nil {
 			t.Errorf("a change: %v", err)
+		}
+		if _, err := os.Stat(r.trialPath()); err == nil {
+			t.Error("there is a note of a trial that never began")
 		}
 		if got, _ := os.ReadFile(r.opt.Path); string(got) != string(mine) {
 			t.Errorf("the file is %q", got)

@@ -117,8 +117,9 @@ type world struct {
 	offSince     time.Time
 	leases       []dhcp.Lease
 	radios       []hostapd.Capabilities
-	verdict      probe.Verdict // of both vantage points
-	client       probe.Verdict // of the client's, when it differs
+	air          hostapd.RadioStatus // of wlan0, while it is wished; zero value none
+	verdict      probe.Verdict       // of both vantage points
+	client       probe.Verdict       // of the client's, when it differs
 	rx, tx       uint64
 	probed       map[string]time.Time // when each key was probed, and anew
 	blind        bool                 // nothing is probed anew
@@ -181,7 +182,11 @@ func newWorld(t *testing.T) *world {
 	w.modem = newFake(w, plan.Modem, w.modemStatus)
 	w.probe = newFake(w, plan.Probe, w.probeStatus)
 	w.wifi = newFake(w, plan.Hostapd, func(s hostapd.Spec) hostapd.Status {
-		return hostapd.Status{Devices: slices.Clone(w.radios), InForce: s}
+		st := hostapd.Status{Devices: slices.Clone(w.radios), InForce: s}
+		if w.air.Interface != "" && len(s.Radios) > 0 {
+			st.Radios = []hostapd.RadioStatus{w.air}
+		}
+		return st
 	})
 	w.clock = newFake(w, plan.Clock, func(s clock.Spec) clock.Status { return clock.Status{InForce: s} })
 	w.fetch = newFake(w, plan.Fetch, func(s fetch.Spec) fetch.Status {

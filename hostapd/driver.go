@@ -55,6 +55,7 @@ type Driver struct {
 
 // onAir is what one radio reported last.
 type onAir struct {
+	of       wish // the report is about it; without what has no part in whether it can be
 	status   RadioStatus
 	stations []Station
 }
@@ -97,6 +98,7 @@ func (d *Driver) Observe() Status {
 	defer d.mu.Unlock()
 	st := Status{Devices: d.devices, Former: d.former, Acts: d.acts.outcomes(), Error: d.fault, InForce: d.spec.clone()}
 	for _, a := range d.air {
+		a.status.Pending = a.status.Pending || !a.of.equal(d.spec.wishFor(a.status.Interface))
 		st.Radios = append(st.Radios, a.status)
 		st.Stations = append(st.Stations, a.stations...)
 	}
@@ -106,6 +108,16 @@ func (d *Driver) Observe() Status {
 		return cmp.Or(bytes.Compare(a.MAC, b.MAC), strings.Compare(a.Interface, b.Interface)) < 0
 	})
 	return st
+}
+
+// wishFor is what is wished of one radio, as onAir has it.
+func (s Spec) wishFor(name string) (w wish) {
+	for _, r := range s.Radios {
+		if r.Interface == name {
+			w = wish{country: s.Country, radio: r}
+		}
+	}
+	return w
 }
 
 // runner is one Run.
@@ -308,7 +320,9 @@ func (r *runner) pursue(n wish) {
 func (r *runner) begin(name string) *tended {
 	ctx, cancel := context.WithCancel(r.ctx)
 	x := &tended{stop: cancel, done: make(chan struct{})}
-	x.radio = newRadio(r.Driver, name, r.leaving, func(st RadioStatus, list []Station) { r.publish(name, st, list) })
+	x.radio = newRadio(r.Driver, name, r.leaving, func(st RadioStatus, list []Station) {
+		r.publish(name, onAir{wish{country: x.wish.country, radio: x.wish.radio}, st, list})
+	})
 	r.radios[name] = x
 	r.work.Go(func() {
 		defer close(x.done)
@@ -347,8 +361,7 @@ func (r *runner) end(x *tended) {
 }
 
 // publish notes what a radio reported, and tells when it is more than counters.
-func (r *runner) publish(name string, st RadioStatus, list []Station) {
-	now := onAir{status: st, stations: list}
+func (r *runner) publish(name string, now onAir) {
 	r.mu.Lock()
 	differs := now.differs(r.air[name])
 	r.air[name] = now
@@ -362,7 +375,7 @@ func (r *runner) publish(name string, st RadioStatus, list []Station) {
 func (a onAir) differs(b onAir) bool {
 	a.status.CACLeft, b.status.CACLeft = 0, 0
 	a.status.Read, b.status.Read = time.Time{}, time.Time{}
-	return !reflect.DeepEqual(a.status, b.status) ||
+	return !a.of.equal(b.of) || !reflect.DeepEqual(a.status, b.status) ||
 		!slices.EqualFunc(a.stations, b.stations, func(x, y Station) bool {
 			return bytes.Equal(x.MAC, y.MAC) && x.Interface == y.Interface && x.Authorised == y.Authorised
 		})

@@ -413,7 +413,15 @@ func TestRefusedWishLeavesTheFormer(t *testing.T) {
 	bad = one()
 	bad.Radios[0].Networks[0].Security = wpa.WPA3
 	b.apply(bad)
-	b.until("the refusal", func(r RadioStatus) bool { return strings.Contains(r.Refused, "cannot protect management frames") })
+	told := b.changes.Load()
+	b.until("the refusal", func(r RadioStatus) bool {
+		refused := strings.Contains(r.Refused, "cannot protect management frames")
+		if r.Pending == refused {
+			t.Errorf("pending is %v while it says %q", r.Pending, r.Refused)
+		}
+		return refused
+	})
+	await(t, "that it is told", func() bool { return b.changes.Load() > told })
 	if b.pid() != pid || len(Drift(bad, b.Observe())) != 0 {
 		t.Error("the former settings are not in force, or the wish would be applied for ever")
 	}

@@ -188,11 +188,11 @@ func TestWishWaitsForTheListOfRadios(t *testing.T) {
 	s.d.hw.list = func() ([]Capabilities, error) { return nil, errors.New("no buffer space") }
 	n := s.wish
 	n.radio.Channel = 149
-	if err := s.change(n); err != nil || s.refused != "" || f.told() != nil {
-		t.Fatalf("%v, refused %q", err, s.refused)
+	if err := s.change(n); err != nil || s.refused != "" || f.told() != nil || !s.status.Pending {
+		t.Fatalf("%v, refused %q, pending %v", err, s.refused, s.status.Pending)
 	}
 	s.d.hw.list = list
-	if err := s.poll(); err != nil || len(f.told()) != 1 || s.set.Tune.Channel != 149 {
+	if err := s.poll(); err != nil || len(f.told()) != 1 || s.set.Tune.Channel != 149 || s.status.Pending {
 		t.Errorf("%v, channel %d", err, s.set.Tune.Channel)
 	}
 }

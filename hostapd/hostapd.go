@@ -132,8 +132,11 @@ type RadioStatus struct {
 	Why []string
 	// Refused says why the wish could not be put on the air, so that the former
 	// settings still are; "" none.
-	Refused  string
-	Error    string // why nothing is on the air; "" none
+	Refused string
+	Error   string // why nothing is on the air; "" none
+	// Pending says that the rest is of a former wish: the present one was neither put on
+	// the air nor refused yet, nor has it failed.
+	Pending  bool
 	Restarts uint32 // times that hostapd was started again since the first
 	// Read is when its stations were last read, at most a minute ago while on the air.
 	Read       time.Time

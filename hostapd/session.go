@@ -33,8 +33,7 @@ type session struct {
 	timer  *time.Timer   // the next poll
 	due    time.Time     // when it fires
 
-	hurried   func() bool // lets go of the context
-	unsettled bool        // the wish waits for the next poll
+	hurried func() bool // lets go of the context
 
 	index  int  // of the interface at the start
 	onAir  bool // it was enabled once
@@ -162,14 +161,14 @@ func (s *session) change(n wish) error {
 }
 
 // settle has hostapd do what is wished. While the radios cannot be listed what is on the
-// air stays.
+// air stays, and the wish waits for the next poll.
 func (s *session) settle() error {
 	set, err := s.wished()
-	s.unsettled = errors.Is(err, errUnlisted)
+	s.status.Pending = errors.Is(err, errUnlisted)
 	switch {
 	case errors.Is(err, errRestart) || errors.Is(err, errAbsent):
 		return err
-	case s.unsettled:
+	case s.status.Pending:
 		s.log.Warn("hostapd: the wish waits", "error", err)
 		s.next(lookUp)
 		return nil
@@ -288,7 +287,7 @@ func (s *session) mismatch(mac net.HardwareAddr) {
 // poll asks where the radio stands and who is there.
 func (s *session) poll() error {
 	s.due = time.Time{}
-	if s.unsettled {
+	if s.status.Pending {
 		if err := s.settle(); err != nil {
 			return err
 		}
