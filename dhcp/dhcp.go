@@ -109,6 +109,14 @@ type Binder interface {
 	Silent(mac net.HardwareAddr, addr netip.Addr) bool
 }
 
+// Places says who has Internet where not everybody may; a nil Places is allowed. It may be
+// asked by several at once, must be short and must not call the Driver.
+type Places interface {
+	// Placed says that who sends under a MAC has a place among the clients with Internet, or
+	// finds one.
+	Placed(mac net.HardwareAddr) bool
+}
+
 // check refuses a wish that cannot be served.
 func (s Network) check() error {
 	if s.Interface == "" {

@@ -117,7 +117,7 @@ func TestSpecsThatCannotBeServed(t *testing.T) {
 		if err := newServer(Options{}).Apply(spec); err == nil || !strings.HasPrefix(err.Error(), "dhcp: ") {
 			t.Errorf("%s: Apply says %v", name, err)
 		}
-		if a := NewTable(spec).Handle(dev(1).say(dhcpv4.MessageTypeDiscover), time.Now()); a.Reply != nil {
+		if a := NewTable(spec).Handle(dev(1).say(dhcpv4.MessageTypeDiscover), time.Now(), true); a.Reply != nil {
 			t.Errorf("%s: a table answers %v", name, a.Reply)
 		}
 	}

@@ -20,6 +20,7 @@ type Options struct {
 	Path   string       // of the lease file of the network without a name; "" keeps leases in memory only
 	Log    *slog.Logger // nil discards
 	Binder Binder       // nil: nobody needs to know
+	Places Places       // nil: everybody has Internet
 }
 
 // Driver serves DHCP in several networks, by a server each.

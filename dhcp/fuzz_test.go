@@ -40,7 +40,7 @@ func FuzzHandle(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			l.holds(p, l.table.Handle(p, l.now))
+			l.holds(p, l.table.Handle(p, l.now, true))
 			if a, mac, ok := arpUser(frame); ok {
 				l.table.conflict(a, mac, l.now)
 			}
@@ -142,28 +142,28 @@ func FuzzLabel(f *testing.F) {
 func BenchmarkHandle(b *testing.B) {
 	table, now := NewTable(testSpec()), time.Unix(1000, 0)
 	for n := range 60 {
-		d := table.Handle(dev(n).say(dhcpv4.MessageTypeDiscover), now)
-		table.Handle(dev(n).say(dhcpv4.MessageTypeRequest, asks(addrOf(d.Reply.YourIPAddr))), now)
+		d := table.Handle(dev(n).say(dhcpv4.MessageTypeDiscover), now, true)
+		table.Handle(dev(n).say(dhcpv4.MessageTypeRequest, asks(addrOf(d.Reply.YourIPAddr))), now, true)
 	}
 	discover := dev(7).say(dhcpv4.MessageTypeDiscover, parameterList(1, 3, 6, 15, 26, 28))
-	a := addrOf(table.Handle(discover, now).Reply.YourIPAddr)
+	a := addrOf(table.Handle(discover, now, true).Reply.YourIPAddr)
 	renewal := dev(7).say(dhcpv4.MessageTypeRequest, has(a), parameterList(1, 3, 6, 15, 26, 28))
 	b.Run("discover", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			table.Handle(discover, now)
+			table.Handle(discover, now, true)
 		}
 	})
 	b.Run("renew", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			table.Handle(renewal, now)
+			table.Handle(renewal, now, true)
 		}
 	})
 	b.Run("flood", func(b *testing.B) {
 		b.ReportAllocs()
 		for n := 0; b.Loop(); n++ {
-			table.Handle(dev(1<<20+n).say(dhcpv4.MessageTypeDiscover), now)
+			table.Handle(dev(1<<20+n).say(dhcpv4.MessageTypeDiscover), now, true)
 		}
 	})
 }

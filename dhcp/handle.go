@@ -14,6 +14,10 @@ const (
 	// saveRenewed is how much later than on file a lease must end to be worth a write:
 	// short leases, as before the uplink was proved, would else wear the flash.
 	saveRenewed = time.Hour
+
+	// shortLease bounds the lease of a client without a place among those with Internet: it
+	// is told why, and when it goes its address is soon another's.
+	shortLease = 2 * time.Minute
 )
 
 // Answer is what a message leads to. The zero value is silence.
@@ -28,11 +32,15 @@ type Answer struct {
 	Save   time.Duration // the lease file is to be written within this time; 0 need not
 }
 
-// Handle takes one message of a client at the time now.
-func (t *Table) Handle(p *dhcpv4.DHCPv4, now time.Time) Answer {
+// Handle takes one message of a client at the time now. Placed says that the client has a
+// place among those with Internet, or finds one; else its lease is short.
+func (t *Table) Handle(p *dhcpv4.DHCPv4, now time.Time, placed bool) Answer {
 	m, ok := parseMessage(p)
 	if !ok || t.size == 0 {
 		return Answer{}
+	}
+	if m.lease = t.spec.LeaseTime; !placed {
+		m.lease = min(m.lease, shortLease)
 	}
 	a := t.answer(&m, now)
 	if t.transient(m.client.mac) {
@@ -153,7 +161,7 @@ func (t *Table) grant(m *message, addr netip.Addr, now time.Time) Answer {
 		e.since, e.wish = now, ""
 	}
 	renamed := t.name(e, m.name, now)
-	e.expires, e.offered, e.bound = now.Add(t.spec.LeaseTime), time.Time{}, true
+	e.expires, e.offered, e.bound = now.Add(m.lease), time.Time{}, true
 	switch {
 	case fresh && e.saved.IsZero():
 		a.Save = saveSoon

@@ -89,6 +89,35 @@ func TestShortLeasesWriteSeldom(t *testing.T) {
 	}
 }
 
+// TestALeaseWithoutAPlaceIsShort: it is long as soon as the client has a place, short again
+// when it lost that, and never longer than the network's.
+func TestALeaseWithoutAPlaceIsShort(t *testing.T) {
+	l := newLAN(t)
+	a := l.join(dev(1))
+	l.table.records(l.now)
+	for i, c := range []struct {
+		placed     bool
+		term, want time.Duration
+	}{{true, 12 * hour, 12 * hour}, {false, 12 * hour, shortLease}, {true, 12 * hour, 12 * hour}, {false, time.Minute, time.Minute}} {
+		l.table.spec.LeaseTime = c.term
+		l.wait(time.Second)
+		got := l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, has(a)), l.now, c.placed)
+		l.is(got, dhcpv4.MessageTypeAck)
+		if told := got.Reply.IPAddressLeaseTime(0); told != c.want || !l.table.leases(l.now)[0].Expires.Equal(l.now.Add(c.want)) {
+			t.Errorf("%d: a lease of %v, until %v, want %v", i, told, l.table.leases(l.now)[0].Expires.Sub(l.now), c.want)
+		}
+	}
+	offer := l.table.Handle(dev(2).say(dhcpv4.MessageTypeDiscover), l.now, false)
+	if l.table.spec.LeaseTime = 12 * hour; offer.Reply.IPAddressLeaseTime(0) != time.Minute {
+		t.Errorf("offered %v", offer.Reply.IPAddressLeaseTime(0))
+	}
+	b := addrOf(offer.Reply.YourIPAddr)
+	l.table.Handle(dev(2).say(dhcpv4.MessageTypeRequest, asks(b), chooses("192.168.8.1")), l.now, false)
+	if l.wait(shortLease); len(l.table.leases(l.now)) != 0 {
+		t.Errorf("who went without a place holds its address: %+v", l.table.leases(l.now))
+	}
+}
+
 func TestExpiredLeaseEndsAndComesBack(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(dev(1))
@@ -169,14 +198,14 @@ func TestRebootWithAnotherAddressThanTheLeasedOne(t *testing.T) {
 
 func TestRequestWithoutAnyAddressIsIgnored(t *testing.T) {
 	l := newLAN(t)
-	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest), l.now), dhcpv4.MessageTypeNone)
+	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest), l.now, true), dhcpv4.MessageTypeNone)
 }
 
 func TestAnotherServerWasChosen(t *testing.T) {
 	l := newLAN(t)
 	a := addrOf(l.discover(dev(1)).Reply.YourIPAddr)
 	l.is(l.discover(dev(2), asks(a)), dhcpv4.MessageTypeOffer)
-	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("10.0.0.7")), chooses("10.0.0.1")), l.now), dhcpv4.MessageTypeNone)
+	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("10.0.0.7")), chooses("10.0.0.1")), l.now, true), dhcpv4.MessageTypeNone)
 	l.same(addrOf(l.discover(dev(3), asks(a)).Reply.YourIPAddr), a)
 }
 
@@ -184,7 +213,7 @@ func TestAnotherServerWasChosenButTheLeaseIsKept(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(dev(1))
 	l.discover(dev(1))
-	l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("10.0.0.7")), chooses("10.0.0.1")), l.now)
+	l.table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, asks(addr("10.0.0.7")), chooses("10.0.0.1")), l.now, true)
 	if got := l.leased(); !slices.Equal(got, []netip.Addr{a}) {
 		t.Errorf("leases: %v", got)
 	}
@@ -194,7 +223,7 @@ func TestDeclinedAddressRestsForAWhile(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(dev(1))
 	decline := dev(1).say(dhcpv4.MessageTypeDecline, asks(a), chooses("192.168.8.1"))
-	got := l.table.Handle(decline, l.now)
+	got := l.table.Handle(decline, l.now, true)
 	l.is(got, dhcpv4.MessageTypeNone)
 	if !slices.Equal(got.Ended, []netip.Addr{a}) || !got.Change || len(l.leased()) != 0 {
 		t.Errorf("decline: %+v", got)
@@ -216,7 +245,7 @@ func TestDeclineOfSomebodyElsesAddressIsIgnored(t *testing.T) {
 		dev(1).say(dhcpv4.MessageTypeDecline, asks(a), chooses("10.0.0.1")),
 		dev(1).say(dhcpv4.MessageTypeDecline),
 	} {
-		if got := l.table.Handle(p, l.now); got.Change || got.Reply != nil {
+		if got := l.table.Handle(p, l.now, true); got.Change || got.Reply != nil {
 			t.Errorf("%+v", got)
 		}
 	}
@@ -229,7 +258,7 @@ func TestReleasedAddressIsFreeButRemembered(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(dev(1))
 	free := l.table.free(l.now)
-	got := l.table.Handle(dev(1).say(dhcpv4.MessageTypeRelease, has(a), chooses("192.168.8.1")), l.now)
+	got := l.table.Handle(dev(1).say(dhcpv4.MessageTypeRelease, has(a), chooses("192.168.8.1")), l.now, true)
 	l.is(got, dhcpv4.MessageTypeNone)
 	if !slices.Equal(got.Ended, []netip.Addr{a}) || len(l.leased()) != 0 || l.table.free(l.now) != free+1 {
 		t.Errorf("release: %+v", got)
@@ -248,7 +277,7 @@ func TestReleaseOfSomebodyElsesAddressIsIgnored(t *testing.T) {
 		dev(1).say(dhcpv4.MessageTypeRelease, has(a), chooses("10.0.0.1")),
 		dev(1).say(dhcpv4.MessageTypeRelease),
 	} {
-		if got := l.table.Handle(p, l.now); got.Change || got.Reply != nil {
+		if got := l.table.Handle(p, l.now, true); got.Change || got.Reply != nil {
 			t.Errorf("%+v", got)
 		}
 	}
@@ -257,7 +286,7 @@ func TestReleaseOfSomebodyElsesAddressIsIgnored(t *testing.T) {
 func TestInformGetsOptionsAndNoLease(t *testing.T) {
 	l := newLAN(t)
 	a := addr("192.168.8.77")
-	got := l.table.Handle(dev(1).say(dhcpv4.MessageTypeInform, has(a)), l.now)
+	got := l.table.Handle(dev(1).say(dhcpv4.MessageTypeInform, has(a)), l.now, true)
 	l.is(got, dhcpv4.MessageTypeAck)
 	if got.To != a || got.Bind.IsValid() || len(l.leased()) != 0 || got.Reply.YourIPAddr.String() != "0.0.0.0" {
 		t.Errorf("%+v", got)
@@ -265,8 +294,8 @@ func TestInformGetsOptionsAndNoLease(t *testing.T) {
 	if got.Reply.Options.Has(dhcpv4.OptionIPAddressLeaseTime) || len(got.Reply.Router()) != 1 {
 		t.Errorf("options: %v", got.Reply.Options)
 	}
-	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeInform, has(addr("10.1.1.1"))), l.now), dhcpv4.MessageTypeNone)
-	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeInform), l.now), dhcpv4.MessageTypeNone)
+	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeInform, has(addr("10.1.1.1"))), l.now, true), dhcpv4.MessageTypeNone)
+	l.is(l.table.Handle(dev(1).say(dhcpv4.MessageTypeInform), l.now, true), dhcpv4.MessageTypeNone)
 }
 
 func TestDestination(t *testing.T) {
@@ -284,7 +313,7 @@ func TestDestination(t *testing.T) {
 		{"renewing, broadcast for nothing", dev(1).say(dhcpv4.MessageTypeRequest, has(a), broadcast), a},
 		{"refused", dev(1).say(dhcpv4.MessageTypeRequest, has(addr("192.168.8.9"))), everybody},
 	} {
-		if got := newLAN(t).table.Handle(c.say, time.Now()).To; got != c.want {
+		if got := newLAN(t).table.Handle(c.say, time.Now(), true).To; got != c.want {
 			t.Errorf("%s: to %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -342,8 +371,8 @@ func TestOfferSurvivesOurRestart(t *testing.T) {
 
 func TestLeaseTimesAreImmuneToClockSteps(t *testing.T) {
 	table := NewTable(testSpec())
-	a := addrOf(table.Handle(dev(1).say(dhcpv4.MessageTypeDiscover), time.Now()).Reply.YourIPAddr)
-	table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, asks(a)), time.Now())
+	a := addrOf(table.Handle(dev(1).say(dhcpv4.MessageTypeDiscover), time.Now(), true).Reply.YourIPAddr)
+	table.Handle(dev(1).say(dhcpv4.MessageTypeRequest, asks(a)), time.Now(), true)
 	e := table.byAddr[a]
 	if e.expires == e.expires.Round(0) || e.since == e.since.Round(0) {
 		t.Error("lease times lost their monotonic reading")
@@ -378,7 +407,7 @@ func TestReturningClientCostsNoSoonWrite(t *testing.T) {
 	l := newLAN(t)
 	a := l.join(dev(1))
 	l.table.records(l.now) // written
-	l.table.Handle(dev(1).say(dhcpv4.MessageTypeRelease, has(a), chooses("192.168.8.1")), l.now)
+	l.table.Handle(dev(1).say(dhcpv4.MessageTypeRelease, has(a), chooses("192.168.8.1")), l.now, true)
 	l.wait(time.Minute)
 	offer := l.discover(dev(1))
 	l.is(offer, dhcpv4.MessageTypeOffer)

@@ -202,3 +202,23 @@ func TestTheHolderIsOnFile(t *testing.T) {
 		}
 	}
 }
+
+// among has a place for one MAC.
+type among hwaddr
+
+func (a among) Placed(mac net.HardwareAddr) bool { return slices.Equal(mac, a[:]) }
+
+// TestWhoSendsHasThePlace: whether a lease is short is asked of the MAC that frames come
+// with, which is the repeater's for whoever is behind one.
+func TestWhoSendsHasThePlace(t *testing.T) {
+	d := newServer(Options{Places: among(dev(9).mac)})
+	d.spec = testSpec()
+	d.table.setSpec(d.spec)
+	d.session = &session{}
+	for from, want := range map[hwaddr]time.Duration{dev(9).mac: 12 * hour, dev(1).mac: shortLease} {
+		a, _ := d.handle(d.session, dev(1).say(dhcpv4.MessageTypeDiscover), from, time.Unix(1000, 0))
+		if a.Reply == nil || a.Reply.IPAddressLeaseTime(0) != want {
+			t.Errorf("from %v: %+v", from, a.Reply)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package dhcp
 import (
 	"net"
 	"net/netip"
+	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/iana"
@@ -51,6 +52,7 @@ type message struct {
 	ciaddr, requested, server netip.Addr
 	name                      string // a DNS label or ""
 	packet                    *dhcpv4.DHCPv4
+	lease                     time.Duration // that it is given
 }
 
 // parseMessage reads a client's packet. It refuses what no client of this LAN sends:

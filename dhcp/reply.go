@@ -58,7 +58,7 @@ func (t *Table) reply(m *message, kind dhcpv4.MessageType, yiaddr netip.Addr) *d
 		o.put(dhcpv4.OptionClientIdentifier, []byte(m.clientID)) // RFC 6842
 	}
 	if yiaddr.IsValid() {
-		o.lease(t.spec.LeaseTime)
+		o.lease(m.lease)
 	}
 	if kind != dhcpv4.MessageTypeNak {
 		t.parameters(&o, m)

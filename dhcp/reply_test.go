@@ -44,7 +44,7 @@ func TestExchangeOnTheWire(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, want := l.table.Handle(p, l.now), exchange(t, step[1])
+		got, want := l.table.Handle(p, l.now, true), exchange(t, step[1])
 		if got.Reply == nil || !bytes.Equal(got.Reply.ToBytes(), want) {
 			t.Errorf("%s is answered (%s) with\n%v\nwant\n%s", step[0], got.Why, got.Reply, hex.Dump(want))
 		}
@@ -63,7 +63,7 @@ func TestHostilePacketsAreMetWithSilence(t *testing.T) {
 				return // refused even earlier
 			}
 			l := newLAN(t)
-			got := l.table.Handle(p, l.now)
+			got := l.table.Handle(p, l.now, true)
 			if got.Reply != nil || got.Change || len(l.table.byAddr)+len(l.table.blocked) != 0 {
 				t.Errorf("%+v", got)
 			}

@@ -106,7 +106,7 @@ func (d *server) handle(s *session, p *dhcpv4.DHCPv4, from hwaddr, now time.Time
 	if d.table.forged(p, from, now, d.silent) || d.opt.Binder != nil && !d.opt.Binder.Welcome(from.hardware()) {
 		return a, server
 	}
-	a = d.table.Handle(p, now)
+	a = d.table.Handle(p, now, d.opt.Places == nil || d.opt.Places.Placed(from.hardware()))
 	d.settle(a.Ended, now)
 	if a.Bind.IsValid() && d.bind(a.Bind, from, now) {
 		a.Save = cmp.Or(a.Save, saveLate)

@@ -93,19 +93,19 @@ func has(a netip.Addr) dhcpv4.Modifier {
 }
 
 func (l *lan) discover(d device, options ...dhcpv4.Modifier) Answer {
-	return l.table.Handle(d.say(dhcpv4.MessageTypeDiscover, options...), l.now)
+	return l.table.Handle(d.say(dhcpv4.MessageTypeDiscover, options...), l.now, true)
 }
 
 func (l *lan) selecting(d device, a netip.Addr) Answer {
-	return l.table.Handle(d.say(dhcpv4.MessageTypeRequest, asks(a), chooses("192.168.8.1")), l.now)
+	return l.table.Handle(d.say(dhcpv4.MessageTypeRequest, asks(a), chooses("192.168.8.1")), l.now, true)
 }
 
 func (l *lan) reboot(d device, a netip.Addr) Answer {
-	return l.table.Handle(d.say(dhcpv4.MessageTypeRequest, asks(a)), l.now)
+	return l.table.Handle(d.say(dhcpv4.MessageTypeRequest, asks(a)), l.now, true)
 }
 
 func (l *lan) renew(d device, a netip.Addr) Answer {
-	return l.table.Handle(d.say(dhcpv4.MessageTypeRequest, has(a)), l.now)
+	return l.table.Handle(d.say(dhcpv4.MessageTypeRequest, has(a)), l.now, true)
 }
 
 // join is the full exchange of a client without an address.

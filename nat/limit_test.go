@@ -134,6 +134,9 @@ func TestFirstComeFirstServed(t *testing.T) {
 		}
 		d.Bind(hwOf(i), home(i), true)
 	}
+	if !d.Placed(hwOf(1)) {
+		t.Error("a free place is nobody's to find")
+	}
 	got := [4]bool{}
 	for _, i := range []int{2, 0, 1, 3, 2, 0} {
 		got[i] = y.reaches(t, i)
@@ -143,6 +146,9 @@ func TestFirstComeFirstServed(t *testing.T) {
 	}
 	if st := d.Observe(); len(st.Slots) != 2 || st.Slots[0].Addr != home(0) || st.Slots[1].Addr != home(2) || st.Slots[0].Left <= 0 {
 		t.Errorf("places are %+v", st.Slots)
+	}
+	if !d.Placed(hwOf(0)) || d.Placed(hwOf(1)) || d.Placed(hwOf(3)) || !d.Placed(limitTo(2).Exempt) || !New(Options{}).Placed(hwOf(1)) {
+		t.Error("it is not known who has a place")
 	}
 	next := New(Options{}) // the former one was killed
 	if len(Drift(limitTo(2), next.Observe())) == 0 {

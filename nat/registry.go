@@ -243,6 +243,18 @@ func (d *Driver) Silent(hw net.HardwareAddr, addr netip.Addr) bool {
 	})
 }
 
+// Placed says that a client has a place among those with Internet, or that one is free.
+func (d *Driver) Placed(hw net.HardwareAddr) bool {
+	r := d.registry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !counted(r.spec) || slices.Equal(hw, r.spec.Exempt) {
+		return true
+	}
+	all, err := r.slots()
+	return err != nil || len(all) < r.spec.Limit || slices.ContainsFunc(all, func(s Slot) bool { return slices.Equal(s.MAC, hw) })
+}
+
 // move takes a binding to a port.
 func (r *registry) move(addr netip.Addr, b *binding, port string) {
 	if b.port != "" && b.port != port {

@@ -144,7 +144,7 @@ func serve(ctx context.Context, loop *control.Loop, server *api.Server, faces fu
 func parts(cfg *config.Config, root string, told dns.Untold, leave func() bool, log *slog.Logger) control.Parts {
 	part := func(name string) *slog.Logger { return log.With("part", name) }
 	firewall := nat.New(nat.Options{Log: part("nat")})
-	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp"), Binder: firewall})
+	leases := dhcp.New(dhcp.Options{Path: filepath.Join(cfg.Main.StateDir, "leases"), Log: part("dhcp"), Binder: firewall, Places: firewall})
 	times := clock.New(clock.Options{Path: filepath.Join(cfg.Main.StateDir, "clock"), Log: part("clock")})
 	return control.Parts{
 		NAT:   firewall,
