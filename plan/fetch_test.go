@@ -121,6 +121,7 @@ func TestFetchForAnotherSIM(t *testing.T) {
 }
 
 func TestConflicts(t *testing.T) {
+	joint := provision.Demand(&document.Document{}, document.SIM{Contexts: []document.Context{{APN: "both.lab", Uses: []document.Use{document.ForInternet, document.ForTethering}}}})
 	for _, test := range []struct {
 		text   string
 		policy provision.Policy
@@ -138,6 +139,7 @@ func TestConflicts(t *testing.T) {
 		{"config modem\n\toption mtu '1300'\n", provision.Policy{MTU4: 1400}, "MTU 1300: the configuration prevails over the 1400 of Lab"},
 		{"config apn\n\toption apn 'mine'\n", provision.Policy{Contexts: map[modem.Purpose][]provision.Candidate{modem.Shared: {{APN: "tether.lab"}}}},
 			"clients' access point tether.lab: Lab prevails over the configuration"},
+		{"config apn\n\toption apn 'mine'\n", joint, "clients' access point both.lab: Lab prevails over the configuration"},
 		{"config apn\n\toption apn 'mine'\n\toption purpose 'own'\n", provision.Policy{Contexts: map[modem.Purpose][]provision.Candidate{modem.Shared: {{APN: "tether.lab"}}}}, ""},
 		{"config apn\n\toption apn 'tether.lab'\n", provision.Policy{Contexts: map[modem.Purpose][]provision.Candidate{modem.Shared: {{APN: "tether.lab"}}}}, ""},
 	} {

@@ -99,28 +99,18 @@ func attachOf(list []document.Context) (named *Candidate) {
 	return named
 }
 
-// contexts sorts access points by purpose, those of greater priority first. Clients have contexts of their own only when
-// one of those is not for the gateway's own traffic too.
+// contexts sorts access points by purpose, those of greater priority first.
 func contexts(list []document.Context) map[modem.Purpose][]Candidate {
 	all := map[modem.Purpose][]Candidate{}
-	apart := false
 	list = slices.Clone(list)
 	sort.SliceStable(list, func(i, j int) bool { return priority(list[i]) > priority(list[j]) })
 	for _, c := range list {
-		use := func(u document.Use) bool { return slices.Contains(c.Uses, u) }
 		named := candidateOf(c)
 		for u, p := range map[document.Use]modem.Purpose{document.ForInternet: modem.Own, document.ForTethering: modem.Shared, document.ForPurchase: modem.Purchase} {
-			if use(u) {
+			if slices.Contains(c.Uses, u) {
 				all[p] = append(all[p], named)
 			}
 		}
-		apart = apart || use(document.ForTethering) && !use(document.ForInternet)
-	}
-	if len(all[modem.Own]) == 0 { // nothing is said of the gateway's own traffic
-		apart = len(all[modem.Shared]) > 0
-	}
-	if !apart {
-		delete(all, modem.Shared)
 	}
 	if len(all) == 0 {
 		return nil

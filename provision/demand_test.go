@@ -57,7 +57,7 @@ func TestDemandOfEverything(t *testing.T) {
 	}
 }
 
-// Clients get contexts of their own only where the document has such.
+// Clients' contexts are those for clients, whatever else these are for.
 func TestDemandOfContexts(t *testing.T) {
 	names := func(list []Candidate) string {
 		var all []string
@@ -67,8 +67,9 @@ func TestDemandOfContexts(t *testing.T) {
 		return strings.Join(all, " ")
 	}
 	for _, test := range []struct{ contexts, own, shared string }{
-		{`{"name": "1", "uses": ["internet", "tethering"], "apn": "a"}`, "a", ""},
+		{`{"name": "1", "uses": ["internet", "tethering"], "apn": "a"}`, "a", "a"},
 		{`{"name": "1", "uses": ["internet"], "apn": "a"}`, "a", ""},
+		{`{"name": "1", "uses": ["internet"], "apn": "a"}, {"name": "2", "uses": ["internet", "tethering"], "apn": "b"}`, "a b", "b"},
 		{`{"name": "1", "uses": ["tethering"], "apn": "a"}`, "", "a"},
 		{`{"name": "1", "uses": ["internet", "tethering"], "apn": "a"}, {"name": "2", "uses": ["tethering"], "apn": "b"}`, "a", "a b"},
 		{`{"name": "1", "uses": ["mms"], "apn": "a"}`, "", ""},

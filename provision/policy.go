@@ -15,9 +15,8 @@ import (
 // demands nothing. It is immutable: a changed document gives another one.
 type Policy struct {
 	Name string // of the document, for people; "" none
-	// Contexts are the access points by purpose, in the order to try. Those for Shared
-	// carry clients' traffic alone and nothing else does; those for Own come behind the
-	// owner's.
+	// Contexts are the access points by purpose, in the order to try. Clients leave by
+	// nothing but those for Shared; those for Own come behind the owner's.
 	Contexts map[modem.Purpose][]Candidate
 	// Attach is what the modem registers with; nil leaves that to the modem.
 	Attach *Candidate

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/modem"
@@ -31,8 +32,8 @@ type Search struct {
 
 // Searches tells how traffic is spread, and what the bearer for clients and that for
 // the gateway's own traffic are looked for among; with OneForAll the first is for both.
-// Clients have a bearer of their own when the document or the owner names one for them.
-// Sessions is how many bearers the modem holds; 0 or 1 is one.
+// Clients have a bearer of their own when the document or the owner names one for them that
+// is not all that the gateway's own traffic is to take too. Sessions is how many bearers the modem holds; 0 or 1 is one.
 func Searches(wish []config.APN, p Policy, sessions uint32) (split Split, shared, own Search) {
 	own = Search{wish: having(wish, "any", "own"), named: p.Contexts[modem.Own]}
 	purpose := modem.Shared
@@ -43,15 +44,42 @@ func Searches(wish []config.APN, p Policy, sessions uint32) (split Split, shared
 	if len(shared.named) == 0 { // the operator's word goes before the owner's
 		shared.wish = having(wish, string(purpose))
 	}
+	both := p.forBoth()
 	switch {
 	case len(shared.named) == 0 && len(shared.wish) == 0:
 		return OneForAll, own, Search{}
+	case purpose == modem.Shared && len(both) > 0 && len(both) == len(own.named) && len(both) == len(shared.named) && among(own.wish, both):
+		return OneForAll, shared, Search{}
 	case sessions > 1:
 		return Two, shared, own
-	case p.OwnFirst:
-		return OwnOnly, Search{only: true}, own
+	case p.OwnFirst && purpose == modem.Shared:
+		if shared.named = both; len(both) == 0 {
+			return OwnOnly, shared, own
+		}
 	}
 	return OneForAll, shared, Search{}
+}
+
+// forBoth are the document's access points that are for clients and for the gateway's own
+// traffic as well: with these a modem needs no second bearer.
+func (p Policy) forBoth() (both []Candidate) {
+	for _, c := range p.Contexts[modem.Shared] {
+		if slices.ContainsFunc(p.Contexts[modem.Own], func(o Candidate) bool { return sameDial(o, c) }) {
+			both = append(both, c)
+		}
+	}
+	return both
+}
+
+// among says that the owner names no other access points than a list's: a network seldom
+// grants two bearers of one.
+func among(wish []config.APN, list []Candidate) bool {
+	for _, a := range wish {
+		if !slices.ContainsFunc(list, func(c Candidate) bool { return strings.EqualFold(c.APN, a.APN) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // having picks the owner's access points for some purposes.

@@ -26,6 +26,8 @@ func TestSearches(t *testing.T) {
 	buying.Buying = true
 	ownFirst := document
 	ownFirst.OwnFirst = true
+	refusing := buying
+	refusing.OwnFirst = true
 	wish := []config.APN{{APN: "a"}, {APN: "s", Purpose: "shared"}, {APN: "o", Purpose: "own"}, {APN: "p", Purpose: "purchase"}}
 	for _, c := range []struct {
 		story    string
@@ -47,6 +49,7 @@ func TestSearches(t *testing.T) {
 		{"a modem that does not say", wish, document, 0, OneForAll, "document:doc.example", 1},
 		{"a modem for one, own traffic first", wish, ownFirst, 1, OwnOnly, "", 0},
 		{"a modem for two, own traffic first", wish, ownFirst, 2, Two, "document:doc.example", 1},
+		{"a plan is being bought by a modem for one, own traffic first", wish, refusing, 1, OneForAll, "document:buy.example", 1},
 	} {
 		split, shared, own := Searches(c.wish, c.policy, c.sessions)
 		list := sought(shared)
@@ -59,6 +62,53 @@ func TestSearches(t *testing.T) {
 		}
 		if c.split != OneForAll && (!own.Open() || len(sought(own)) < 3) {
 			t.Errorf("%s: own by %q", c.story, sought(own))
+		}
+	}
+}
+
+// TestSearchesOfOneForBoth: clients leave by nothing but what the document has for them,
+// also when it is for the gateway's own traffic as well, and no bearer is dialled twice.
+func TestSearchesOfOneForBoth(t *testing.T) {
+	const joint = `{"name": "1", "uses": ["internet", "tethering"], "apn": "both.lab"}`
+	const own = `{"name": "2", "uses": ["internet"], "apn": "own.lab", "priority": 9}`
+	const clients = `{"name": "3", "uses": ["tethering"], "apn": "tether.lab", "priority": 9}`
+	const twice = `{"name": "4", "uses": ["internet"], "apn": "one.lab"}, {"name": "5", "uses": ["tethering"], "apn": "one.lab"}`
+	for _, c := range []struct {
+		contexts, owner string
+		refuse          bool
+		sessions        uint32
+		split           Split
+		shared, own     string // the search for clients; the first for the gateway's own traffic
+	}{
+		{joint, "", false, 8, OneForAll, "[document:both.lab]", ""},
+		{joint, "", true, 1, OneForAll, "[document:both.lab]", ""},
+		{joint, "Both.Lab", false, 8, OneForAll, "[document:both.lab]", ""},
+		{joint, "open.lab", false, 8, Two, "[document:both.lab]", "config:open.lab"},
+		{joint, "open.lab", false, 1, OneForAll, "[document:both.lab]", ""},
+		{joint, "open.lab", true, 1, OneForAll, "[document:both.lab]", ""},
+		{own + "," + joint, "", false, 8, Two, "[document:both.lab]", "document:own.lab"},
+		{own + "," + joint, "", true, 1, OneForAll, "[document:both.lab]", ""},
+		{clients + "," + joint, "", false, 8, Two, "[document:tether.lab document:both.lab]", "document:both.lab"},
+		{clients + "," + joint, "", false, 1, OneForAll, "[document:tether.lab document:both.lab]", ""},
+		{clients + "," + joint, "", true, 1, OneForAll, "[document:both.lab]", ""},
+		{clients + "," + own, "", true, 1, OwnOnly, "[]", "document:own.lab"},
+		{clients, "", false, 8, Two, "[document:tether.lab]", "network:"},
+		{twice, "", false, 8, OneForAll, "[document:one.lab]", ""},
+		{own, "", false, 8, OneForAll, "", ""},
+	} {
+		sharing := map[bool]string{true: `, "sharing": {"one_context": "refuse"}`}[c.refuse]
+		p := demanded(t, `{"contexts": [`+c.contexts+`]`+sharing+`}`)
+		var wish []config.APN
+		if c.owner != "" {
+			wish = []config.APN{{APN: c.owner}}
+		}
+		split, shared, own := Searches(wish, p, c.sessions)
+		first := ""
+		if list := sought(own); c.split != OneForAll {
+			first = list[0]
+		}
+		if got := fmt.Sprint(sought(shared)); split != c.split || shared.Open() != (c.shared == "") || c.shared != "" && got != c.shared || first != c.own {
+			t.Errorf("%s, owner %q, refuse %t, %d sessions: split %d, clients by %s, own by %q", c.contexts, c.owner, c.refuse, c.sessions, split, got, first)
 		}
 	}
 }
