@@ -32,6 +32,7 @@ VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
 	qemu-system-mipsel:qemu-system-mips depmod:kmod
 
 FAULTS ?= lab/faults/*.txtar
+FAULTRUNS ?= 1
 
 .PHONY: faults journeys vm vm-all vm-shell vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
 
@@ -112,8 +113,8 @@ codecs-mips: ## the codecs on a big-endian machine, emulated
 scenarios: ## play every scenario of the lab
 	@go test -json -count=1 -timeout 8m ./lab -run TestScenarios | $(SUM)
 
-faults: deps build ## inject every fault of the gallery and print how soon it is named (FAULTS=FILES)
-	bin/tetherd-lab faults -tetherd bin/tetherd $(FAULTS)
+faults: deps build ## inject every fault of the gallery and print how soon it is named (FAULTS=FILES, FAULTRUNS=3)
+	@for run in $$(seq $(FAULTRUNS)); do bin/tetherd-lab faults -tetherd bin/tetherd $(FAULTS) || exit 1; done
 
 fuzz-short: ## every fuzz target for 5 seconds
 	@$(MAKE) --no-print-directory fuzz FUZZTIME=5s

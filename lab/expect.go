@@ -117,6 +117,8 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 		return func(d api.Document) bool { return foundHolds(d.Doctor, arg(0), arg(1)) }, nil
 	case "helped":
 		return func(d api.Document) bool { return helpedHolds(d.Doctor, arg(0), arg(1)) }, nil
+	case "eased":
+		return func(d api.Document) bool { return easedHolds(d, arg(0), arg(1)) }, nil
 	case "adopted":
 		return func(d api.Document) bool { return len(d.Uplinks) > 0 && d.Uplinks[0].Adopted }, nil
 	case "stage":
@@ -179,6 +181,8 @@ func arity(kind string) (least, most int) {
 		return 1, 1
 	case "sharing":
 		return 1, 2
+	case "eased":
+		return 2, 2
 	case "stage", "tried":
 		return 2, 3
 	}
@@ -255,6 +259,13 @@ func helpedHolds(d api.Doctor, code, kind string) bool {
 		}
 	}
 	return false
+}
+
+// easedHolds says that a cause stays and that clients have Internet by its remedy.
+func easedHolds(d api.Document, code, kind string) bool {
+	return d.Online && slices.ContainsFunc(d.Doctor.Findings, func(f api.Finding) bool {
+		return f.Code == code && f.Remedy != nil && f.Remedy.Kind == kind && f.Remedy.State == "in force"
+	})
 }
 
 // within says whether an address with its length lies in a prefix.

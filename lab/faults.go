@@ -53,10 +53,49 @@ func (s *Scenario) readFault(first int, data []byte) (faults []error) {
 	return faults
 }
 
+// looks says that a step leaves what was injected as it is.
+func (st Step) looks() bool {
+	switch st.Words[0] {
+	case "detect", "expect", "recover", "lease", "fetch", "resolve", "calm", "check", "attaches":
+		return true
+	case "run":
+		return strings.HasPrefix(st.Words[1], "client")
+	}
+	return false
+}
+
+// shown says what of the outcome the story does not look at before it takes anything that
+// was injected away: that a remedy helped, or eases what stays; or that of two faults the
+// deeper one is the verdict while both are there.
+func (f *Fault) shown(story []Step) error {
+	var want []string
+	code, _, _ := strings.Cut(f.Code, ".")
+	switch {
+	case f.Then != "":
+		want = []string{"verdict " + code}
+	case f.Outcome == "repaired":
+		want = []string{"helped " + code + " ", "eased " + code + " "}
+	default:
+		return nil
+	}
+	detect := slices.IndexFunc(story, func(st Step) bool { return st.Words[0] == "detect" })
+	for _, st := range story[detect+1:] {
+		if st.Words[0] == "expect" && slices.ContainsFunc(want, func(text string) bool { return strings.Contains(st.String()+" ", text) }) {
+			return nil
+		}
+		if !st.looks() {
+			break
+		}
+	}
+	return fmt.Errorf("after 'detect', and before the story changes anything, it must expect %s", strings.Join(want, "or "))
+}
+
 // Limits of a row.
 const (
 	detectLimit  = 45 * time.Second
 	recoverLimit = 90 * time.Second
+	medianLimit  = 10 * time.Second // of all verdicts, when there are so many as in a gallery
+	gallery      = 10
 )
 
 // watchman notes what the doctor says in all documents of one row.
@@ -67,6 +106,17 @@ type watchman struct {
 	recovered time.Duration // from the injection until clients were online again
 	sentence  string
 	verdicts  []string // that were given, each once
+	detected  bool     // the story has looked for the fault
+	changed   bool     // and has changed something since: the first of two faults is gone
+	early     int      // so many of the verdicts were given before that
+}
+
+// before notes, before a step, whether it takes the first fault away.
+func (m *watchman) before(st Step) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.changed = m.changed || m.detected && !st.looks()
+	m.detected = m.detected || st.Words[0] == "detect"
 }
 
 // see takes one document.
@@ -76,6 +126,9 @@ func (m *watchman) see(d api.Document, code string) {
 	for _, f := range d.Doctor.Findings {
 		if v := full(f.Code, f.Variant); f.Code == d.Doctor.Verdict && !slices.Contains(m.verdicts, v) {
 			m.verdicts = append(m.verdicts, v)
+			if !m.changed {
+				m.early = len(m.verdicts)
+			}
 		}
 	}
 	if m.injected.IsZero() || m.found != 0 || code == "" {
@@ -211,16 +264,17 @@ func playRow(ctx context.Context, s *Scenario, program string) Row {
 	seen, err := watch(ctx, s, program)
 	r.Err = err
 	r.Found, r.Recovered, r.Sentence = seen.found, seen.recovered, seen.sentence
-	r.Wrong = s.Fault.wrong(seen.verdicts)
+	r.Wrong = s.Fault.wrong(seen.verdicts, seen.early)
 	return r
 }
 
-// wrong are those of the verdicts, in their order, that were not to be given, or not yet.
-func (f Fault) wrong(verdicts []string) (wrong []string) {
+// wrong are those of the verdicts, in their order, that were not to be given, or not yet:
+// the second of two faults not among the first so many, while the deeper one is there.
+func (f Fault) wrong(verdicts []string, early int) (wrong []string) {
 	deep := false
-	for _, v := range verdicts {
+	for i, v := range verdicts {
 		deep = deep || is(v, f.Code)
-		if !is(v, f.Code) && (!is(v, f.Then) || !deep) {
+		if !is(v, f.Code) && (!is(v, f.Then) || !deep || i < early) {
 			wrong = append(wrong, v)
 		}
 	}
@@ -313,8 +367,13 @@ func sum(rows []Row, out io.Writer) error {
 		}
 	}
 	slices.Sort(s.times)
+	var slow error
 	if n := len(s.times); n > 0 {
-		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(s.times[n/2]), seconds(s.times[n-1]), s.controls)
+		median := s.times[n/2]
+		fmt.Fprintf(out, "time to the verdict: median %s, worst %s; %d healthy controls\n", seconds(median), seconds(s.times[n-1]), s.controls)
+		if n >= gallery && median > medianLimit {
+			slow = fmt.Errorf("the median time to the verdict is over %s", medianLimit)
+		}
 	}
 	if s.pairs > 0 {
 		fmt.Fprintf(out, "two faults at once: the deeper one first and then the other in %d of %d\n", s.ordered, s.pairs)
@@ -322,7 +381,7 @@ func sum(rows []Row, out io.Writer) error {
 	fmt.Fprintf(out, "detected %d/%d, explained %d/%d, repaired %d of %d repairable, prevented %d of %d, wrong verdicts %d\n",
 		s.detected, open, s.explained, open, s.repaired, s.repairable, s.prevented, s.faults-open, s.wrong)
 	if s.failed > 0 || s.wrong > 0 || s.detected != open {
-		return fmt.Errorf("%d of %d rows failed, %d verdicts were wrong", s.failed, len(rows), s.wrong)
+		return errors.Join(fmt.Errorf("%d of %d rows failed, %d verdicts were wrong", s.failed, len(rows), s.wrong), slow)
 	}
-	return nil
+	return slow
 }

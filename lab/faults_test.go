@@ -73,18 +73,30 @@ func TestWatchmanCounts(t *testing.T) {
 			t.Errorf("%s: %v", variant, m.found)
 		}
 	}
-	if got := (Fault{Code: "RC34.upstream"}).wrong(m.verdicts); !slices.Equal(got, []string{"RC34.lan"}) {
+	if got := (Fault{Code: "RC34.upstream"}).wrong(m.verdicts, 0); !slices.Equal(got, []string{"RC34.lan"}) {
 		t.Errorf("wrong: %q", got)
 	}
 }
 
-// TestPairsHaveAnOrder: of two faults the deeper one is named first.
+// TestPairsHaveAnOrder: of two faults the deeper one is named first, and the other one not
+// before the story takes the deeper one away.
 func TestPairsHaveAnOrder(t *testing.T) {
 	f := Fault{Code: "RC04", Then: "RC47"}
 	for _, c := range []struct{ given, wrong string }{
-		{"RC04 RC47", ""}, {"RC04", ""}, {"RC47 RC04", "RC47"}, {"RC14 RC04 RC47", "RC14"},
+		{"RC04 insert RC47", ""}, {"RC04", ""}, {"RC47 RC04", "RC47"}, {"RC14 RC04 insert RC47", "RC14"},
+		{"RC04 RC47 insert", "RC47"}, {"insert RC47 RC04", "RC47"}, {"RC04 expect RC47 insert RC04", "RC47"},
 	} {
-		if got := strings.Join(f.wrong(strings.Fields(c.given)), " "); got != c.wrong {
+		var m watchman
+		m.before(Step{Words: []string{"eject"}}) // what injects takes nothing away
+		m.before(Step{Words: []string{"detect"}})
+		for _, word := range strings.Fields(c.given) {
+			if strings.HasPrefix(word, "RC") {
+				m.see(api.Document{Doctor: api.Doctor{Verdict: word, Findings: []api.Finding{{Code: word}}}}, f.Code)
+			} else {
+				m.before(Step{Words: []string{word, "lab"}})
+			}
+		}
+		if got := strings.Join(f.wrong(m.verdicts, m.early), " "); got != c.wrong {
 			t.Errorf("%s: wrong %q", c.given, got)
 		}
 	}
@@ -92,6 +104,78 @@ func TestPairsHaveAnOrder(t *testing.T) {
 	rows := []Row{{Fault: f}, {Fault: f, Wrong: []string{"RC47"}}}
 	if err := sum(rows, &out); err == nil || !strings.Contains(out.String(), "then the other in 1 of 2\ndetected 0/0") {
 		t.Errorf("%v: %s", err, &out)
+	}
+}
+
+// TestOutcomesAreShown: what a story takes away itself is not repaired, and of two faults
+// both are there when the verdict is looked at.
+func TestOutcomesAreShown(t *testing.T) {
+	alone, both := Fault{Code: "RC34.port", Outcome: "repaired"}, Fault{Code: "RC04.absent", Then: "RC47", Outcome: "explained"}
+	for _, c := range []struct {
+		fault Fault
+		story string
+		shown bool
+	}{
+		{alone, "detect\nlease client1\nrun client1 true\nexpect helped RC34 direct-dns\nvacate", true},
+		{alone, "detect\nexpect eased RC34 direct-dns", true},
+		{alone, "detect\nvacate\nexpect helped RC34", false},
+		{alone, "detect\nrun gateway true\nexpect helped RC34", false},
+		{alone, "expect helped RC34\ndetect\nrecover client1", false},
+		{alone, "detect\nexpect helped RC33\nrecover client1", false},
+		{alone, "detect\nexpect found RC34", false},
+		{Fault{Code: "RC34", Outcome: "explained"}, "detect\nvacate", true},
+		{both, "eject\nno-lease client2\ndetect\nexpect found RC47 and verdict RC04\ninsert lab", true},
+		{both, "eject\nexpect verdict RC04\ndetect\ninsert lab", false},
+		{both, "eject\ndetect\nno-lease client2\nexpect verdict RC04", false},
+	} {
+		s := &Scenario{}
+		s.readStory(1, []byte(c.story))
+		if err := c.fault.shown(s.Story); (err == nil) != c.shown {
+			t.Errorf("%+v: %q: %v", c.fault, c.story, err)
+		}
+	}
+}
+
+// TestEased: a remedy that is in force counts while clients have Internet.
+func TestEased(t *testing.T) {
+	holds, err := condition("eased", []string{"RC33", "fallback-dns"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := func(online bool, kind, state string) api.Document {
+		return api.Document{Online: online, Doctor: api.Doctor{Findings: []api.Finding{{Code: "RC27"}, {Code: "RC33", Remedy: &api.Remedy{Kind: kind, State: state}}}}}
+	}
+	if !holds(doc(true, "fallback-dns", "in force")) {
+		t.Error("does not hold")
+	}
+	for _, d := range []api.Document{doc(false, "fallback-dns", "in force"), doc(true, "redial", "in force"), doc(true, "fallback-dns", "running"), {Online: true}} {
+		if holds(d) {
+			t.Errorf("holds of %+v", d.Doctor.Findings)
+		}
+	}
+}
+
+// TestSlowGalleryFails: half of the verdicts of a gallery come within the limit; single rows
+// may be slower.
+func TestSlowGalleryFails(t *testing.T) {
+	rows := func(quick, slow int) (list []Row) {
+		for i := range quick + slow {
+			found := time.Second
+			if i < slow {
+				found = medianLimit + time.Millisecond
+			}
+			list = append(list, Row{Fault: Fault{Code: "RC14", Outcome: "explained"}, Found: found, Sentence: "x"})
+		}
+		return list
+	}
+	var out strings.Builder
+	for _, c := range []struct {
+		quick, slow int
+		fails       bool
+	}{{6, 5, false}, {5, 6, true}, {0, gallery - 1, false}} {
+		if err := sum(rows(c.quick, c.slow), &out); (err != nil) != c.fails {
+			t.Errorf("%d quick and %d slow ones: %v", c.quick, c.slow, err)
+		}
 	}
 }
 

@@ -36,6 +36,7 @@ func watch(ctx context.Context, s *Scenario, program string) (*watchman, error) 
 func (w *World) play(ctx context.Context, out io.Writer) error {
 	for _, step := range w.scenario.Story {
 		begun := time.Now()
+		w.watch.before(step)
 		note, err := w.carryOut(ctx, step.Words)
 		err = errors.Join(err, w.broken.fault())
 		if err != nil {

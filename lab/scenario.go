@@ -116,6 +116,9 @@ func ParseScenario(text []byte) (*Scenario, error) {
 	if _, ok := s.SIMs[s.SIM]; s.SIM != "" && !ok {
 		faults = append(faults, fmt.Errorf("insert %s: there is no such SIM", s.SIM))
 	}
+	if s.Fault != nil {
+		faults = append(faults, s.Fault.shown(s.Story))
+	}
 	if len(s.Story) == 0 {
 		faults = append(faults, errors.New("there is no story"))
 	}

@@ -53,7 +53,7 @@ func defaultZone() []string {
 	for _, host := range checkHosts() {
 		lines = append(lines, host+". 60 IN A 203.0.113.204")
 	}
-	return lines
+	return append(lines, "detectportal.firefox.com. 60 IN A 203.0.113.205") // of another vendor
 }
 
 // checkHosts are hosts of connectivity checks.

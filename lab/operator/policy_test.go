@@ -172,6 +172,7 @@ func TestZoneAnswers(t *testing.T) {
 		{"rebind.example.com.", dns.TypeA, "192.168.1.1", dns.RcodeSuccess},
 		{"nothing.example.com.", dns.TypeA, "", dns.RcodeNameError},
 		{"connectivitycheck.gstatic.com.", dns.TypeA, "203.0.113.204", dns.RcodeSuccess},
+		{"detectportal.firefox.com.", dns.TypeA, "203.0.113.205", dns.RcodeSuccess},
 	} {
 		reply := new(dns.Msg).SetQuestion(c.name, c.kind)
 		z.resolve(reply, reply.Question[0])
