@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/plan"
 	"github.com/tetherd/tetherd/provision"
 )
 
@@ -23,8 +25,29 @@ const consentRetry = time.Minute
 
 // consent is what the operator's server said about sharing, and of whom.
 type consent struct {
-	key string // the address that is asked and a hash of the question
+	key   string    // the address that is asked and a hash of the question
+	since time.Time // the question finds no way out while clients have theirs; zero it does
 	provision.Consent
+}
+
+// unheardLimit is after what time a question that finds no way out counts as not answered.
+const unheardLimit = time.Minute
+
+// await notes that the question finds no way out, as when the gateway's own access point is
+// refused, while clients have theirs: then the document's choice counts as with a server that
+// is silent. It returns when that is.
+func (c *consent) await(obs plan.Observed, asked bool) time.Time {
+	if asked || c.Asked || obs.Modem.Bearers[modem.Shared].State != modem.BearerUp {
+		c.since = time.Time{}
+		return time.Time{}
+	}
+	if c.since.IsZero() {
+		c.since = obs.Now
+	}
+	due := c.since.Add(unheardLimit)
+	c.Unheard = !obs.Now.Before(due)
+	c.Asked = c.Unheard
+	return ahead(due, obs.Now)
 }
 
 // keptConsent is the file of the last answer, so that a restart is neither a way around a

@@ -293,11 +293,15 @@ func (d *documents) ask(obs plan.Observed, f *provision.InForce, log *slog.Logge
 	if key := check.URL + " " + sum(question); d.consent.key != key {
 		d.consent = d.answers.recall(key, obs.Now)
 	}
-	r, ok := answerTo(obs.Fetch, fetch.Request{ID: plan.AskEntitlement, URL: check.URL, Body: fetch.Secret(question)})
+	q := fetch.Request{ID: plan.AskEntitlement, URL: check.URL, Body: fetch.Secret(question)}
+	r, ok := answerTo(obs.Fetch, q)
 	said, answered := heard(r, *check)
-	d.consent.Asked = d.consent.Asked || ok
+	if ok {
+		d.consent.Asked, d.consent.Unheard = true, false
+	}
+	due := d.consent.await(obs, isAsked(obs.Fetch, q))
 	if !answered {
-		return ahead(d.consent.Until, obs.Now), false
+		return earliest(due, ahead(d.consent.Until, obs.Now)), false
 	}
 	d.consent.Consent = said
 	d.answers.keep(d.consent, obs.Now, log)
@@ -329,13 +333,16 @@ func ahead(at, now time.Time) time.Time {
 // answerTo is the answer to a request, when it came from the address that is asked now,
 // and to the same question.
 func answerTo(st fetch.Status, q fetch.Request) (fetch.Result, bool) {
-	for _, r := range st.InForce.Requests {
-		if r.ID == q.ID && r.URL == q.URL && r.Body == q.Body {
-			result, ok := st.Results[q.ID]
-			return result, ok && !result.At.IsZero()
-		}
+	if !isAsked(st, q) {
+		return fetch.Result{}, false
 	}
-	return fetch.Result{}, false
+	result, ok := st.Results[q.ID]
+	return result, ok && !result.At.IsZero()
+}
+
+// isAsked says that a request is in force, with the same address and question.
+func isAsked(st fetch.Status, q fetch.Request) bool {
+	return slices.ContainsFunc(st.InForce.Requests, func(r fetch.Request) bool { return r.ID == q.ID && r.URL == q.URL && r.Body == q.Body })
 }
 
 // look is at one answer, and by what it was judged: the same would be said of it again.

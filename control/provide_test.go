@@ -513,6 +513,41 @@ func TestSilentEntitlementServer(t *testing.T) {
 	}
 }
 
+// Who cannot be asked, for the gateway's own access points are all refused while clients' is up,
+// is as good as silent, and heard all the same when it can be.
+func TestServerThatCannotBeAsked(t *testing.T) {
+	for silent, want := range map[string]bool{"allow": true, "deny": false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			w.device.Sessions = 8
+			for _, c := range provision.Candidates(nil, provision.IdentityOf(w.sim), nil, false) {
+				w.causes[c.APN] = 33
+			}
+			w.causes["own.lab"] = 33
+			r := w.start(t, "")
+			r.pass(time.Second)
+			r.provide(paper("1", 1, `"sims": [{"contexts": [{"name": "1", "uses": ["internet"], "apn": "own.lab"}, {"name": "2", "uses": ["tethering"], "apn": "tether.lab"}],
+				"sharing": {"rule": "check", "check": {"url": "https://e.example/", "silent": "`+silent+`"}}}]`))
+			if got := r.pass(50 * time.Second).Documents.Policy.Sharing; got.Allowed() || got.Answer != provision.Unanswered {
+				t.Errorf("before it is late: %+v", got)
+			}
+			s := r.pass(15 * time.Second)
+			if got := s.Documents.Policy.Sharing; got.Allowed() != want || !strings.Contains(got.Why, "cannot be asked") || len(s.Desired.Fetch.Requests) > 0 {
+				t.Errorf("silent %s: %+v, asked %+v", silent, got, s.Desired.Fetch.Requests)
+			}
+			w.change(plan.Modem, func() { delete(w.causes, "own.lab") })
+			for range 40 { // until the ladder tries again
+				s = r.pass(time.Minute)
+			}
+			w.says(plan.AskEntitlement, fetch.Result{Status: 200, Body: []byte(`{"entitled": ` + fmt.Sprint(!want) + `}`)})
+			if got := r.pass(time.Second).Documents.Policy.Sharing; got.Allowed() == want {
+				t.Errorf("answered otherwise than %s: %+v", silent, got)
+			}
+			r.end()
+		})
+	}
+}
+
 const refreshing = `"refresh": {"url": "https://d.example/doc.json", "days": 1}, "sims": [{"sharing": {"max_devices": %d}}]`
 
 // signer is the operator's key, which signerKey pins.

@@ -132,6 +132,7 @@ func candidateOf(c document.Context) Candidate {
 // Consent is what is known of the operator's word on sharing.
 type Consent struct {
 	Asked    bool // the server has answered, or failed, since it was asked at first
+	Unheard  bool // it cannot even be asked: the gateway has no connection for that
 	Answered bool
 	Entitled bool
 	Reason   string    // of a refusal, for people; "" none was given
@@ -152,6 +153,10 @@ func (p Policy) Answered(c Consent, silent string, now time.Time) Policy {
 		return p
 	}
 	fresh := c.Answered && now.Before(c.Until)
+	silence := "is silent"
+	if c.Unheard {
+		silence = "cannot be asked"
+	}
 	switch {
 	case fresh && c.Entitled:
 		p.Sharing.Answer, p.Sharing.Why = Entitled, "the operator's server allows it"
@@ -163,9 +168,9 @@ func (p Policy) Answered(c Consent, silent string, now time.Time) Policy {
 	case !c.Asked:
 		p.Sharing.Answer = Unanswered
 	case silent == "allow":
-		p.Sharing.Answer, p.Sharing.Why = Entitled, "the operator's server is silent, and the document allows sharing then"
+		p.Sharing.Answer, p.Sharing.Why = Entitled, "the operator's server "+silence+", and the document allows sharing then"
 	default:
-		p.Sharing.Answer, p.Sharing.Why = Denied, "the operator's server that decides about sharing is silent, and the document does not allow it then"
+		p.Sharing.Answer, p.Sharing.Why = Denied, "the operator's server that decides about sharing "+silence+", and the document does not allow it then"
 	}
 	return p
 }

@@ -117,6 +117,8 @@ func TestAnswered(t *testing.T) {
 		"too old, deny":          {old, "deny", false, Denied, "is silent"},
 		"too old, allow":         {old, "allow", true, Entitled, ""},
 		"silent, not told":       {Consent{Asked: true}, "", false, Denied, "is silent"},
+		"cannot be asked":        {Consent{Asked: true, Unheard: true}, "deny", false, Denied, "cannot be asked, and the document does not"},
+		"cannot be, allow":       {Consent{Asked: true, Unheard: true}, "allow", true, Entitled, ""},
 		"silent, allow":          {Consent{Asked: true}, "allow", true, Entitled, ""},
 		"an answer to the bone":  {Consent{Asked: true, Answered: true, Until: day.Add(1)}, "allow", false, Denied, "on this plan"},
 		"answered before a boot": {Consent{Answered: true, Entitled: true, Until: day.Add(1)}, "deny", true, Entitled, ""},
