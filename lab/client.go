@@ -144,6 +144,33 @@ func (c *client) downloading(ctx context.Context) (string, error) {
 	}
 }
 
+// stalled waits until nothing more of the download arrives, or it has broken.
+func (c *client) stalled(ctx context.Context) (string, error) {
+	const still, look = 2 * time.Second, 50 * time.Millisecond
+	d := c.load
+	if d == nil {
+		return "", errors.New("no download was begun")
+	}
+	begun := time.Now()
+	grew, last := begun, size(d.path)
+	for time.Since(grew) < still {
+		select {
+		case <-d.ended:
+			return fmt.Sprintf("broken at %d kB", size(d.path)/1000), nil
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(look):
+		}
+		if now := size(d.path); now > last {
+			grew, last = time.Now(), now
+		}
+		if time.Since(begun) > expectLimit {
+			return "", fmt.Errorf("the download goes on, at %d kB", last/1000)
+		}
+	}
+	return fmt.Sprintf("stands still at %d kB", last/1000), nil
+}
+
 func size(path string) int64 {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -30,17 +30,21 @@ const (
 	// markPause ends a spell: nobody who lost a place has it back sooner.
 	markPause = 100 * time.Millisecond
 	maxMark   = 40 // bytes of a name
+	// steadyGap is longer than a busy machine holds anybody up, and shorter than a place that
+	// somebody else has taken is lost for.
+	steadyGap = 5 * time.Second
 )
 
 // capture counts marked packets by access point and sender.
 type capture struct {
 	mu     sync.Mutex
 	counts map[passage]int
-	last   map[string]time.Time // by sender, by whichever access point
-	asked  map[string]time.Time // the same of questions
-	spells map[string]spell     // of clients, the present ones
-	most   int                  // clients heard at a time
-	who    string               // they were
+	last   map[string]time.Time     // by sender, by whichever access point
+	asked  map[string]time.Time     // the same of questions
+	gaps   map[string]time.Duration // by sender, the longest silence between two datagrams
+	spells map[string]spell         // of clients, the present ones
+	most   int                      // clients heard at a time
+	who    string                   // they were
 }
 
 // passage is one way that one sender's packets took.
@@ -50,7 +54,10 @@ type passage struct {
 }
 
 func newCapture() *capture {
-	return &capture{counts: map[passage]int{}, spells: map[string]spell{}, last: map[string]time.Time{}, asked: map[string]time.Time{}}
+	return &capture{
+		counts: map[passage]int{}, spells: map[string]spell{}, last: map[string]time.Time{},
+		asked: map[string]time.Time{}, gaps: map[string]time.Duration{},
+	}
 }
 
 // see is shown every packet that leaves by the interface of a session. The gateway's own
@@ -77,9 +84,26 @@ func (c *capture) see(apn string, packet []byte) {
 	if p.name {
 		c.asked[p.who] = time.Now()
 	} else { // names are asked by those without Internet too
-		c.last[p.who] = time.Now()
-		c.note(p.who, c.last[p.who])
+		c.hear(p.who, time.Now())
 	}
+}
+
+// hear notes a datagram; c.mu is held.
+func (c *capture) hear(who string, now time.Time) {
+	if last, heard := c.last[who]; heard {
+		c.gaps[who] = max(c.gaps[who], now.Sub(last))
+	}
+	c.last[who] = now
+	c.note(who, now)
+}
+
+// gap is the longest silence of a sender since it was first heard, the present one too;
+// false when it never was.
+func (c *capture) gap(who string, now time.Time) (time.Duration, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	last, heard := c.last[who]
+	return max(c.gaps[who], now.Sub(last)), heard
 }
 
 // spell is a time in which a sender was heard without a pause.
@@ -261,6 +285,15 @@ func mutedStep(ctx context.Context, w *World, args []string) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// steadyStep checks that a sender was never silent for long since it was first heard.
+func steadyStep(_ context.Context, w *World, args []string) (string, error) {
+	gap, heard := w.capture.gap(args[0], time.Now())
+	if !heard || gap >= steadyGap {
+		return "", fmt.Errorf("%s was silent for %v (heard at all: %t)", args[0], gap.Round(time.Millisecond), heard)
+	}
+	return fmt.Sprintf("silent for %v at most", gap.Round(time.Millisecond)), nil
 }
 
 // mostStep checks that there was no moment at which more clients than N were heard, and

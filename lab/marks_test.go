@@ -43,6 +43,24 @@ func TestMostCountsThoseAtATime(t *testing.T) {
 	}
 }
 
+// TestGapsAreKept: a silence counts though the sender is heard again, and so does one that
+// lasts; who was never heard has none.
+func TestGapsAreKept(t *testing.T) {
+	begin := time.Date(2026, 11, 2, 8, 0, 0, 0, time.UTC)
+	c := newCapture()
+	for _, at := range []time.Duration{0, time.Second, 7 * time.Second, 8 * time.Second} {
+		c.hear("client1", begin.Add(at))
+	}
+	for after, want := range map[time.Duration]time.Duration{9 * time.Second: 6 * time.Second, 20 * time.Second: 12 * time.Second} {
+		if gap, heard := c.gap("client1", begin.Add(after)); gap != want || !heard {
+			t.Errorf("after %v: %v, %t, want %v", after, gap, heard, want)
+		}
+	}
+	if _, heard := c.gap("client2", begin); heard {
+		t.Error("who was never heard was")
+	}
+}
+
 // TestMarksArePackets: what a client sent counts as a datagram or a question; an error of the
 // gateway's about an answer that came too late, which quotes it, is neither.
 func TestMarksArePackets(t *testing.T) {

@@ -52,6 +52,7 @@ var steps = map[string]step{
 	"resolve":     {2, 3, resolveStep},
 	"download":    {1, 1, downloadStep},
 	"downloading": {1, 1, downloadingStep},
+	"stalled":     {1, 1, stalledStep},
 	"roam":        {2, 2, roamStep},
 	"impersonate": {3, 3, impersonateStep},
 	"flood":       {1, 1, floodStep},
@@ -60,6 +61,7 @@ var steps = map[string]step{
 	"quiet":       {1, 1, quietStep},
 	"carries":     {2, 2, carriesStep},
 	"never":       {2, 3, neverStep},
+	"steady":      {1, 1, steadyStep},
 	"muted":       {1, 2, mutedStep},
 	"most":        {1, 1, mostStep},
 	"provision":   {1, 3, provisionStep},
@@ -326,6 +328,14 @@ func downloadingStep(ctx context.Context, w *World, args []string) (string, erro
 		return "", err
 	}
 	return c.downloading(ctx)
+}
+
+func stalledStep(ctx context.Context, w *World, args []string) (string, error) {
+	c, _, err := w.client(args)
+	if err != nil {
+		return "", err
+	}
+	return c.stalled(ctx)
 }
 
 func runStep(ctx context.Context, w *World, args []string) (string, error) {
