@@ -3,6 +3,8 @@
 package web
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -48,8 +50,17 @@ func load() map[string]file {
 	return all
 }
 
+// pack compresses a text, as small as can be: it is done once and sent often.
+func pack(text []byte) []byte {
+	var b bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	_, _ = z.Write(text) // a Buffer takes everything
+	_ = z.Close()
+	return b.Bytes()
+}
+
 // Handler serves the page's files, packed for who takes that. They are packed when the
-// first browser comes, which keeps some 60 kB of memory from then on: a page that was
+// first browser comes, which keeps some 50 kB of memory from then on: a page that was
 // packed before the build would be one more file to renew with every change of a word.
 func Handler() http.Handler {
 	all := sync.OnceValue(load)

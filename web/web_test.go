@@ -58,10 +58,10 @@ func get(name string, head ...string) *httptest.ResponseRecorder {
 
 var handler = Handler()
 
-// TestWeight: a telephone on a slow link loads the page, all of it in 70 kB, and nearly
+// TestWeight: a telephone on a slow link loads the page, all of it in 60 kB, and nearly
 // nothing the next time.
 func TestWeight(t *testing.T) {
-	const most = 70_000
+	const most = 60_000
 	sum := 0
 	for name, text := range static(t) {
 		rec := get(name, "Accept-Encoding", "gzip, deflate, br")
