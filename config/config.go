@@ -176,6 +176,7 @@ func Default() *Config {
 			Targets: []Target{
 				{URL: "http://connectivitycheck.gstatic.com/generate_204", Status: 204},
 				{URL: "http://detectportal.firefox.com/success.txt", Status: 200, Body: "success\n"},
+				{URL: "http://www.msftconnecttest.com/connecttest.txt", Status: 200, Body: "Microsoft Connect Test"},
 			},
 		},
 		Clock: Clock{

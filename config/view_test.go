@@ -53,15 +53,15 @@ func TestViewCanBeEdited(t *testing.T) {
 			}
 		}
 	}
-	edited, err := Edit(nil, []Change{{Section: "@target[0]"}, {Section: "@target[0]", Option: "status", Values: []string{"204"}}})
+	edited, err := Edit(nil, []Change{{Section: "@target[2]"}, {Section: "@target[0]"}, {Section: "@target[0]", Option: "status", Values: []string{"204"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := mustParse(t, string(edited)).Probe.Targets; len(got) != 1 || got[0].Status != 204 || got[0].URL != Default().Probe.Targets[1].URL {
 		t.Errorf("the targets are %+v", got)
 	}
-	if _, err := Edit(nil, []Change{{Section: "@target[2]", Option: "status", Values: []string{"204"}}}); err == nil {
-		t.Error("there is no third")
+	if _, err := Edit(nil, []Change{{Section: "@target[3]", Option: "status", Values: []string{"204"}}}); err == nil {
+		t.Error("there is no fourth")
 	}
 }
 

@@ -215,6 +215,11 @@ func apnAttribute(a *operator.APN, w []string) (err error) {
 		a.NoDNS = true
 	case "walled":
 		a.Garden = true
+		if len(w) == 3 && w[1] == "but" {
+			a.Passes = w[2]
+		} else if len(w) > 1 {
+			return fmt.Errorf("a wall has no %q", w[1])
+		}
 	case "mute":
 		a.Mute = true
 	case "hole":

@@ -191,13 +191,13 @@ func TestProbesOfTheDocument(t *testing.T) {
 		readBearer(t, &obs.Modem.Bearers, strings.Fields("wwan0 100.64.7.2/30 dns 198.51.100.53 mtu 1500"), modem.Own, modem.Shared)
 		d := Compile(in, obs)
 		var list []string
-		for _, target := range d.Probe.Targets {
+		for _, target := range append(d.Probe.Operator, d.Probe.Targets...) {
 			list = append(list, target.URL)
 		}
 		told := slices.ContainsFunc(d.Why, func(r Reason) bool { return strings.Contains(r.What, "look at") })
 		return fmt.Sprint(strings.Join(list, " "), ", told: ", told)
 	}
-	if got := urls(func(*config.Config) {}); got != "http://check.lab.example/ http://connectivitycheck.gstatic.com/generate_204 http://detectportal.firefox.com/success.txt, told: true" {
+	if got := urls(func(*config.Config) {}); got != "http://check.lab.example/ http://connectivitycheck.gstatic.com/generate_204 http://detectportal.firefox.com/success.txt http://www.msftconnecttest.com/connecttest.txt, told: true" {
 		t.Error(got)
 	}
 	own := func(c *config.Config) { c.Probe.Targets = []config.Target{{URL: "http://mine.example/", Status: 200}} }

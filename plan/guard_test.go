@@ -70,10 +70,6 @@ config block
 	option mac '02:00:00:00:00:07'
 config document
 	option ca_file '/etc/ca.pem'
-config target
-	option url 'http://check.example/page'
-	option status '200'
-	option body 'yes'
 `
 
 // full gives Inputs for which Compile sets every field that it ever sets, made anew
@@ -84,7 +80,7 @@ func full(t *testing.T) (Inputs, Observed) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, obs := Inputs{Config: cfg, Synthetic: synthetic, Policy: provision.Policy{DNSRetry: time.Second, DNSTries: 2}, PINTyped: true, WasOnline: true, Doubt: 1, Proof: 1, Repairs: Repairs{Reattach: 1, Reset: 1}, Reregister: 1, Service: modem.Service{ID: 1, Data: "data"}, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
+	in, obs := Inputs{Config: cfg, Synthetic: synthetic, Policy: provision.Policy{DNSRetry: time.Second, DNSTries: 2, Probes: []probe.Target{{URL: "http://check.lab.example/", Status: 200, Body: "x"}}}, PINTyped: true, WasOnline: true, Doubt: 1, Proof: 1, Repairs: Repairs{Reattach: 1, Reset: 1}, Reregister: 1, Service: modem.Service{ID: 1, Data: "data"}, Frees: []nat.Free{{ID: "1", MAC: mac(8)}}, Kicks: []hostapd.Kick{{ID: "1", MAC: mac(8), Ban: time.Minute}}}, Observed{Now: time.Unix(1000, 0)}
 	obs.Modem.SIM = modem.SIM{State: modem.SIMReady, ICCID: "8949020000012345678", Read: true}
 	in.Attach = provision.Attach{Card: obs.Modem.SIM.ICCID, Tries: []modem.Bearer{{APN: "attach.example", User: "web", Password: "secret", Auth: modem.AuthCHAP, Family: modem.IPv4}}}
 	in.Repairs.Attach = 1
@@ -105,6 +101,7 @@ func notPlanned() []string {
 		"Modem.Bearers.Attempt",             // counted by the ladder, after failures only
 		"Modem.Attach.Profile.Attempt",      // nobody counts it
 		"DNS.Closed",                        // nothing is refused: story sharing-off shows it
+		"Probe.Targets.Body",                // of the second default page, not of the first
 		"Modem.Sessions",                    // of a former process: TestFormerBearersAreHeld
 		"NAT.NoPorts",                       // the part finds that out
 		"NAT.Offload",                       // a limit of clients needs every packet; story limit-of-clients shows it

@@ -464,8 +464,8 @@ func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]mo
 		s.Gateway.Literals = append(s.Gateway.Literals, netip.AddrPortFrom(a, 53))
 	}
 	if !ownTargets(cfg) && len(in.Policy.Probes) > 0 {
-		s.Targets = slices.Clone(in.Policy.Probes)
-		d.Why = append(d.Why, Reason{What: "page to look at first", Value: s.Targets[0].URL, Why: "named by " + in.Policy.Name})
+		s.Operator = slices.Clone(in.Policy.Probes)
+		d.Why = append(d.Why, Reason{What: "page to look at first", Value: s.Operator[0].URL, Why: "named by " + in.Policy.Name})
 	}
 	for _, t := range cfg.Probe.Targets {
 		s.Targets = append(s.Targets, probe.Target{URL: t.URL, Status: t.Status, Body: t.Body})

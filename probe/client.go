@@ -45,18 +45,18 @@ func NewMAC() (mac [6]byte) {
 }
 
 // lookFromClient looks from a synthetic client on the LAN bridge.
-func lookFromClient(ctx context.Context, c Client, targets []Target, l limits) finding {
+func lookFromClient(ctx context.Context, s Spec, m manner, l limits) finding {
 	ctx, stop := context.WithTimeout(ctx, l.look)
 	defer stop()
-	lan, err := net.InterfaceByName(c.Bridge)
+	lan, err := net.InterfaceByName(s.Client.Bridge)
 	if err != nil {
-		return noLease("a client cannot join bridge %s: %v", c.Bridge, plain(err))
+		return noLease("a client cannot join bridge %s: %v", s.Client.Bridge, plain(err))
 	}
 	var f finding
-	onLostThread(func() { f, err = live(ctx, lan, c.MAC, targets, l) })
+	onLostThread(func() { f, err = live(ctx, lan, s, m, l) })
 	switch {
 	case errors.Is(err, errNoClient):
-		return lookInstead(ctx, lan, targets, l, err)
+		return lookInstead(ctx, lan, s, m, l, err)
 	case err != nil:
 		return noLease("%v", err)
 	}
@@ -70,7 +70,7 @@ func noLease(format string, args ...any) finding {
 
 // live is a client's life, from its first network namespace to the last packet. It
 // leaves the calling thread in that namespace.
-func live(ctx context.Context, lan *net.Interface, mac [6]byte, targets []Target, l limits) (finding, error) {
+func live(ctx context.Context, lan *net.Interface, s Spec, m manner, l limits) (finding, error) {
 	host, err := rtnetlink.Dial(nil) // a socket stays where it was opened
 	if err != nil {
 		return finding{}, fmt.Errorf("%w: netlink: %w", errNoClient, err)
@@ -85,10 +85,10 @@ func live(ctx context.Context, lan *net.Interface, mac [6]byte, targets []Target
 	}
 	defer inside.Close()
 	defer unplug(host)
-	if err := plug(host, lan, mac); err != nil {
+	if err := plug(host, lan, s.Client.MAC); err != nil {
 		return finding{}, err
 	}
-	return visit(ctx, inside, targets, l)
+	return visit(ctx, inside, s, m, l)
 }
 
 // plug joins the calling thread's namespace to the bridge by a veth pair.
@@ -122,7 +122,7 @@ func unplug(host *rtnetlink.Conn) {
 }
 
 // visit takes a lease, looks and gives the lease back. The calling thread is inside.
-func visit(ctx context.Context, inside *rtnetlink.Conn, targets []Target, l limits) (finding, error) {
+func visit(ctx context.Context, inside *rtnetlink.Conn, s Spec, m manner, l limits) (finding, error) {
 	link, err := net.InterfaceByName(clientEnd)
 	if err == nil {
 		err = inside.Link.Set(&rtnetlink.LinkMessage{Index: uint32(link.Index), Flags: unix.IFF_UP, Change: unix.IFF_UP})
@@ -145,8 +145,8 @@ func visit(ctx context.Context, inside *rtnetlink.Conn, targets []Target, l limi
 	if err := configure(inside, link.Index, lease.ACK); err != nil {
 		return noLease("the lease cannot be used: %v", err), nil
 	}
-	v := vantage{dial: new(net.Dialer).DialContext, servers: serversOf(lease.ACK), limits: l}
-	return v.look(ctx, targets), nil
+	v := vantage{dial: new(net.Dialer).DialContext, servers: serversOf(lease.ACK), limits: l, sure: m.sure}
+	return v.look(ctx, s.witnesses(m)), nil
 }
 
 // refusal is why there is no lease, without what the server wrote.

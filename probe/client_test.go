@@ -19,7 +19,7 @@ import (
 )
 
 func fromGateway(ctx context.Context, l limits, targets ...Target) finding {
-	return lookFromGateway(ctx, Gateway{Interface: "lo", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets, l, false)
+	return lookFromGateway(ctx, Spec{Targets: targets, Gateway: Gateway{Interface: "lo", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}}, manner{}, l)
 }
 
 // synthetic is the hardware address of the clients here.
@@ -38,7 +38,7 @@ func TestNewMAC(t *testing.T) {
 }
 
 func fromClient(ctx context.Context, l limits, targets ...Target) finding {
-	return lookFromClient(ctx, Client{Bridge: "br0", MAC: synthetic}, targets, l)
+	return lookFromClient(ctx, Spec{Targets: targets, Client: Client{Bridge: "br0", MAC: synthetic}}, manner{}, l)
 }
 
 // TestVerdicts breaks one thing after the other: each vantage point names it. What
@@ -90,11 +90,11 @@ func nothingLeft(t *testing.T) {
 // when the target is reached by it.
 func TestGatewayStaysOnItsInterface(t *testing.T) {
 	l := newLAN(t)
-	f := lookFromGateway(t.Context(), Gateway{Interface: "absent0", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}, targets(), usualLimits(), false)
+	f := lookFromGateway(t.Context(), Spec{Targets: targets(), Gateway: Gateway{Interface: "absent0", Servers: []netip.Addr{netip.MustParseAddr(gateway)}}}, manner{}, usualLimits())
 	if f.verdict != NoDNS || f.bytes != 0 || l.fetched.Load() != 0 {
 		t.Errorf("%+v, %d pages were fetched", f, l.fetched.Load())
 	}
-	f = lookFromGateway(t.Context(), Gateway{Interface: "absent0"}, []Target{{URL: "http://203.0.113.204/204", Status: 204}}, usualLimits(), false)
+	f = lookFromGateway(t.Context(), Spec{Targets: []Target{{URL: "http://203.0.113.204/204", Status: 204}}, Gateway: Gateway{Interface: "absent0"}}, manner{}, usualLimits())
 	if f.verdict != Dead || f.bytes != 0 || l.fetched.Load() != 0 {
 		t.Errorf("%+v, %d pages were fetched", f, l.fetched.Load())
 	}
@@ -104,7 +104,7 @@ func TestGatewayStaysOnItsInterface(t *testing.T) {
 // one that is no bridge.
 func TestClientWithoutBridge(t *testing.T) {
 	for _, name := range []string{"br9", "lo"} {
-		f := lookFromClient(t.Context(), Client{Bridge: name, MAC: synthetic}, targets(), usualLimits())
+		f := lookFromClient(t.Context(), Spec{Targets: targets(), Client: Client{Bridge: name, MAC: synthetic}}, manner{}, usualLimits())
 		if f.verdict != NoLease || !strings.Contains(f.detail, "bridge "+name) || f.cannot == "" {
 			t.Errorf("%s: %+v", name, f)
 		}

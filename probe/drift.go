@@ -17,6 +17,7 @@ func Drift(s Spec, st Status) []string {
 	have := st.InForce
 	g, c := have.Gateway, have.Client
 	compare("targets", slices.Equal(s.Targets, have.Targets), s.Targets, have.Targets)
+	compare("operator's targets", slices.Equal(s.Operator, have.Operator), s.Operator, have.Operator)
 	compare("gateway's key", s.Gateway.Key == g.Key, s.Gateway.Key, g.Key)
 	compare("gateway's interface", s.Gateway.Interface == g.Interface, s.Gateway.Interface, g.Interface)
 	compare("gateway's mark", s.Gateway.Mark == g.Mark, s.Gateway.Mark, g.Mark)
@@ -33,7 +34,7 @@ func Drift(s Spec, st Status) []string {
 
 // clone copies what the caller may change later.
 func clone(s Spec) Spec {
-	s.Targets = slices.Clone(s.Targets)
+	s.Targets, s.Operator = slices.Clone(s.Targets), slices.Clone(s.Operator)
 	s.Gateway.Servers, s.Gateway.Literals = slices.Clone(s.Gateway.Servers), slices.Clone(s.Gateway.Literals)
 	return s
 }

@@ -11,6 +11,7 @@ import (
 func wholeSpec() Spec {
 	return Spec{
 		Targets:  []Target{{URL: "http://a.example/", Status: 200, Body: "x"}},
+		Operator: []Target{{URL: "http://o.example/", Status: 204}},
 		Gateway:  Gateway{Key: "g", Interface: "wwan0", Mark: 7, Servers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Literals: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")}},
 		Client:   Client{Key: "c", Bridge: "br0", MAC: [6]byte{2, 1}},
 		Interval: time.Minute,

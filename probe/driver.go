@@ -34,28 +34,29 @@ type Driver struct {
 
 // point is one vantage point. All but look is guarded by the driver's mutex.
 type point struct {
-	look func(ctx context.Context, s Spec, full bool) finding
+	look func(ctx context.Context, s Spec, m manner) finding
 	wish func(Spec) (key string, part Spec) // what of a Spec concerns it; an empty key for off
 
 	last  Result
 	stale bool               // last is of a former wish, or in doubt: look again at once
 	stop  context.CancelFunc // ends the look under way; nil none
+	turns int                // looks that were begun
 }
 
 // New returns a driver that probes nothing yet.
 func New(o Options) *Driver {
 	d := &Driver{log: cmp.Or(o.Log, slog.New(slog.DiscardHandler)), wake: make(chan struct{}, 1)}
-	d.gateway.look = func(ctx context.Context, s Spec, full bool) finding {
-		return lookFromGateway(ctx, s.Gateway, s.Targets, usualLimits(), full)
+	d.gateway.look = func(ctx context.Context, s Spec, m manner) finding {
+		return lookFromGateway(ctx, s, m, usualLimits())
 	}
 	d.gateway.wish = func(s Spec) (string, Spec) {
-		return s.Gateway.Key, Spec{Targets: s.Targets, Gateway: s.Gateway}
+		return s.Gateway.Key, Spec{Targets: s.Targets, Operator: s.Operator, Gateway: s.Gateway}
 	}
-	d.client.look = func(ctx context.Context, s Spec, _ bool) finding {
-		return lookFromClient(ctx, s.Client, s.Targets, usualLimits())
+	d.client.look = func(ctx context.Context, s Spec, m manner) finding {
+		return lookFromClient(ctx, s, m, usualLimits())
 	}
 	d.client.wish = func(s Spec) (string, Spec) {
-		return s.Client.Key, Spec{Targets: s.Targets, Client: s.Client}
+		return s.Client.Key, Spec{Targets: s.Targets, Operator: s.Operator, Client: s.Client}
 	}
 	return d
 }
@@ -88,7 +89,7 @@ func (p *point) apply(before, after Spec) {
 	if !same && p.stop != nil {
 		p.stop()
 	}
-	doubt := before.Again != after.Again && p.stop == nil // a look under way answers it
+	doubt := before.Again != after.Again && p.stop == nil // a look under way may answer it
 	p.stale = p.stale || !same || doubt
 }
 
@@ -130,13 +131,13 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 func (d *Driver) turn(ctx context.Context, p *point) bool {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	s, full := d.begin(p, stop)
+	s, m := d.begin(p, stop)
 	begun := time.Now()
 	if s == nil {
 		return false
 	}
-	f := p.look(ctx, *s, full)
-	if !d.end(ctx, p, *s, f, begun) {
+	f := p.look(ctx, *s, m)
+	if !d.end(ctx, p, *s, m, f, begun) {
 		return false
 	}
 	d.log.Debug("probed", "verdict", f.verdict, "detail", f.detail, "took", time.Since(begun).Round(time.Millisecond))
@@ -144,22 +145,26 @@ func (d *Driver) turn(ctx context.Context, p *point) bool {
 }
 
 // begin gives the wish that p is to look after now, nil for none, and lets Apply stop
-// the look. A look that only confirms the last one needs no packets of full size.
-func (d *Driver) begin(p *point, stop context.CancelFunc) (s *Spec, full bool) {
+// the look. A look that only confirms the last one asks one page, and needs no packets of
+// full size.
+func (d *Driver) begin(p *point, stop context.CancelFunc) (s *Spec, m manner) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	at, ok := p.due(d.spec)
 	if !ok || time.Now().Before(at) {
-		return nil, false
+		return nil, manner{}
 	}
 	p.stop = stop
 	wish := d.spec
-	return &wish, p.stale || p.last.Failed > 0 || p.last.Large != LargePasses
+	m = manner{turn: p.turns, sure: p.stale || p.last.Failed > 0}
+	m.large = m.sure || p.last.Large != LargePasses
+	p.turns++
+	return &wish, m
 }
 
 // end keeps what was found. A look that was stopped found nothing, but what it spent
-// is spent.
-func (d *Driver) end(ctx context.Context, p *point, s Spec, f finding, begun time.Time) bool {
+// is spent. A doubt that came up meanwhile is answered by a look that is sure alone.
+func (d *Driver) end(ctx context.Context, p *point, s Spec, m manner, f finding, begun time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	p.stop = nil
@@ -169,7 +174,7 @@ func (d *Driver) end(ctx context.Context, p *point, s Spec, f finding, begun tim
 	}
 	key, _ := p.wish(s)
 	was := p.last
-	p.last, p.stale = result(was, key, f, begun), false
+	p.last, p.stale = result(was, key, f, begun), !m.sure && s.Again != d.spec.Again
 	failed, other := p.last.Failed > 0, d.other(p)
 	if (was.Failed > 0) != failed && (other.last.Failed > 0) != failed {
 		other.stale = true // what it has seen is of another time

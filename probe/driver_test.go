@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -44,8 +45,8 @@ func drive(t *testing.T, f func(*testing.T, *driven)) {
 	})
 }
 
-func (d *driven) looker(who string) func(context.Context, Spec, bool) finding {
-	return func(ctx context.Context, _ Spec, _ bool) finding {
+func (d *driven) looker(who string) func(context.Context, Spec, manner) finding {
+	return func(ctx context.Context, _ Spec, _ manner) finding {
 		d.lock.Lock()
 		if len(d.looks) > 1000 {
 			panic("a busy loop")
@@ -364,7 +365,7 @@ func TestEndOfRunIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := New(Options{Log: slog.New(slog.DiscardHandler)})
 		looking := make(chan struct{})
-		d.gateway.look = func(ctx context.Context, _ Spec, _ bool) finding {
+		d.gateway.look = func(ctx context.Context, _ Spec, _ manner) finding {
 			close(looking)
 			<-ctx.Done()
 			return finding{verdict: Dead, bytes: 7}
@@ -390,7 +391,7 @@ func TestListsAreCopied(t *testing.T) {
 	applied, want := wholeSpec(), wholeSpec()
 	d.Apply(applied)
 	spoil := func(s Spec) {
-		s.Targets[0].URL = "spoiled"
+		s.Targets[0].URL, s.Operator[0].URL = "spoiled", "spoiled"
 		s.Gateway.Servers[0] = s.Gateway.Servers[0].Next()
 	}
 	spoil(applied)
@@ -398,4 +399,46 @@ func TestListsAreCopied(t *testing.T) {
 	if lines := Drift(want, d.Observe()); len(lines) != 0 {
 		t.Errorf("%q", lines)
 	}
+}
+
+// TestOneLooksAndTwoLooks: the first look, one after a failure and one in doubt must be sure;
+// one that only confirms the last one is cheap, and each begins with another page.
+func TestOneLooksAndTwoLooks(t *testing.T) {
+	drive(t, func(t *testing.T, d *driven) {
+		var manners []manner
+		look := d.gateway.look
+		d.gateway.look = func(ctx context.Context, s Spec, m manner) finding {
+			manners = append(manners, m)
+			return look(ctx, s, m)
+		}
+		d.see("gateway", finding{verdict: Online, large: LargePasses}, 2*time.Second)
+		s := gatewaySpec(time.Minute)
+		expect := func(second int, want string) {
+			t.Helper()
+			d.until(second)
+			got := ""
+			for _, m := range manners {
+				got += strings.TrimSpace(fmt.Sprintf(" %d%s", m.turn, map[bool]string{true: "!"}[m.sure])) + " "
+			}
+			if got != want {
+				t.Errorf("after %d s the looks are %q, want %q", second, got, want)
+			}
+			manners = nil
+		}
+		d.Apply(s)
+		expect(130, "0! 1 2 ")
+		s.Again++
+		d.Apply(s)
+		expect(135, "3! ")
+		d.until(195) // a cheap look is under way
+		s.Again++
+		d.Apply(s)
+		expect(200, "4 5! ")
+		d.see("gateway", finding{verdict: Portal}, 0)
+		expect(259, "6 7! ")
+		s.Gateway.Key = "b"
+		d.see("gateway", finding{verdict: Online, large: LargePasses}, 0)
+		d.Apply(s)
+		expect(261, "8! ")
+	})
 }

@@ -17,17 +17,18 @@ import (
 type control = func(network, address string, c syscall.RawConn) error
 
 // lookFromGateway looks from the machine itself, by one interface only.
-func lookFromGateway(ctx context.Context, g Gateway, targets []Target, l limits, full bool) finding {
+func lookFromGateway(ctx context.Context, s Spec, m manner, l limits) finding {
+	g := s.Gateway
 	bind := egress.Control(g.Interface, g.Mark)
 	d := net.Dialer{Control: bind}
-	v := vantage{dial: d.DialContext, servers: g.Servers, limits: l, literals: g.Literals}
-	if full {
+	v := vantage{dial: d.DialContext, servers: g.Servers, limits: l, literals: g.Literals, sure: m.sure}
+	if m.large {
 		v.narrow = func(segment int) dialer {
 			d := net.Dialer{Control: narrowed(bind, segment)}
 			return d.DialContext
 		}
 	}
-	return v.look(ctx, targets)
+	return v.look(ctx, s.witnesses(m))
 }
 
 // narrowed bounds the segments of TCP besides binding.
@@ -48,11 +49,11 @@ func narrowed(bind control, segment int) control {
 // lookInstead is the weaker check where no synthetic client can be made, for the
 // reason why: the gateway itself asks the DNS server that clients ask, and fetches by
 // the routes of its own traffic.
-func lookInstead(ctx context.Context, lan *net.Interface, targets []Target, l limits, why error) finding {
+func lookInstead(ctx context.Context, lan *net.Interface, s Spec, m manner, l limits, why error) finding {
 	f := finding{verdict: Unproven, detail: fmt.Sprintf("a weaker check cannot be made: %s has no IPv4 address", lan.Name)}
 	if addr, ok := addressOf(lan); ok {
-		v := vantage{dial: new(net.Dialer).DialContext, servers: []netip.Addr{addr}, limits: l}
-		f = v.look(ctx, targets)
+		v := vantage{dial: new(net.Dialer).DialContext, servers: []netip.Addr{addr}, limits: l, sure: m.sure}
+		f = v.look(ctx, s.witnesses(m))
 		f.detail = fmt.Sprintf("a weaker check, from the gateway itself, says %s: %s", f.verdict, f.detail)
 		f.verdict = Unproven
 	}

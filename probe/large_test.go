@@ -51,7 +51,7 @@ func TestLargePackets(t *testing.T) {
 			w := &world{dns: resolves("203.0.113.204"), web: says(right)}
 			v := vantage{dial: w.dial, limits: usualLimits(), servers: []netip.Addr{netip.MustParseAddr("192.0.2.1")}, narrow: narrowPath(w, c.mtu)}
 			begun := time.Now()
-			f := v.look(t.Context(), []Target{{URL: one, Status: 200, Body: "success\n"}})
+			f := v.look(t.Context(), Spec{Targets: []Target{{URL: one, Status: 200, Body: "success\n"}}}.witnesses(manner{}))
 			if f.verdict != Online || f.large != c.large || f.pathMTU != c.path {
 				t.Errorf("%d bytes: %q, large packets %q, %d, want %q, %d", c.mtu, f.verdict, f.large, f.pathMTU, c.large, c.path)
 			}
@@ -74,7 +74,7 @@ func TestLargeRequestFillsAPacket(t *testing.T) {
 	}}
 	v := vantage{narrow: func(int) dialer { return w.dial }, limits: usualLimits()}
 	u := mustURL(t, one)
-	if !v.passes(t.Context(), u, netip.MustParseAddr("203.0.113.204"), 0, time.Second) {
+	if !v.passes(t.Context(), place{url: u, addr: netip.MustParseAddr("203.0.113.204")}, 0, time.Second) {
 		t.Fatal("it does not pass")
 	}
 	if text := <-got; len(text) < 1500 || !strings.HasPrefix(text, "GET / HTTP/1.1\r\nHost: one.example\r\n") {
@@ -106,7 +106,7 @@ func TestAlive(t *testing.T) {
 				return c.tcp(ctx, network, address)
 			}
 			begun := time.Now()
-			f := v.look(t.Context(), []Target{{URL: one, Status: 200}, {URL: two, Status: 200}})
+			f := v.look(t.Context(), Spec{Targets: []Target{{URL: one, Status: 200}, {URL: two, Status: 200}}}.witnesses(manner{}))
 			if f.verdict != NoDNS || f.alive != c.alive || time.Since(begun) > 3*time.Second {
 				t.Errorf("%s: %q, alive %v, after %v", name, f.verdict, f.alive, time.Since(begun))
 			}

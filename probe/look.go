@@ -41,6 +41,8 @@ type vantage struct {
 	bytes   uint64 // spent
 	// literals are asked whether anybody is there when names do not resolve.
 	literals []netip.AddrPort
+	// sure wants two witnesses that agree.
+	sure bool
 	// narrow gives a dial with segments of a size, 0 the kernel's, to try packets of full
 	// size once a page is there; nil tries none.
 	narrow func(segment int) dialer
@@ -60,31 +62,45 @@ type finding struct {
 	large   Large
 	pathMTU int
 	silent  bool // no server said anything about the name
+	from    place
 }
 
-// look tries the targets in turn until one answers exactly as it must. Somebody
-// else's answer outweighs silence, since it explains it.
-func (v *vantage) look(ctx context.Context, targets []Target) finding {
+// place is where a page was found, and how soon.
+type place struct {
+	url  *url.URL
+	addr netip.Addr
+	took time.Duration
+}
+
+// look asks the witnesses in turn until a verdict is settled. What stays silent for as long
+// as two pages may take is not waited for any longer.
+func (v *vantage) look(ctx context.Context, witnesses []witness) finding {
 	ctx, stop := context.WithTimeout(ctx, v.limits.look)
 	defer stop()
-	alive := v.later(ctx)
-	worst := finding{verdict: Dead, detail: "no target is configured"}
-	for i, t := range targets {
-		f := v.try(ctx, t)
-		if i == 0 || f.verdict == Online || f.verdict == Portal && worst.verdict != Portal || worst.verdict == NoDNS && f.verdict == Dead {
-			worst = f
+	alive, begun := v.later(ctx), time.Now()
+	j := jury{sure: v.sure, worst: finding{verdict: Dead, detail: "no target is configured"}}
+	for _, w := range witnesses {
+		if j.heard(w) {
+			continue
 		}
-		if f.verdict == Online || f.silent || ctx.Err() != nil {
+		f := v.try(ctx, w.Target)
+		j.hear(w, f)
+		waited := time.Since(begun) >= 2*v.limits.page && len(j.voices) == 0
+		if j.settled() || waited || f.silent || ctx.Err() != nil {
 			break // servers that are silent about one name are silent about the next
 		}
 	}
-	if worst.verdict == NoDNS || worst.verdict == Dead {
-		worst.alive = alive()
+	f := j.verdict()
+	switch {
+	case f.verdict == NoDNS || f.verdict == Dead:
+		f.alive = alive()
+	case f.verdict == Online && v.narrow != nil:
+		f.large, f.pathMTU = v.tryLarge(ctx, f.from)
 	}
 	stop()
 	alive()
-	worst.bytes = v.bytes
-	return worst
+	f.bytes = v.bytes
+	return f
 }
 
 // later asks the literal addresses, when names have not resolved for a while, beside
@@ -157,9 +173,7 @@ func (v *vantage) try(ctx context.Context, t Target) finding {
 	}
 	begun := time.Now()
 	f.verdict, f.detail = v.fetch(ctx, t, u, addr)
-	if f.verdict == Online && v.narrow != nil {
-		f.large, f.pathMTU = v.tryLarge(ctx, u, addr, time.Since(begun))
-	}
+	f.from = place{u, addr, time.Since(begun)}
 	return f
 }
 

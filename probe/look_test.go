@@ -48,7 +48,7 @@ func (w *world) look(ctx context.Context, servers int, urls ...string) finding {
 	for _, u := range urls {
 		targets = append(targets, Target{URL: u, Status: 200, Body: "success\n"})
 	}
-	return v.look(ctx, targets)
+	return v.look(ctx, Spec{Targets: targets}.witnesses(manner{}))
 }
 
 // silent takes whatever comes and says nothing.
@@ -139,7 +139,7 @@ func TestLookIsBounded(t *testing.T) {
 		{"DNS takes nothing", stuck, says(right), 1, []string{one, two}, NoDNS, 3 * time.Second},
 		{"the web is not reached", there, nil, 1, []string{one, two}, Dead, 8 * time.Second},
 		{"it is silent", there, silent, 1, []string{one, two}, Dead, 8 * time.Second},
-		{"three pages are silent", there, silent, 1, []string{one, two, three}, Dead, 12 * time.Second},
+		{"three pages are silent", there, silent, 1, []string{one, two, three}, Dead, 8 * time.Second},
 		{"it takes no request", there, stuck, 1, []string{one, two}, Dead, 8 * time.Second},
 		{"it trickles a header", there, trickles("HTTP/1.1 200 OK\r\nA: "), 1, []string{one, two}, Dead, 8 * time.Second},
 		{"it trickles a body", there, trickles("HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n"), 1, []string{one, two}, Portal, 8 * time.Second},
@@ -186,7 +186,8 @@ func TestCancelledLookEnds(t *testing.T) {
 	}
 }
 
-// TestWorstTargetIsTold: a good one settles it; else a portal explains most.
+// TestWorstTargetIsTold: a good one settles it unless somebody else answers for another one;
+// else a portal explains most.
 func TestWorstTargetIsTold(t *testing.T) {
 	perHost := func(pages map[string]string) func(net.Conn) {
 		return func(c net.Conn) {
@@ -208,7 +209,8 @@ func TestWorstTargetIsTold(t *testing.T) {
 		target string
 	}{
 		{"the second is well", map[string]string{"one": "", "two": right}, Online, two},
-		{"a portal and a good one", map[string]string{"one": portal, "two": right}, Online, two},
+		{"a portal and a good one", map[string]string{"one": portal, "two": right}, Portal, one},
+		{"a good one is enough", map[string]string{"one": right, "two": portal}, Online, one},
 		{"a portal and a dead one", map[string]string{"one": portal, "two": ""}, Portal, one},
 		{"a dead one and a portal", map[string]string{"one": "", "two": portal}, Portal, two},
 		{"two dead ones", map[string]string{"one": "", "two": ""}, Dead, one},
@@ -294,7 +296,7 @@ func TestSomebodyIsThereThoughNoPageIs(t *testing.T) {
 			}
 			return w.dial(ctx, network, address)
 		}
-		if f := v.look(t.Context(), []Target{{URL: "http://one.example/", Status: 204}}); f.verdict != Dead || !f.alive {
+		if f := v.look(t.Context(), Spec{Targets: []Target{{URL: "http://one.example/", Status: 204}}}.witnesses(manner{})); f.verdict != Dead || !f.alive {
 			t.Errorf("%+v", f)
 		}
 	})

@@ -8,7 +8,7 @@
 // it cannot be made, the gateway asks the LAN's DNS server in its place, and the
 // result says what that leaves open.
 //
-// look.go holds what both have in common, question.go and page.go read what comes
+// look.go holds what both have in common, jury.go who is asked and believed, question.go and page.go read what comes
 // back; gateway.go, client.go and thread.go are the vantage points, driver.go decides
 // when to look.
 package probe
@@ -45,7 +45,10 @@ type Client struct {
 
 // Spec is the complete wish. The zero value means that nothing is probed.
 type Spec struct {
-	Targets  []Target
+	Targets []Target
+	// Operator are pages of the operator's own. They are asked first where it takes two
+	// that agree, and prove nothing alone.
+	Operator []Target
 	Gateway  Gateway
 	Client   Client
 	Interval time.Duration // between probes that succeed, at least 10 s; failures come back sooner
@@ -62,7 +65,7 @@ type Verdict string
 // The verdicts.
 const (
 	Unknown  Verdict = ""         // not probed yet under this key
-	Online   Verdict = "online"   // a target answered exactly as it must
+	Online   Verdict = "online"   // targets answered exactly as they must
 	Portal   Verdict = "portal"   // somebody else answered: a login or pay page
 	NoLease  Verdict = "no-lease" // the LAN gave no address (client only)
 	NoDNS    Verdict = "no-dns"   // names do not resolve

@@ -206,6 +206,11 @@ func TestWalledGarden(t *testing.T) {
 	if w.operator.Counts().Garden == 0 {
 		t.Error("the garden dropped nothing")
 	}
+	if err := w.operator.SetAPN("internet", APN{Garden: true, Passes: "one.example"}); err != nil {
+		t.Fatal(err)
+	}
+	w.prints("204", curl+"-o /dev/null -w %{http_code} -H Host:one.example http://203.0.113.204/generate_204")
+	w.prints("302", curl+"-o /dev/null -w %{http_code} -H Host:two.example http://203.0.113.204/generate_204")
 	w.prints("203.0.113.80", "dig +short +tries=1 @198.51.100.53 www.example.com")
 	w.prints("Buy a plan at http://login.example.net/accept", curl+"-H Host:login.example.net http://198.51.100.80/")
 	w.prints("Welcome.", curl+"-H Host:login.example.net http://198.51.100.80/accept")

@@ -28,9 +28,10 @@ type APN struct {
 	NoMTU   bool         // tells no MTU
 	Gateway bool         // tells the gateway, as modems with an Ethernet-like link do
 
-	Garden bool // web requests end at the login page, all else but DNS is dropped
-	Mute   bool // accepts bearers and drops all their packets
-	Hole   int  // bytes; drops longer packets without a word; 0 none
+	Garden bool   // web requests end at the login page, all else but DNS is dropped
+	Passes string // host whose web requests the garden lets pass; "" none
+	Mute   bool   // accepts bearers and drops all their packets
+	Hole   int    // bytes; drops longer packets without a word; 0 none
 }
 
 // validate finds what cannot be.

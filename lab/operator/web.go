@@ -79,7 +79,7 @@ func (o *Operator) web() http.Handler {
 	mux.HandleFunc("/download", download)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		seen := &status{ResponseWriter: w, code: http.StatusOK}
-		if b := o.bearerOf(clientOf(r)); b != nil && b.fenced() {
+		if b := o.bearerOf(clientOf(r)); b != nil && b.fenced() && r.Host != b.policy.Load().Passes {
 			o.garden(seen, r, b)
 		} else {
 			mux.ServeHTTP(seen, r)
