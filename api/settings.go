@@ -40,7 +40,7 @@ type SectionDiff struct {
 
 // Interrupt is something that a change stops for a moment.
 type Interrupt struct {
-	What string `json:"what"` // "uplink", "lan", "page" or "wifi"
+	What string `json:"what"` // "uplink", "lan", "guests", "dhcp", "dns", "page", "wifi", or "file" that is replaced
 	Text string `json:"text"` // in one sentence
 }
 
@@ -168,6 +168,9 @@ func foresee(snap *control.Snapshot, cfg *config.Config) Change {
 func interrupts(now, next *control.Snapshot) []Interrupt {
 	out := []Interrupt{}
 	add := func(what, text string) { out = append(out, Interrupt{what, text}) }
+	if now.BadConfig != "" {
+		add("file", "The file of settings has faults and is replaced by what is in force, with this change.")
+	}
 	before, after := now.Desired.LAN(), next.Desired.LAN()
 	switch {
 	case before.Bridge != after.Bridge || before.Address != after.Address:

@@ -61,8 +61,11 @@ type Reload struct {
 }
 
 // BadConfig is the Intent to show that the configuration on disk has faults, so
-// that the former one stays in force. Text is one fault a line.
-type BadConfig struct{ Text string }
+// that the former one stays in force.
+type BadConfig struct {
+	Text string // one fault a line
+	File []byte // what the file holds; nil when it could not be read
+}
 
 // Options of a Loop.
 type Options struct {
@@ -95,6 +98,7 @@ type state struct {
 	own       ownStore
 	rx        received
 	badConfig string
+	faulty    []byte // of the owner's file, of which badConfig tells; nil it has no faults
 	marks     Marks
 	seq       uint64
 	doctor    doctor.Report
@@ -245,7 +249,7 @@ func (l *Loop) takeWaiting() {
 func (l *Loop) take(i Intent) {
 	switch i := i.(type) {
 	case Reload:
-		l.state.badConfig = ""
+		l.state.badConfig, l.state.faulty = "", nil
 		if !l.overtaken(i) {
 			return
 		}
@@ -263,7 +267,7 @@ func (l *Loop) take(i Intent) {
 		l.buy(i)
 	case BadConfig:
 		l.log.Error("configuration has faults, the former one stays in force", "faults", i.Text)
-		l.state.badConfig = i.Text
+		l.state.badConfig, l.state.faulty = i.Text, i.File
 	case Try:
 		l.try(i)
 	case Confirm:

@@ -164,7 +164,7 @@ func TestReload(t *testing.T) {
 		if s := send(Reload{Config: closed}); s.Config != closed || s.Desired.NAT.Sharing || s.Online {
 			t.Errorf("after the reload: sharing %v, online %v", s.Desired.NAT.Sharing, s.Online)
 		}
-		if s := send(BadConfig{"line 3: nonsense"}); s.BadConfig != "line 3: nonsense" || s.Config != closed {
+		if s := send(BadConfig{Text: "line 3: nonsense"}); s.BadConfig != "line 3: nonsense" || s.Config != closed {
 			t.Errorf("after the faults: %q, config %p", s.BadConfig, s.Config)
 		}
 		if s := send(Reload{Config: w.config(t, "")}); s.BadConfig != "" || !s.Desired.NAT.Sharing || !s.Online {

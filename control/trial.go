@@ -80,6 +80,7 @@ type trial struct {
 	Trial
 	text    []byte
 	oldText []byte
+	file    []byte // what the owner's file holds
 	old     *config.Config
 	onAir   []string // radios that were before
 }
@@ -158,24 +159,24 @@ func (l *Loop) begin(i Try) error {
 	now := time.Now()
 	t := &trial{
 		Trial: Trial{ID: rand.Text()[:10], By: i.By, Began: now, Until: now.Add(s.inputs.Config.API.Confirm), WasOnline: l.Snapshot().Online},
-		text:  i.Text, oldText: s.text, old: s.inputs.Config, onAir: transmitting(l.Snapshot().Observed.Hostapd),
+		text:  i.Text, oldText: s.text, file: s.inFile(), old: s.inputs.Config, onAir: transmitting(l.Snapshot().Observed.Hostapd),
 	}
 	if first := s.trial; first != nil { // who goes on with his own change has one trial of both
-		t.WasOnline, t.oldText, t.old, t.onAir = first.WasOnline, first.oldText, first.old, first.onAir
+		t.WasOnline, t.oldText, t.file, t.old, t.onAir = first.WasOnline, first.oldText, first.file, first.old, first.onAir
 	}
 	err := l.mayTry(i)
 	switch {
 	case err != nil:
 		return err
 	case s.trial != nil && i.Config.Revision() == s.trial.old.Revision():
-		if l.undo("its author took it back"); bytes.Equal(i.Text, s.text) {
+		if l.undo("its author took it back"); bytes.Equal(i.Text, s.inFile()) {
 			return nil
 		}
-		return l.write(i.Text, s.text) // comments differ
-	case s.trial == nil && i.Config.Revision() == s.inputs.Config.Revision(): // only comments differ
-		return l.write(i.Text, s.text)
+		return l.write(i.Text, s.inFile()) // comments differ
+	case s.trial == nil && i.Config.Revision() == s.inputs.Config.Revision(): // only comments differ, or faults go
+		return l.write(i.Text, s.inFile())
 	}
-	if err = l.untouched(t.oldText); err == nil {
+	if err = l.untouched(t.file); err == nil {
 		err = l.noteTrial(t)
 	}
 	if err != nil {
@@ -243,7 +244,7 @@ func (l *Loop) revert(i Revert) {
 // trial.
 func (l *Loop) keep(why string) error {
 	t := l.state.trial
-	if err := l.write(t.text, t.oldText); err != nil {
+	if err := l.write(t.text, t.file); err != nil {
 		return err
 	}
 	l.close(true, why)
@@ -276,7 +277,7 @@ func (l *Loop) overtaken(i Reload) bool {
 		return true
 	}
 	if i.Config.Revision() == t.old.Revision() {
-		t.oldText = i.Text
+		t.oldText, t.file = i.Text, i.Text
 		return false
 	}
 	l.close(false, "the file was changed by somebody else")
@@ -322,6 +323,15 @@ func (l *Loop) facts(t *trial, obs plan.Observed, want plan.Desired, steps []pla
 	return f
 }
 
+// inFile is what the owner's file is known to hold: the text in force, or one with faults,
+// which a change replaces, so that it can be mended from afar.
+func (s *state) inFile() []byte {
+	if s.faulty != nil {
+		return s.faulty
+	}
+	return s.text
+}
+
 // untouched says that the owner's file holds what it is known to hold. Somebody who has
 // edited it meanwhile is about to be heard of.
 func (l *Loop) untouched(known []byte) error {
@@ -344,10 +354,26 @@ func (l *Loop) write(text, known []byte) error {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		path = real
 	}
+	if err := l.setAside(); err != nil {
+		return err
+	}
 	if err := writeDurably(path, text); err != nil {
 		return fmt.Errorf("control: write the configuration: %w", err)
 	}
-	l.state.text = text
+	l.state.text, l.state.badConfig, l.state.faulty = text, "", nil
+	return nil
+}
+
+// setAside keeps the file with faults that is about to be replaced: what else its owner
+// wrote there is his.
+func (l *Loop) setAside() error {
+	if l.state.faulty == nil {
+		return nil
+	}
+	if err := writeDurably(filepath.Join(l.opt.Config.Main.StateDir, "settings.faulty"), l.state.faulty); err != nil {
+		return fmt.Errorf("control: keep the configuration with faults: %w", err)
+	}
+	l.log.Warn("a configuration with faults is replaced, and kept as settings.faulty in the state folder")
 	return nil
 }
 

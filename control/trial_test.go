@@ -343,6 +343,68 @@ func TestEditedFile(t *testing.T) {
 	})
 }
 
+// TestFaultyFile: a file with faults that were told is replaced by a change when that is
+// kept, and put aside. One that was edited since is not.
+func TestFaultyFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		good := r.settle().Text
+		bad := append([]byte("config dhcp\n\toption domian 'mine'\n"), good...)
+		put := func(text []byte) {
+			if err := os.WriteFile(r.opt.Path, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Send(BadConfig{Text: "line 2: nonsense", File: text}); err != nil {
+				t.Fatal(err)
+			}
+			r.settle()
+		}
+		holds := func(path string, want []byte) {
+			t.Helper()
+			if text, _ := os.ReadFile(path); string(text) != string(want) {
+				t.Errorf("%s holds %q", path, text)
+			}
+		}
+		put(bad)
+		if err := r.trying(renamed, "", sitting()); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.pass(trialLimit + time.Second); s.Trial != nil || s.Outcome.Kept || s.BadConfig == "" {
+			t.Errorf("what nobody confirmed: %+v, faults %q", s.Outcome, s.BadConfig)
+		}
+		holds(r.opt.Path, bad)
+		confirm := func(a chan<- error) Intent { return Confirm{"", a} }
+		if err := r.trying(renamed, "", sitting()); err != nil {
+			t.Fatal(err)
+		}
+		worse := append([]byte("config nonsense\n"), bad...)
+		put(worse)
+		if err := r.ask(confirm); !errors.Is(err, ErrConflict) {
+			t.Errorf("edited since: %v", err)
+		}
+		holds(r.opt.Path, worse)
+		put(bad)
+		if err := r.ask(confirm); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.settle(); s.Trial != nil || s.BadConfig != "" || r.onDisk().DHCP.Domain != "other" {
+			t.Errorf("trial %+v, faults %q", s.Trial, s.BadConfig)
+		}
+		holds(filepath.Join(w.state, "settings.faulty"), bad)
+		put(worse) // a backup of what is in force needs no trial
+		s := r.Snapshot()
+		if err := r.ask(func(a chan<- error) Intent { return Try{Text: s.Text, Config: s.Config, By: sitting(), Answer: a} }); err != nil {
+			t.Fatal(err)
+		}
+		if s := r.settle(); s.Trial != nil || s.BadConfig != "" {
+			t.Errorf("trial %+v, faults %q", s.Trial, s.BadConfig)
+		}
+		holds(r.opt.Path, s.Text)
+		holds(filepath.Join(w.state, "settings.faulty"), worse)
+	})
+}
+
 // TestFileWins: a file that is changed under a trial has the last word; one that says
 // what it said has not.
 func TestFileWins(t *testing.T) {

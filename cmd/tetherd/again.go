@@ -61,7 +61,7 @@ func (a *again) start() error {
 // password as soon as they are gone.
 func learned() []string {
 	return []string{"audit", "audit.old", "leases", "leases-*", "apn-memory", "apn-memory.damaged", "pin-*",
-		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses", lastSettings, "keys"}
+		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses", lastSettings, lastSettings + ".faulty", "keys"}
 }
 
 // factory is the file of the state folder with the settings that a reset goes back to:

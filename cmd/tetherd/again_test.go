@@ -15,7 +15,7 @@ import (
 // named folder are not.
 func TestFactoryReset(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"keys", "audit", "apn-memory", "pin-1", "leases", "leases-guest", "wifi.json", "documents", "entitlement", "clock", "diagnoses", "precious", "tetherd.conf"} {
+	for _, name := range []string{"keys", "audit", "apn-memory", "pin-1", "leases", "leases-guest", "wifi.json", "documents", "entitlement", "clock", "diagnoses", "settings", "settings.faulty", "precious", "tetherd.conf"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("text"), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -17,30 +17,30 @@ const lastSettings = "settings"
 
 // begin returns the configuration to start with: that of the owner's file, or, when that has
 // faults, the last one without, else the first one of this machine. It is nil when there
-// is none. Faults are those of the owner's file.
-func begin(path string) (cfg *config.Config, text []byte, faults error) {
-	if cfg, text, faults = config.Read(path); faults == nil {
-		return cfg, text, nil
+// is none. Faults are those of the owner's file, which holds file.
+func begin(path string) (cfg *config.Config, text, file []byte, faults error) {
+	if cfg, file, faults = config.Read(path); faults == nil {
+		return cfg, file, file, nil
 	}
-	states := []string{config.StateDir(text)}
-	if text == nil { // it tells no folder: OpenWrt's is /etc/tetherd, with the file in /etc/config
+	states := []string{config.StateDir(file)}
+	if file == nil { // it tells no folder: OpenWrt's is /etc/tetherd, with the file in /etc/config
 		states = append(states, filepath.Join(filepath.Dir(filepath.Dir(path)), "tetherd"))
 	}
 	for _, state := range states {
 		for _, name := range []string{lastSettings, factory} {
 			if cfg, text, err := config.Read(filepath.Join(state, name)); err == nil {
-				return cfg, text, faults
+				return cfg, text, file, faults
 			}
 		}
 	}
-	return nil, nil, faults
+	return nil, nil, file, faults
 }
 
 // tell says, where it is so, that the owner's file has faults.
-func tell(loop *control.Loop, faults error, log *slog.Logger) {
+func tell(loop *control.Loop, file []byte, faults error, log *slog.Logger) {
 	if faults != nil {
 		log.Error("the configuration has faults, and the former one is used", "err", faults)
-		_ = loop.Send(control.BadConfig{Text: faults.Error()}) // nobody has sent anything yet
+		_ = loop.Send(control.BadConfig{Text: faults.Error(), File: file}) // nobody has sent anything yet
 	}
 }
 

@@ -22,14 +22,14 @@ func TestBeginWithoutAFile(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(etc, "tetherd", name), []byte("config lan\n\toption bridge 'br-"+name+"'\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if cfg, _, faults := begin(path); !errors.Is(faults, fs.ErrNotExist) || cfg == nil || cfg.LAN.Bridge != "br-"+name {
+		if cfg, _, _, faults := begin(path); !errors.Is(faults, fs.ErrNotExist) || cfg == nil || cfg.LAN.Bridge != "br-"+name {
 			t.Errorf("%s: %v, %v", name, cfg, faults)
 		}
 	}
 	if err := os.WriteFile(path, []byte(faulty), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if cfg, _, faults := begin(path); cfg != nil || faults == nil {
+	if cfg, _, _, faults := begin(path); cfg != nil || faults == nil {
 		t.Errorf("with another folder: %v, %v", cfg, faults)
 	}
 }

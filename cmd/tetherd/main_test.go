@@ -407,8 +407,8 @@ func TestLife(t *testing.T) {
 }
 
 // TestStartWithFaults: a gateway that is started with a faulty file goes on with the last
-// settings that were in force, or else the first of its machine, and says what is wrong; who
-// mends the file is heard.
+// settings that were in force, or else the first of its machine, and says what is wrong; a
+// backup replaces the faulty file, and who mends it by hand is heard.
 func TestStartWithFaults(t *testing.T) {
 	path, socket := settings(t, "config lan\n\toption bridge 'br-tether2'\n")
 	root := made(t)
@@ -426,6 +426,20 @@ func TestStartWithFaults(t *testing.T) {
 		if d.LAN.Bridge != "br-tether2" {
 			t.Errorf("%s: the bridge is %s", kept, d.LAN.Bridge)
 		}
+		bad, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code, _, complaints := call("restore", "--socket", socket, file(t, "backup", string(good))); code != exitOK {
+			t.Errorf("%s: a backup is not taken: %s", kept, complaints)
+		}
+		g.await(t, "no faults", func(d api.Document) bool { return !strings.Contains(strings.Join(d.Problems, "\n"), "config:") })
+		aside, err := os.ReadFile(filepath.Join(state, lastSettings+".faulty"))
+		if now, _ := os.ReadFile(path); string(now) != string(good) || string(aside) != string(bad) {
+			t.Errorf("%s: the file is %q, beside it %q, %v", kept, now, aside, err)
+		}
+		replace(t, path, string(bad))
+		g.await(t, "faults again", func(d api.Document) bool { return strings.Contains(strings.Join(d.Problems, "\n"), "option 'pin'") })
 		replace(t, path, string(good)+"config sharing\n\toption enabled '0'\n")
 		g.await(t, "sharing off", func(d api.Document) bool {
 			return !d.LAN.Sharing && !strings.Contains(strings.Join(d.Problems, "\n"), "config:")

@@ -69,7 +69,7 @@ func runCommand(args []string, out io.Writer) error {
 			sole.Close()
 		}
 	}()
-	cfg, text, fault := begin(*path)
+	cfg, text, file, fault := begin(*path)
 	if cfg == nil {
 		return exit{exitConfig, fault}
 	}
@@ -82,7 +82,7 @@ func runCommand(args []string, out io.Writer) error {
 	remember(cfg, text, log)
 	told := new(untold)
 	loop := control.New(control.Options{Parts: parts(cfg, *root, told, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
-	tell(loop, fault, log)
+	tell(loop, file, fault, log)
 	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
 	server := newServer(cfg, loop, tail, again, log)
 	told.server.Store(server)
@@ -227,7 +227,7 @@ func hand(ctx context.Context, path string, loop *control.Loop, level *slog.Leve
 func reload(path string, level *slog.LevelVar, log *slog.Logger) control.Intent {
 	cfg, text, err := config.Read(path)
 	if err != nil {
-		return control.BadConfig{Text: err.Error()}
+		return control.BadConfig{Text: err.Error(), File: text}
 	}
 	level.Set(cfg.Main.LogLevel)
 	remember(cfg, text, log)

@@ -10,7 +10,7 @@ export async function propose(verb, args, form) {
 	if (form) forgive(form);
 	try {
 		const told = await tell(verb, { ...args, dry: true });
-		if (told.changes.length === 0) {
+		if (told.changes.length === 0 && told.interrupts.length === 0) {
 			toast(t('change.none'));
 			return false;
 		}
