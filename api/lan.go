@@ -140,7 +140,7 @@ func (s *Server) back(session string) {
 	if session == "" {
 		return
 	}
-	if t := s.Loop.Snapshot().Trial; t != nil && t.By.Session == session && !t.Back {
+	if t := s.Loop.Snapshot().OnTrial(); t != nil && t.By.Session == session && !t.Back {
 		_ = s.Loop.Send(control.Seen{Session: session}) // a loop that is behind hears of the next request
 	}
 }
@@ -182,7 +182,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 		return
 	}
 	key := s.sessions.begin(time.Now())
-	if t := s.Loop.Snapshot().Trial; t != nil { // a person is there, by what was changed
+	if t := s.Loop.Snapshot().OnTrial(); t != nil { // a person is there, by what was changed
 		s.back(t.By.Session)
 	}
 	s.Log.Info("somebody logged in", "from", by.From)

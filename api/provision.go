@@ -73,6 +73,10 @@ type DocumentTrial struct {
 	By    string    `json:"by"`    // who wanted it
 	Began time.Time `json:"began"` // when
 	Until time.Time `json:"until"` // when it is undone at the latest
+	// Attended says that it is kept when its author confirms it or comes back; else when
+	// clients have Internet.
+	Attended bool  `json:"attended"`
+	SettleMS int64 `json:"settle_ms"` // from when on coming back counts
 }
 
 // TrialOutcome is how a trial ended.
@@ -107,7 +111,7 @@ func RenderProvisioning(s *control.Snapshot) Provisioning {
 	p.Buyable, p.Refresh = len(d.Policy.Contexts[modem.Purchase]) > 0, s.AsksServers()
 	p.Conflicts = reasonsDoc(plan.Conflicts(s.Config, d.Policy))
 	if t := d.Trial; t != nil {
-		p.Trial = &DocumentTrial{ID: t.ID, By: t.By.Name, Began: t.Began, Until: t.Until}
+		p.Trial = &DocumentTrial{ID: t.ID, By: t.By.Name, Began: t.Began, Until: t.Until, Attended: t.By.Session != "", SettleMS: control.TrialSettle.Milliseconds()}
 	}
 	if o := d.Outcome; o != nil {
 		p.Outcome = &TrialOutcome{ID: o.ID, Kept: o.Kept, Why: o.Why, At: o.At}
@@ -218,7 +222,7 @@ func JudgedBy(s *control.Snapshot, o document.Offer) Verdict {
 // provisionApply puts a document into force on trial.
 func (s *Server) provisionApply(c Call) (any, error) {
 	answer := make(chan control.ProvideAnswer, 1)
-	if err := s.Loop.Send(control.Provide{Offer: c.offer(), By: c.By.Author.Name, Answer: answer}); err != nil {
+	if err := s.Loop.Send(control.Provide{Offer: c.offer(), By: c.By.Author, Answer: answer}); err != nil {
 		return nil, &Fault{Code: TooMany, Message: err.Error(), Wait: 1}
 	}
 	select {
@@ -230,7 +234,13 @@ func (s *Server) provisionApply(c Call) (any, error) {
 }
 
 func (s *Server) provisionRevert(c Call) (any, error) {
-	return s.provisioned(func(to chan<- error) control.Intent { return control.TakeBack{By: c.By.Author.Name, Answer: to} })
+	return s.provisioned(func(to chan<- error) control.Intent { return control.TakeBack{By: c.By.Author, Answer: to} })
+}
+
+func (s *Server) provisionConfirm(c Call) (any, error) {
+	return s.provisioned(func(to chan<- error) control.Intent {
+		return control.ConfirmDocument{ID: c.text("id"), Answer: to}
+	})
 }
 
 func (s *Server) provisionRefresh(Call) (any, error) {
@@ -249,7 +259,7 @@ func (s *Server) provisioned(intent func(chan<- error) control.Intent) (any, err
 	return RenderProvisioning(s.Loop.Snapshot()), nil
 }
 
-// AskProvisioning uses one of the verbs "show", "revert", "refresh" and "buy" of a
+// AskProvisioning uses one of the verbs "show", "confirm", "revert", "refresh" and "buy" of a
 // gateway on a local socket.
 func AskProvisioning(ctx context.Context, socket, verb string, args map[string]any) (Provisioning, error) {
 	var p Provisioning

@@ -114,12 +114,23 @@ func TestDocumentOnTrial(t *testing.T) {
 	if status.Provision == nil || len(status.Provision.Documents) != 1 || status.Provision.Documents[0].Items != nil {
 		t.Errorf("the status tells %+v", status.Provision)
 	}
+	if !p.Trial.Attended || p.Trial.SettleMS != control.TrialSettle.Milliseconds() {
+		t.Errorf("whose trial it is: %+v", p.Trial)
+	}
+	if _, fault := do[Provisioning](t, s, "provision confirm", map[string]any{"id": "another"}, page()); fault == nil || fault.Code != Absent {
+		t.Errorf("another trial is confirmed: %v", fault)
+	}
 	back, fault := do[Provisioning](t, s, "provision revert", nil, page())
 	if fault != nil || back.Trial != nil || len(back.Documents) != 0 || back.Outcome == nil || back.Outcome.Kept || back.Outcome.ID != v.Trial {
 		t.Errorf("taken back: %+v, %v", back, fault)
 	}
 	if !strings.Contains(back.Text(), "last trial: not kept: it was taken back") {
 		t.Error(back.Text())
+	}
+	v, _ = do[Verdict](t, s, "provision apply", text(paper(1, 5)), page())
+	kept, fault := do[Provisioning](t, s, "provision confirm", map[string]any{"id": v.Trial}, page())
+	if fault != nil || kept.Trial != nil || len(kept.Documents) != 1 || kept.Outcome == nil || !kept.Outcome.Kept || kept.Outcome.ID != v.Trial {
+		t.Errorf("confirmed: %+v, %v", kept, fault)
 	}
 }
 
@@ -133,6 +144,7 @@ func TestNothingToDo(t *testing.T) {
 		says string
 	}{
 		{"provision revert", nil, Absent, "no such change"},
+		{"provision confirm", nil, Absent, "no such change"},
 		{"provision refresh", nil, NotDone, "no document in force names a server"},
 		{"provision buy", map[string]any{"on": true}, NotDone, "no document names an access point for buying"},
 		{"provision buy", nil, Invalid, "on is missing"},

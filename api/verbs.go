@@ -72,6 +72,7 @@ func Verbs() []Verb {
 		{Name: "provision show", Kind: Look, Scope: Read, Help: "operators' documents, and what became of each element", run: (*Server).provisionShow},
 		{Name: "provision check", Kind: Look, Scope: Papers, Body: true, Help: "what would become of an operator's document", Args: paper, run: (*Server).provisionCheck},
 		{Name: "provision apply", Kind: Act, Scope: Papers, Help: "put an operator's document into force; undone by itself unless it proves good", Args: paper, run: (*Server).provisionApply},
+		{Name: "provision confirm", Kind: Act, Scope: Papers, Help: "keep the document that is on trial", Args: []Arg{id}, run: (*Server).provisionConfirm},
 		{Name: "provision revert", Kind: Act, Scope: Papers, Help: "undo the document on trial, or go back to the documents before", run: (*Server).provisionRevert},
 		{Name: "provision refresh", Kind: Act, Scope: Papers, Help: "ask the operator's servers now", run: (*Server).provisionRefresh},
 		{Name: "provision buy", Kind: Act, Scope: Papers, Help: "send clients where a plan is bought, or back", Args: []Arg{

@@ -261,6 +261,8 @@ func (l *Loop) take(i Intent) {
 		l.provide(i)
 	case TakeBack:
 		l.takeBack(i)
+	case ConfirmDocument:
+		l.confirmDocument(i)
 	case RefreshDocument:
 		l.refreshDocument(i)
 	case Buy:

@@ -28,7 +28,7 @@ const documentLimit = 3 * time.Minute
 // Provide is the Intent to put a document into force on trial.
 type Provide struct {
 	Offer  document.Offer
-	By     string               // for people
+	By     Author
 	Answer chan<- ProvideAnswer // gets one value, after the turn that began the trial; has room for it
 }
 
@@ -42,7 +42,13 @@ type ProvideAnswer struct {
 // TakeBack is the Intent to undo the document trial, or else to go back to the documents
 // before the present ones, on trial.
 type TakeBack struct {
-	By     string
+	By     Author
+	Answer chan<- error // gets one value after the turn; has room for it
+}
+
+// ConfirmDocument is the Intent to keep the document trial.
+type ConfirmDocument struct {
+	ID     string       // of the trial; "" whichever is under way
 	Answer chan<- error // gets one value after the turn; has room for it
 }
 
@@ -88,7 +94,7 @@ func asksServers(f *provision.InForce) bool {
 
 // provide judges an offer and begins its trial.
 func (l *Loop) provide(i Provide) {
-	report, id, err := l.offer(i.Offer, cardOf(l.Snapshot().Observed.Modem), Author{Name: i.By}, "")
+	report, id, err := l.offer(i.Offer, cardOf(l.Snapshot().Observed.Modem), i.By, "")
 	a := ProvideAnswer{Report: report, Trial: id, Err: err}
 	if id == "" {
 		i.Answer <- a
@@ -188,7 +194,19 @@ func (l *Loop) takeBack(i TakeBack) {
 		err = ErrNoTrial
 	} else {
 		d.spurn(d.kept, d.former)
-		_, err = l.tryDocuments(d.former, d.activity, Author{Name: i.By})
+		_, err = l.tryDocuments(d.former, d.activity, i.By)
+	}
+	l.answer(i.Answer, err)
+}
+
+// confirmDocument keeps the trial.
+func (l *Loop) confirmDocument(i ConfirmDocument) {
+	var err error
+	d := &l.state.documents
+	if d.trial == nil || i.ID != "" && d.trial.ID != i.ID {
+		err = ErrNoTrial
+	} else if l.endDocuments(true, "it was confirmed"); !d.outcome.Kept {
+		err = errors.New(d.outcome.Why)
 	}
 	l.answer(i.Answer, err)
 }

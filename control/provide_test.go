@@ -1,10 +1,12 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -34,7 +36,7 @@ const forOurs = `"sims": [{"match": {"mcc": "262"}, "sharing": {"max_devices": 5
 func (r *running) provide(raw []byte) ProvideAnswer {
 	r.t.Helper()
 	answer := make(chan ProvideAnswer, 1)
-	if err := r.Send(Provide{Offer: document.Offer{Raw: raw, Origin: document.ByOwner}, By: "test", Answer: answer}); err != nil {
+	if err := r.Send(Provide{Offer: document.Offer{Raw: raw, Origin: document.ByOwner}, By: Author{Name: "test"}, Answer: answer}); err != nil {
 		r.t.Fatal(err)
 	}
 	synctest.Wait()
@@ -106,6 +108,68 @@ func TestDocumentIsKept(t *testing.T) {
 			t.Errorf("the same again: %+v", again)
 		}
 	})
+}
+
+// TestPersonsDocument: a person's document is kept when this person confirms it, or is seen
+// again and clients still have Internet; not because they have it alone.
+func TestPersonsDocument(t *testing.T) {
+	seen := func(session string) func(r *running) {
+		return func(r *running) {
+			if err := r.Send(Seen{session}); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+	}
+	confirm := func(id string, want error) func(r *running) {
+		return func(r *running) {
+			if err := r.asked(func(a chan<- error) Intent { return ConfirmDocument{id, a} }); !errors.Is(err, want) {
+				r.t.Errorf("confirmed: %v", err)
+			}
+		}
+	}
+	lose := func(r *running) { r.w.change(plan.Probe, func() { r.w.verdict = probe.Dead }) }
+	for _, c := range []struct {
+		story string
+		do    []func(r *running)
+		soon  string // after what was done
+		end   string // after its time
+	}{
+		{"nobody", nil, "limit 5, on trial", "limit 0, kept false: nobody confirmed it"},
+		{"somebody else", []func(r *running){seen("s2")}, "limit 5, on trial", "limit 0, kept false: nobody confirmed it"},
+		{"its author", []func(r *running){seen("s1")}, "limit 5, kept true: its author came back", ""},
+		{"its author, without Internet", []func(r *running){lose, seen("s1")}, "limit 5, on trial", "limit 0, kept false: clients lost the Internet"},
+		{"confirmed, without Internet", []func(r *running){lose, confirm("", nil)}, "limit 5, kept true: it was confirmed", ""},
+		{"another one is confirmed", []func(r *running){confirm("other", ErrNoTrial)}, "limit 5, on trial", "limit 0, kept false: nobody confirmed it"},
+	} {
+		t.Run(c.story, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				r := w.start(t, "")
+				r.pass(time.Second)
+				answer := make(chan ProvideAnswer, 1)
+				if err := r.Send(Provide{Offer: document.Offer{Raw: paper("1", 1, forOurs), Origin: document.ByOwner}, By: sitting(), Answer: answer}); err != nil {
+					t.Fatal(err)
+				}
+				if a := <-answer; a.Trial == "" || a.Err != nil {
+					t.Fatalf("%+v", a)
+				}
+				r.pass(2 * TrialSettle)
+				for _, do := range c.do {
+					do(r)
+					r.settle()
+				}
+				if got := story(r.pass(2 * TrialSettle)); got != c.soon {
+					t.Error(got)
+				}
+				if got := story(r.pass(documentLimit)); got != cmp.Or(c.end, c.soon) {
+					t.Error(got)
+				}
+				if kept := len(w.shelf(t).Kept) == 1; kept != (c.end == "") {
+					t.Errorf("on disk: %v", kept)
+				}
+			})
+		})
+	}
 }
 
 // One that costs clients the Internet is undone by itself.

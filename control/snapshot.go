@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/tetherd/tetherd/config"
@@ -50,6 +51,9 @@ type Snapshot struct {
 	memory     *provision.Memory
 	superseded chan struct{}
 }
+
+// OnTrial is the trial under way, of settings or of documents: there is one at a time.
+func (s *Snapshot) OnTrial() *Trial { return cmp.Or(s.Trial, s.Documents.Trial) }
 
 // Superseded is closed when there is a newer Snapshot.
 func (s *Snapshot) Superseded() <-chan struct{} { return s.superseded }

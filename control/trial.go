@@ -55,7 +55,7 @@ type Revert struct {
 // Seen is the Intent to tell that a session's owner can reach the gateway.
 type Seen struct{ Session string }
 
-// Trial is a changed configuration that is in force and not yet kept. An attended one
+// Trial is a changed configuration, or list of operators' documents, that is in force and not yet kept. An attended one
 // is kept when its author confirms it or comes back, another one when clients have
 // Internet with it. It is undone at Until.
 type Trial struct {
@@ -206,8 +206,17 @@ func (l *Loop) mayTry(i Try) error {
 // seen notes that a trial's author is back. What was sent before the change took
 // effect does not count.
 func (l *Loop) seenBy(session string) {
-	if t := l.state.trial; t != nil && t.By.Session == session && !time.Now().Before(t.Began.Add(TrialSettle)) {
-		t.Back = true
+	var on *Trial
+	switch s := &l.state; {
+	case s.trial != nil:
+		on = &s.trial.Trial
+	case s.documents.trial != nil:
+		on = &s.documents.trial.Trial
+	default:
+		return
+	}
+	if on.By.Session == session && !time.Now().Before(on.Began.Add(TrialSettle)) {
+		on.Back = true
 	}
 }
 

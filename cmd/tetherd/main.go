@@ -50,7 +50,7 @@ func commands() []command {
 		{"check", "[FILE]", "report every fault of a configuration file", checkCommand},
 		{"apn", "MCCMNC|IMSI", "show the access points that would be tried, in order", apnCommand},
 		{"completion", "", "print the script by which bash completes these words", completionCommand},
-		{"provision", "VERB [FILE]", "check, apply, show, revert or refresh operators' documents; buy a plan", provisionCommand},
+		{"provision", "VERB [FILE]", "check, apply, confirm, show, revert or refresh operators' documents; buy a plan", provisionCommand},
 		{"version", "", "print the version", versionCommand},
 	}
 }

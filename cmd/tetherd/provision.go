@@ -44,12 +44,12 @@ func provisionCommand(args []string, out io.Writer) error {
 	switch p.verb {
 	case "check", "apply":
 		return p.offer(ctx)
-	case "show", "revert", "refresh":
+	case "show", "confirm", "revert", "refresh":
 		return p.act(ctx, nil)
 	case "buy":
 		return p.act(ctx, map[string]any{"on": p.file != "off"})
 	}
-	return exit{exitUsage, errors.New("what about a document? Say check FILE, apply FILE, show, revert, refresh, buy or buy off")}
+	return exit{exitUsage, errors.New("what about a document? Say check FILE, apply FILE, show, confirm, revert, refresh, buy or buy off")}
 }
 
 // offer checks or applies a document.

@@ -45,9 +45,14 @@ function rules(p) {
 	));
 }
 
+// trial is the document on trial. Who sees the page after it took effect is back.
 function trial(p) {
-	return card('', h('p', {}, t('paper.trial', { by: p.trial.by, at: when(p.trial.until) })),
-		h('div', { class: 'buttons' }, h('button', { onclick: () => tell('provision revert').catch(refuse) }, t('trial.undo'))));
+	const { id, by, attended, settle_ms, until } = p.trial;
+	setTimeout(() => look('session', 5000).catch(() => {}), settle_ms + 1000);
+	return card('', h('p', {}, t(attended ? 'paper.attended' : 'paper.trial', { by, at: when(until) })),
+		h('div', { class: 'buttons' },
+			h('button', { class: 'main', onclick: () => tell('provision confirm', { id }).catch(refuse) }, t('trial.keep')),
+			h('button', { onclick: () => tell('provision revert').catch(refuse) }, t('trial.undo'))));
 }
 
 const outcome = (o) => card('', h('p', { class: o.kept ? '' : 'bad-text', role: 'status' }, t(o.kept ? 'paper.kept' : 'paper.undone', { why: said(o.why) })));
