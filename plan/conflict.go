@@ -12,7 +12,7 @@ import (
 
 // Conflicts tells where the operator's document and the owner want different things, and
 // who prevails: the document in what the operator may decide (number of clients, sharing,
-// clients' access point, roaming), the owner elsewhere.
+// absence, clients' access point, roaming), the owner elsewhere.
 func Conflicts(cfg *config.Config, p provision.Policy) []Reason {
 	var out []Reason
 	add := func(conflict bool, what, value, why string) {
@@ -26,8 +26,9 @@ func Conflicts(cfg *config.Config, p provision.Policy) []Reason {
 	add(p.MaxClients > 0 && own.MaxClients > 0 && own.MaxClients < p.MaxClients, "client limit", fmt.Sprint(own.MaxClients),
 		fmt.Sprintf("the configuration allows fewer than the %d of %s", p.MaxClients, p.Name))
 	add(own.Enabled && p.Sharing.Rule == provision.ShareNever, "sharing", "never", p.Name+" does not allow what the configuration switches on")
-	add(cfg.Modem.Roaming && p.Roaming == provision.RoamHome, "roaming", "home", p.Name+" does not allow what the configuration does")
-	add(!cfg.Modem.Roaming && slices.Contains([]provision.Roaming{provision.RoamAll, provision.RoamOnly, provision.RoamOnlyForeign}, p.Roaming),
+	add(own.Absence != config.Default().Sharing.Absence && p.Absence != 0 && p.Absence != own.Absence, "absence", fmt.Sprint(p.Absence), p.Name+" prevails over the configuration")
+	add(cfg.Modem.Roaming && limitsRoaming(p) != "", "roaming", limitsRoaming(p), p.Name+" does not allow what the configuration does")
+	add(!cfg.Modem.Roaming && p.Roaming != provision.RoamUnset && p.Roaming != provision.RoamHome,
 		"roaming", "off", "the configuration does not allow what "+p.Name+" does")
 	add(cfg.Modem.MTU != 0 && p.MTU4 != 0 && cfg.Modem.MTU != p.MTU4, "MTU", fmt.Sprint(cfg.Modem.MTU),
 		fmt.Sprintf("the configuration prevails over the %d of %s", p.MTU4, p.Name))
@@ -36,6 +37,18 @@ func Conflicts(cfg *config.Config, p provision.Policy) []Reason {
 		add(len(p.Contexts[modem.Shared]) > 0, "clients' access point", names, p.Name+" prevails over the configuration")
 	}
 	return out
+}
+
+// limitsRoaming is the document's word for where data may be used, when that is not
+// everywhere.
+func limitsRoaming(p provision.Policy) string {
+	switch {
+	case p.Roaming != provision.RoamUnset && p.Roaming != provision.RoamAll:
+		return string(p.Roaming)
+	case len(p.Partners) > 0:
+		return "partners"
+	}
+	return ""
 }
 
 // ownTargets says that the owner has named pages to look at.

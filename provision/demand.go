@@ -41,7 +41,7 @@ func Demand(d *document.Document, e document.SIM) Policy {
 		MaxClients: e.Sharing.MaxDevices,
 		Absence:    time.Duration(e.Sharing.Absence) * time.Second,
 		Sharing:    Entitlement{Rule: rules()[e.Sharing.Rule]},
-		Roaming:    levels()[e.Roaming.Level],
+		Roaming:    Roaming(e.Roaming.Level),
 		Partners:   partners(e.Roaming.Partners),
 		MTU4:       e.Network.MTU4,
 		DNSRetry:   time.Duration(e.Network.DNSRetry) * time.Second,
@@ -52,14 +52,6 @@ func Demand(d *document.Document, e document.SIM) Policy {
 
 func rules() map[string]SharingRule {
 	return map[string]SharingRule{"": ShareAlways, "always": ShareAlways, "never": ShareNever, "check": ShareCheck}
-}
-
-// levels are the document's words for COSA's levels.
-func levels() map[string]Roaming {
-	return map[string]Roaming{
-		"home": RoamHome, "all": RoamAll, "home-and-domestic": RoamDomestic,
-		"domestic-only": RoamOnlyInland, "foreign-only": RoamOnlyForeign, "roaming-only": RoamOnly,
-	}
 }
 
 func probes(list []document.Probe) (targets []probe.Target) {

@@ -96,19 +96,19 @@ func (e Entitlement) Reason() string {
 	return cmp.Or(e.Why, "the operator was asked whether sharing is allowed and has not answered yet")
 }
 
-// Roaming says where data may be used (COSA's levels 0 to 5). Domestic is another
+// Roaming says where data may be used (COSA's levels 0 to 5), in a document's words. Domestic is another
 // network in the SIM's own country.
 type Roaming string
 
 // The levels.
 const (
-	RoamUnset       Roaming = ""             // the policy says nothing
-	RoamHome        Roaming = "home"         // 0: the home network only
-	RoamAll         Roaming = "all"          // 1: everywhere
-	RoamDomestic    Roaming = "domestic"     // 2: home and domestic
-	RoamOnlyInland  Roaming = "inland-only"  // 3: domestic only
-	RoamOnlyForeign Roaming = "foreign-only" // 4: abroad only
-	RoamOnly        Roaming = "roaming-only" // 5: domestic and abroad
+	RoamUnset       Roaming = ""                  // the policy says nothing
+	RoamHome        Roaming = "home"              // 0: the home network only
+	RoamAll         Roaming = "all"               // 1: everywhere
+	RoamDomestic    Roaming = "home-and-domestic" // 2: home and domestic
+	RoamOnlyInland  Roaming = "domestic-only"     // 3: domestic only
+	RoamOnlyForeign Roaming = "foreign-only"      // 4: abroad only
+	RoamOnly        Roaming = "roaming-only"      // 5: domestic and abroad
 )
 
 // place is where a network lies as seen by a SIM.

@@ -150,6 +150,9 @@ func (d *Document) Mismatch(c Card) string {
 			return "the document is bound to another SIM than the one in the modem"
 		}
 	}
+	if strings.Contains(string(d.Bound.Device), ":") {
+		return "the document is bound to a MAC address, and only IMEIs are compared"
+	}
 	if v := string(d.Bound.Device); v != "" && c.Device != "" && !sameDevice(v, string(c.Device)) {
 		return "the document is bound to another device than this one"
 	}
@@ -162,8 +165,5 @@ func (d *Document) Mismatch(c Card) string {
 // sameDevice compares IMEIs by the 14 digits that identify a device: the rest is a
 // check digit or a software version (3GPP TS 23.003, 6.2).
 func sameDevice(want, have string) bool {
-	if strings.Contains(want, ":") {
-		return strings.EqualFold(want, have)
-	}
 	return len(have) >= 14 && want[:14] == have[:14]
 }

@@ -91,7 +91,8 @@ func TestMismatch(t *testing.T) {
 		{Bound{Device: "490154203237518"}, lab, ""},
 		{Bound{Device: "490154203237528"}, lab, "another device"},
 		{Bound{Device: "490154203237528"}, Card{}, ""},
-		{Bound{Device: "00:11:22:33:44:55"}, lab, "another device"},
+		{Bound{Device: "00:11:22:33:44:55"}, lab, "a MAC address, and only IMEIs"},
+		{Bound{Device: "00:11:22:33:44:55"}, Card{}, "a MAC address, and only IMEIs"},
 	} {
 		d := &Document{Bound: test.bound, SIMs: []SIM{{}}}
 		got := d.Mismatch(test.card)
