@@ -208,7 +208,7 @@ journeys: deps ## a person's ways through the page, in a browser in the lab; pic
 STATE := TETHERD_TEST_NAMESPACE=1 go test -count=1 -run '^$$' -bench State ./api -exec
 
 .PHONY: bench
-bench: deps ## what open pages cost: the rate of DNS, an idle gateway's work, one state (judges no times)
+bench: deps ## what open pages cost: the rate of DNS, an idle gateway's work, one state; fails when they cost more than is promised
 	go test -tags bench -count=1 -timeout 15m -v -run TestBench ./lab
 	@echo "one state: here, amd64 emulated, mipsel emulated"
 	@$(STATE) env | grep Benchmark
