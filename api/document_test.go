@@ -215,8 +215,9 @@ func onAir(s *control.Snapshot) {
 	online(s)
 	home := hostapd.Network{SSID: "Tether 4821", Passphrase: secretWiFi, Bridge: "br-tether"}
 	things := hostapd.Network{SSID: "Things", Passphrase: secretWiFi, Security: wpa.WPA2, Hidden: true, Bridge: "br-tether"}
+	s.Desired.NAT.Blocked = []net.HardwareAddr{{2, 0, 0, 0, 0, 7}}
 	s.Desired.Hostapd = hostapd.Spec{
-		Country: "DE", Blocked: hostapd.Stations{{2, 0, 0, 0, 0, 7}},
+		Country: "DE", Blocked: s.Desired.NAT.Blocked,
 		Radios: []hostapd.Radio{{Interface: "wlan0", Networks: []hostapd.Network{home, things}}, {Interface: "wlan1", Networks: []hostapd.Network{home}}},
 	}
 	s.Observed.Hostapd = hostapd.Status{

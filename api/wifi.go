@@ -16,7 +16,7 @@ import (
 type WiFi struct {
 	Country string   `json:"country,omitempty"` // whose rules are wished; absent leaves the kernel's alone
 	Radios  []Radio  `json:"radios,omitempty"`  // that are used, by interface
-	Blocked []string `json:"blocked,omitempty"` // clients that no network lets in; never in the public document
+	Blocked []string `json:"blocked,omitempty"` // clients that have no Internet and that no Wi-Fi network lets in; never in the public document
 	Kicks   []Kicked `json:"kicks,omitempty"`   // what became of the last acts "kick"; never in the public document
 }
 
@@ -84,7 +84,7 @@ func wifiDoc(s *control.Snapshot) WiFi {
 	for _, r := range want.Radios {
 		d.Radios = append(d.Radios, radioDoc(r, s.Observed.Hostapd))
 	}
-	for _, m := range want.Blocked {
+	for _, m := range s.Desired.NAT.Blocked {
 		d.Blocked = append(d.Blocked, m.String())
 	}
 	for _, k := range s.Observed.Hostapd.Acts {

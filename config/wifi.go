@@ -61,7 +61,8 @@ type Network struct {
 	Radios []string
 }
 
-// Block is one section "block": a client that no network lets in.
+// Block is one section "block": a client that has no Internet and that no Wi-Fi network
+// lets in.
 type Block struct {
 	MAC net.HardwareAddr
 }

@@ -48,15 +48,17 @@ func (s *Snapshot) Refused(addr netip.Addr) string {
 // its words; "" when it is not.
 func (s *Snapshot) denial(addr netip.Addr) (key string, args []doctor.Value) {
 	n := s.Desired.NAT
-	leased := slices.ContainsFunc(s.Observed.DHCP.Leases, func(l dhcp.Lease) bool { return l.Addr == addr })
+	i := slices.IndexFunc(s.Observed.DHCP.Leases, func(l dhcp.Lease) bool { return l.Addr == addr })
 	switch {
 	case s.Desired.Refusal != "" && s.Config != nil && !s.Config.Sharing.Enabled:
 		return "refused.off", nil
 	case s.Desired.Refusal != "":
 		return "refused.plan", []doctor.Value{{Name: "reason", Value: s.Desired.Refusal}}
+	case i >= 0 && n.Blocks(s.Observed.DHCP.Leases[i].MAC):
+		return "refused.blocked", nil
 	case n.Limit == 0 || s.HasPlace(addr):
 		return "", nil
-	case !leased:
+	case i < 0:
 		return "refused.address", nil
 	case len(s.Observed.NAT.Slots) < n.Limit:
 		return "", nil

@@ -21,9 +21,9 @@ func at(n byte) netip.Addr { return netip.AddrFrom4([4]byte{192, 168, 97, n}) }
 
 // TestRefused: every client without Internet has a reason that fits, those with it none.
 func TestRefused(t *testing.T) {
-	lease := func(n byte) dhcp.Lease { return dhcp.Lease{Addr: at(n)} }
+	lease := func(n byte) dhcp.Lease { return dhcp.Lease{MAC: net.HardwareAddr{2, 0, 0, 0, 0, n}, Addr: at(n)} }
 	s := &Snapshot{}
-	s.Observed.DHCP.Leases = []dhcp.Lease{lease(5), lease(6)}
+	s.Observed.DHCP.Leases = []dhcp.Lease{lease(5), lease(6), lease(8)}
 	for _, c := range []struct {
 		story string
 		limit int
@@ -37,9 +37,12 @@ func TestRefused(t *testing.T) {
 		{"it has a place", 1, []byte{5}, "", 5, ""},
 		{"a place is free", 2, []byte{5}, "", 6, ""},
 		{"none is free", 1, []byte{5}, "", 6, "1 of 1 devices have Internet already; a place is free when one of them was away for 90 s"},
+		{"it is blocked", 0, nil, "", 8, "the owner has blocked it"},
+		{"it is blocked, and a place is free", 2, []byte{5}, "", 8, "the owner has blocked it"},
+		{"it is blocked, and nobody may", 0, nil, "sharing is switched off", 8, "sharing is switched off"},
 		{"it has no lease", 2, []byte{5}, "", 7, "did not give to it"},
 	} {
-		s.Desired.NAT = nat.Spec{Limit: c.limit, Absence: 90 * time.Second}
+		s.Desired.NAT = nat.Spec{Limit: c.limit, Absence: 90 * time.Second, Blocked: []net.HardwareAddr{lease(8).MAC}}
 		s.Desired.Refusal, s.Observed.NAT.Slots = c.all, nil
 		for _, n := range c.slots {
 			s.Observed.NAT.Slots = append(s.Observed.NAT.Slots, nat.Slot{Addr: at(n)})

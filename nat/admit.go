@@ -86,6 +86,7 @@ func limitChains(s Spec) []chain {
 
 // admit picks the packets of clients that are for the Internet.
 func admit(s Spec) (r []rule) {
+	r = ifBlocked(s, "a blocked client takes no place", accept())
 	for _, l := range s.LANs {
 		for _, p := range subnets(s) {
 			r = append(r, why("among clients, or for the gateway", iif(l.Bridge), daddr(p), accept()))
@@ -123,14 +124,16 @@ func explain(s Spec) (r []rule) {
 			if s.Page.Is4() {
 				r = append(r, why("the page that says why there is no Internet", iif(l.Bridge), saddr(p), daddr(netip.PrefixFrom(s.Page, 32)), tcp(explained), redirect(s.Explain)))
 			}
-			if s.Sharing && !limited(s) {
-				continue
-			}
 			which := []term{iif(l.Bridge), saddr(p)}
 			for _, near := range subnets(s) {
 				which = append(which, notTo(near))
 			}
-			r = append(r, why("a refused client is told why", append(which, tcp(explained), unmarked(markAdmitted), redirect(s.Explain))...))
+			which = append(which, tcp(explained))
+			if !s.Sharing || limited(s) { // a blocked client has no place either
+				r = append(r, why("a refused client is told why", append(which, unmarked(markAdmitted), redirect(s.Explain))...))
+			} else {
+				r = append(r, ifBlocked(s, "a blocked client is told why", append(which, redirect(s.Explain))...)...)
+			}
 		}
 	}
 	return r

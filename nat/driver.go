@@ -168,7 +168,7 @@ func (d *Driver) load(rs Ruleset, before reality) error {
 		d.conn.AddFlowtable(rs.kernelFlowtable(t))
 	}
 	for _, s := range rs.sets {
-		var elements []nftables.SetElement
+		elements := s.elements
 		if s.name == setSlots {
 			elements = rs.slots
 		}

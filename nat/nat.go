@@ -8,7 +8,8 @@
 // render.go says which rules there are and why, term.go what rules are made of in
 // both languages, text.go prints them, fingerprint.go identifies a ruleset in either
 // form, driver.go loads it, kernel.go and counters.go read it back, conntrack.go ends
-// connections of a former address, run.go watches for changes by others. offload.go
+// connections of a former address, run.go watches for changes by others. block.go refuses
+// clients by their MAC. offload.go
 // says what is different when established connections pass by the rules, ledger.go
 // counts them.
 package nat
@@ -59,6 +60,9 @@ type Spec struct {
 	// Driver.Bind). 0 lets everybody, also who has no lease.
 	Limit   int
 	Absence time.Duration // a client that sends nothing for so long gives up its place; whole seconds
+	// Blocked are MACs from which nothing goes to the Internet, sorted, at most 512. Names and
+	// what the gateway says to its clients are theirs all the same.
+	Blocked []net.HardwareAddr
 	// Explain is the TCP port of the gateway that says why there is no Internet; 0 none.
 	// Clients' requests for pages at Page are led to it, and those of refused clients.
 	Explain uint16

@@ -51,7 +51,11 @@ func stories() map[string]Spec {
 	loose.NoPorts, fewer.Limit = true, 3
 	told := off
 	told.Explain, told.Page = 9797, adr("192.0.2.97")
+	barred, alone := explaining(), limit()
+	barred.Blocked = []net.HardwareAddr{{2, 0, 0, 0, 0, 1}, {2, 0, 0, 0, 0, 2}}
+	alone.Blocked = barred.Blocked[1:]
 	return map[string]Spec{
+		"two are blocked": barred, "limit, and one is blocked": alone,
 		"limit": limit(), "limit without ports": loose, "another limit": fewer, "not sharing, and why": told, "sharing, with a page": explaining(),
 		"closed": closed(), "sharing": sharing(), "not sharing": off,
 		"two uplinks": two, "both families": six, "no LAN": many, "two LANs": guests, "all": {Enabled: true},

@@ -50,6 +50,7 @@ type registry struct {
 	waiting  map[netip.Addr]string // ports that a bound MAC was seen at and may not move to yet
 	parked   map[mac]time.Time     // who may take no place until then, whatever is leased to it
 	freed    []Free                // acts that are done
+	barred   []net.HardwareAddr    // blocked clients of which nothing goes on any more
 	held     map[netip.Addr]mac    // who had a place at the last look
 	came     []mac                 // in which order they were seen to have one
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
@@ -243,12 +244,16 @@ func (d *Driver) Silent(hw net.HardwareAddr, addr netip.Addr) bool {
 	})
 }
 
-// Placed says that a client has a place among those with Internet, or that one is free.
+// Placed says that a client is not blocked, and has a place among those with Internet or
+// finds one.
 func (d *Driver) Placed(hw net.HardwareAddr) bool {
 	r := d.registry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !counted(r.spec) || slices.Equal(hw, r.spec.Exempt) {
+	switch {
+	case r.spec.Blocks(hw):
+		return false
+	case !counted(r.spec) || slices.Equal(hw, r.spec.Exempt):
 		return true
 	}
 	all, err := r.slots()
@@ -488,6 +493,9 @@ func (r *registry) settle(s Spec) error {
 	r.owed = r.owed || !limited(r.spec) || s.Limit < r.spec.Limit
 	r.spec, r.stale, r.settled = s, true, true
 	r.rouse()
+	if err := r.bar(); err != nil {
+		return err
+	}
 	if !counted(s) {
 		r.owed, r.stale = false, false
 		r.act(s.Free, time.Now())

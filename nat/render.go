@@ -57,6 +57,8 @@ type set struct {
 	timeout time.Duration
 	size    uint32
 	fixed   bool // its elements are ours to add and take away, and do not expire
+	// elements are all that it ever holds, where its name says which.
+	elements []nftables.SetElement
 }
 
 // The sets. Their elements outlive every rewrite of the rules. More clients than
@@ -93,6 +95,10 @@ func Render(s Spec) Ruleset {
 		return Ruleset{}
 	}
 	in, out, counters := counting(s)
+	sets := append([]set{clients(setUp), clients(setDown)}, limitSets(s)...)
+	if len(s.Blocked) > 0 {
+		sets = append(sets, blockedSet(s))
+	}
 	return Ruleset{
 		chains: append([]chain{
 			{base("count_in", nftables.ChainTypeFilter, nftables.ChainHookPrerouting, nftables.ChainPriorityMangle), in},
@@ -108,7 +114,7 @@ func Render(s Spec) Ruleset {
 			// Last, when a connection's first packet is known to be translated.
 			{base("count_out", nftables.ChainTypeFilter, nftables.ChainHookPostrouting, nftables.ChainPriorityConntrackHelper), out},
 		}, limitChains(s)...),
-		sets:     append([]set{clients(setUp), clients(setDown)}, limitSets(s)...),
+		sets:     sets,
 		counters: counters,
 		short:    shortWay(s),
 	}
@@ -309,7 +315,8 @@ func leave(s Spec) []rule {
 }
 
 func outward(s Spec) []rule {
-	r := append(unadmitted(s), []rule{
+	r := append(ifBlocked(s, "blocked by the owner; the client is told at once", refuse()), unadmitted(s)...)
+	r = append(r, []rule{
 		why("part of no connection: it would leave with a private address", invalid(), drop()),
 		why("protocol 0 is nobody's, and its connections could not be ended", transport("ip", 0), drop()),
 		why("segments must fit the uplink", clamp()),

@@ -2,6 +2,7 @@ package nat
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,9 @@ func (rs Ruleset) String() string {
 		if !s.fixed {
 			fmt.Fprintf(&b, "\t\tflags dynamic,timeout\n\t\ttimeout %ds\n", int64(s.timeout/time.Second))
 		}
+		if len(s.elements) > 0 {
+			fmt.Fprintf(&b, "\t\telements = { %s }\n", macs(s.elements))
+		}
 		b.WriteString("\t}\n\n")
 	}
 	if len(rs.short) > 0 {
@@ -39,6 +43,14 @@ func (rs Ruleset) String() string {
 	}
 	b.WriteString("}\n")
 	return b.String()
+}
+
+func macs(list []nftables.SetElement) string {
+	var out []string
+	for _, e := range list {
+		out = append(out, net.HardwareAddr(e.Key).String())
+	}
+	return strings.Join(out, ", ")
 }
 
 func quoted(names []string) string {

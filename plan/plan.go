@@ -352,7 +352,7 @@ func pageAt() netip.Addr { return netip.AddrFrom4([4]byte{192, 0, 2, 97}) }
 // limit says how many clients may have Internet, and who is told why not.
 func limit(in Inputs, s *nat.Spec) {
 	s.Limit, s.Absence = in.Policy.Limit(in.Config.Sharing)
-	s.Explain, s.Page, s.Free = explainPort, pageAt(), in.Frees
+	s.Explain, s.Page, s.Free, s.Blocked = explainPort, pageAt(), in.Frees, blocked(in.Config)
 	if in.Config.API.Port == s.Explain {
 		s.Explain++
 	}

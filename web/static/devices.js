@@ -23,11 +23,11 @@ export function update(app) {
 		places ? t('devices.places', { n: places.used, most: count('devices', places.limit) }) : count('devices', clients.length),
 		t('devices.free', { n: app.state.lan.free_addresses }),
 	].join(' · ');
-	const now = clients.map((c) => shown(c, places));
+	const blocked = app.state.wifi?.blocked || [], now = clients.map((c) => shown(c, places, blocked.includes(c.mac)));
 	if (now.length === 0) now.push(card('', h('p', {}, t('devices.none'))));
 	[...list.children].filter((el) => !now.includes(el)).forEach((el) => el.remove());
 	now.forEach((el, i) => { if (list.children[i] !== el) list.insertBefore(el, list.children[i] || null); });
-	const blocked = app.state.wifi?.blocked || [], place = document.getElementById('blocked');
+	const place = document.getElementById('blocked');
 	if (barred === blocked.join() && place.firstChild) return;
 	barred = blocked.join();
 	place.replaceChildren(...(blocked.length ? [card(t('blocked.title'), h('ul', { class: 'plain' }, blocked.map((mac) =>
@@ -36,9 +36,9 @@ export function update(app) {
 
 // shown is the card of a device, brought up to date. Its buttons stay the ones that they
 // are, which somebody is about to press, until others take their place.
-function shown(c, places) {
+function shown(c, places, out) {
 	if (!cards.has(c.mac)) cards.set(c.mac, card('', h('div', {}), h('div', { class: 'buttons' })));
-	const el = cards.get(c.mac), [facts, buttons] = el.querySelectorAll(':scope > div'), deeds = acts(c);
+	const el = cards.get(c.mac), [facts, buttons] = el.querySelectorAll(':scope > div'), deeds = acts(c, out);
 	const labels = (list) => list.map((b) => b.ariaLabel).join();
 	facts.replaceChildren(...about(c, places));
 	if (labels([...buttons.children]) !== labels(deeds)) {
@@ -68,14 +68,14 @@ function about(c, places) {
 
 const nameOf = (c) => c.name || t('device.nameless');
 
-// acts are the buttons of a device.
-function acts(c) {
+// acts are the buttons of a device, which may be shut out already.
+function acts(c, out) {
 	const button = (text, action, style) => h('button', { class: style, 'aria-label': text + ': ' + nameOf(c), onclick: action }, text);
 	return [
 		button(t('rename'), () => rename(c)),
 		c.place && button(t('place.free'), () => tell('place free', { mac: c.mac }).catch(refuse)),
 		c.wifi && button(t('kick'), () => tell('kick', { mac: c.mac }).catch(refuse)),
-		c.wifi && button(t('block'), () => propose('block', { mac: c.mac }), 'danger'),
+		!out && button(t('block'), () => propose('block', { mac: c.mac }), 'danger'),
 	].filter(Boolean);
 }
 
