@@ -112,7 +112,7 @@ func (s *Server) audit(v Verb, by Caller, args map[string]any, err error) {
 	}
 	d := Deed{At: time.Now().UTC().Truncate(time.Second), By: by.Author.Name, From: by.From, Verb: v.Name, What: auditWhat(args)}
 	if err != nil {
-		d.Err = string(faultOf(err).Code)
+		d.Err = string(FaultOf(err).Code)
 	}
 	s.Log.Info("told", "verb", v.Name, "by", by.Author.Name, "from", by.From, "error", d.Err)
 	if err := s.Journal.note(d); err != nil {

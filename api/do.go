@@ -56,12 +56,12 @@ func (s *Server) Do(ctx context.Context, name string, args map[string]any, by Ca
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, faultOf(err)
+		return nil, FaultOf(err)
 	}
 	answer, err := v.run(s, Call{By: by, args: taken})
 	s.audit(v, by, taken, err)
 	if err != nil {
-		return nil, faultOf(err)
+		return nil, FaultOf(err)
 	}
 	return answer, nil
 }

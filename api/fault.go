@@ -67,8 +67,8 @@ func invalid(field, message string) *Fault {
 	return &Fault{Code: Invalid, Field: field, Message: message}
 }
 
-// faultOf turns any error into a Fault.
-func faultOf(err error) *Fault {
+// FaultOf turns any error into a Fault.
+func FaultOf(err error) *Fault {
 	var f *Fault
 	var faults config.Errors
 	var one config.Error

@@ -104,7 +104,7 @@ func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.
 	return func(w http.ResponseWriter, r *http.Request) {
 		by, err := s.caller(r, s.sessions.use)
 		if err != nil {
-			refuse(w, faultOf(err))
+			refuse(w, FaultOf(err))
 			return
 		}
 		s.back(by.Author.Session)
@@ -178,7 +178,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 		err = s.prove(by, password, "password")
 	}
 	if err != nil {
-		refuse(w, faultOf(err))
+		refuse(w, FaultOf(err))
 		return
 	}
 	key := s.sessions.begin(time.Now())

@@ -54,7 +54,7 @@ func (s *Server) use(w http.ResponseWriter, r *http.Request, v Verb, by Caller) 
 			return
 		}
 	}
-	refuse(w, faultOf(err))
+	refuse(w, FaultOf(err))
 }
 
 // arguments reads the arguments of a request, none of an empty body.

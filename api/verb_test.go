@@ -118,7 +118,7 @@ func FuzzArguments(f *testing.F) {
 		}
 		got, err := everyType().take(raw, false)
 		if err != nil {
-			if f := faultOf(err); f.Code != Invalid || f.Field == "" || strings.Contains(f.Message, "SECRET") {
+			if f := FaultOf(err); f.Code != Invalid || f.Field == "" || strings.Contains(f.Message, "SECRET") {
 				t.Errorf("%+v", f)
 			}
 			return

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -43,28 +44,48 @@ func following(words []string) []string {
 	for _, c := range commands() {
 		add(c.name)
 	}
-	for _, v := range verbs() {
-		add(v.Name)
+	for _, v := range api.Verbs() {
+		if v.Kind != api.Stream {
+			add(v.Name)
+		}
 	}
 	if v, _, ok := verbOf(words); ok {
-		next = append(next, flagsOf(v)...)
+		return append(append(next, valuesOf(v)...), flagsIn(func(out io.Writer) error { return useCommand(v, []string{"-h"}, nil, out) })...)
+	}
+	if v, ok := api.Find(strings.Join(words, " ")); ok { // which a command carries out
+		next = append(next, valuesOf(v)...)
+	}
+	for _, c := range commands() {
+		if len(words) > 0 && c.name == words[0] {
+			next = append(next, flagsIn(func(out io.Writer) error { return c.run([]string{"-h"}, out) })...)
+		}
 	}
 	return next
 }
 
-func flagsOf(v api.Verb) []string {
-	out := []string{"-json", "-socket"}
-	if v.Kind == api.Trial {
-		out = append(out, "-wait")
-	}
+// valuesOf are the values of the arguments that a verb needs, where these are words.
+func valuesOf(v api.Verb) (out []string) {
 	for _, a := range v.Args {
 		switch {
 		case !a.Needed:
-			out = append(out, "-"+a.Name)
 		case a.Type == api.Boolean:
 			out = append(out, "on", "off")
 		default:
 			out = append(out, a.OneOf...)
+		}
+	}
+	return out
+}
+
+// flagsIn are the flags that a command's own help lists.
+func flagsIn(help func(out io.Writer) error) (out []string) {
+	var b strings.Builder
+	if err := help(&b); !errors.Is(err, flag.ErrHelp) {
+		return nil
+	}
+	for line := range strings.Lines(b.String()) {
+		if strings.HasPrefix(line, "  -") {
+			out = append(out, strings.Fields(line)[0])
 		}
 	}
 	return out

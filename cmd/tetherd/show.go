@@ -116,12 +116,20 @@ func planFor(cfg *config.Config, root string) (api.Plan, error) {
 
 func checkCommand(args []string, out io.Writer) error {
 	path := defaultConfig
-	if err := parse(flag.NewFlagSet("check", flag.ContinueOnError), args, out, &path); err != nil {
+	flags := flag.NewFlagSet("check", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "print for programs")
+	if err := parse(flags, args, out, &path); err != nil {
 		return err
 	}
-	if _, err := config.Load(path); err != nil {
+	cfg, err := config.Load(path)
+	switch {
+	case err != nil && *asJSON:
+		return errors.Join(exit{exitConfig, err}, json.NewEncoder(out).Encode(map[string]*api.Fault{"error": api.FaultOf(err)}))
+	case err != nil:
 		return exit{exitConfig, err}
+	case *asJSON:
+		return json.NewEncoder(out).Encode(api.Checked{Revision: cfg.Revision()})
 	}
-	_, err := fmt.Fprintf(out, "%s: no faults\n", path)
+	_, err = fmt.Fprintf(out, "%s: no faults\n", path)
 	return err
 }

@@ -150,6 +150,65 @@ func TestVerbUsage(t *testing.T) {
 	}
 }
 
+// TestEveryVerbHasItsWords walks the table of verbs: each can be said in a shell, which helps
+// with it and takes it as far as the gateway that is not there.
+func TestEveryVerbHasItsWords(t *testing.T) {
+	gone, given := filepath.Join(t.TempDir(), "gone"), file(t, "given", "{}")
+	for _, v := range api.Verbs() {
+		if v.Kind == api.Stream {
+			continue
+		}
+		words := strings.Fields(v.Name)
+		if code, out, _ := call(append(words, "-h")...); code != exitOK || !strings.HasPrefix(out, "usage: tetherd "+words[0]) {
+			t.Errorf("%s -h: exit %d, %s", v.Name, code, out)
+		}
+		want := exitDown
+		for _, a := range v.Args {
+			switch {
+			case !a.Needed:
+			case a.File:
+				words = append(words, given)
+			case a.Type == api.Boolean:
+				words = append(words, "on")
+			case len(a.OneOf) > 0:
+				words = append(words, a.OneOf[0])
+			default:
+				words = append(words, "word")
+			}
+		}
+		switch v.Name {
+		case "plan":
+			words, want = []string{"plan", "--config", given}, exitConfig
+		case "check":
+			want = exitConfig
+		case "provision check": // which is done without a gateway too
+			words, want = append(words, "--socket", gone), exitConfig
+		default:
+			words = append(words, "--socket", gone)
+		}
+		if code, _, complaints := call(words...); code != want {
+			t.Errorf("tetherd %s: exit %d, want %d, %s", strings.Join(words, " "), code, want, complaints)
+		}
+	}
+	if code, _, _ := call("provision", "nonsense", "--socket", gone); code != exitUsage {
+		t.Errorf("what is no verb of documents: exit %d", code)
+	}
+}
+
+// TestCheckForPrograms: as HTTP answers.
+func TestCheckForPrograms(t *testing.T) {
+	code, out, _ := call("check", "--json", file(t, "bad", faulty))
+	var refused struct{ Error api.Fault }
+	if err := json.Unmarshal([]byte(out), &refused); code != exitConfig || err != nil || len(refused.Error.Faults) != 3 || refused.Error.Faults[0].Line != 2 {
+		t.Errorf("exit %d, %s, %v", code, out, err)
+	}
+	code, out, complaints := call("check", "--json", file(t, "good", ""))
+	var checked api.Checked
+	if err := json.Unmarshal([]byte(out), &checked); code != exitOK || complaints != "" || err != nil || checked.Revision == "" {
+		t.Errorf("exit %d, %s, %s, %v", code, out, complaints, err)
+	}
+}
+
 func TestCompletion(t *testing.T) {
 	for _, c := range []struct {
 		line string
@@ -159,6 +218,17 @@ func TestCompletion(t *testing.T) {
 		{"config", []string{"get", "set", "confirm", "revert"}},
 		{"share", []string{"on", "off", "-json", "-dry"}},
 		{"token add", []string{"-socket", "read", "admin"}},
+		{"token add home", []string{"-socket", "read", "admin"}},
+		{"provision", []string{"check", "apply", "show", "confirm", "revert", "refresh", "buy", "-signature"}},
+		{"provision buy", []string{"on", "off", "-json"}},
+		{"provision apply", []string{"-signature", "-wait"}},
+		{"status", []string{"-json", "-follow", "-socket"}},
+		{"doctor", []string{"record", "-watch"}},
+		{"wifi", []string{"-json"}},
+		{"plan", []string{"-config", "-root"}},
+		{"apn 26201", []string{"-spn", "-roaming"}},
+		{"check", []string{"-json"}},
+		{"run", []string{"-hand-over"}},
 		{"nonsense", nil},
 	} {
 		got := following(strings.Fields(c.line))
