@@ -109,6 +109,10 @@ func illnesses() []illness {
 		}, "carries nothing"},
 		{"a dead session", "RC14", "", Fault, func(p *patient) { p.probed(probe.NoDNS, probe.NoDNS, 2) }, "the connection is dead"},
 		{"a pay page", "RC18", "", Fault, func(p *patient) { p.probed(probe.Portal, probe.Portal, 1) }, "page of its own"},
+		{"a login page", "RC18", "login", Fault, func(p *patient) {
+			p.probed(probe.Portal, probe.Portal, 1)
+			p.Observed.Probe.Gateway.Login = true
+		}, "wants a login"},
 		{"large packets are lost", "RC21", "", Degraded, func(p *patient) {
 			p.Observed.Probe.Gateway.Large, p.Observed.Probe.Gateway.PathMTU = probe.LargeLost, 1400
 		}, "1400 bytes"},

@@ -88,7 +88,11 @@ func (e *exam) pathSigns() {
 		e.large(g)
 	case probe.Portal:
 		e.m.Carried = apn
-		e.sign(sign{code: "RC18", confidence: 85, args: []Value{{"detail", g.Detail}}, evidence: evidence})
+		s := sign{code: "RC18", confidence: 85, args: []Value{{"detail", g.Detail}}, evidence: evidence}
+		if g.Login {
+			s.variant = "login"
+		}
+		e.sign(s)
 	case probe.Dead, probe.NoDNS:
 		if !e.failed(g) || g.Alive || e.trickles(g) {
 			return

@@ -217,6 +217,8 @@ func apnAttribute(a *operator.APN, w []string) (err error) {
 		a.Garden = true
 		if len(w) == 3 && w[1] == "but" {
 			a.Passes = w[2]
+		} else if len(w) == 2 && w[1] == "login" {
+			a.Login = true
 		} else if len(w) > 1 {
 			return fmt.Errorf("a wall has no %q", w[1])
 		}

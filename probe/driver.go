@@ -157,7 +157,9 @@ func (d *Driver) begin(p *point, stop context.CancelFunc) (s *Spec, m manner) {
 	p.stop = stop
 	wish := d.spec
 	m = manner{turn: p.turns, sure: p.stale || p.last.Failed > 0}
+	key, _ := p.wish(wish)
 	m.large = m.sure || p.last.Large != LargePasses
+	m.page = p.last.Verdict != Portal || p.last.Key != key
 	p.turns++
 	return &wish, m
 }
@@ -174,6 +176,9 @@ func (d *Driver) end(ctx context.Context, p *point, s Spec, m manner, f finding,
 	}
 	key, _ := p.wish(s)
 	was := p.last
+	if !m.page {
+		f.login = was.Login
+	}
 	p.last, p.stale = result(was, key, f, begun), !m.sure && s.Again != d.spec.Again
 	failed, other := p.last.Failed > 0, d.other(p)
 	if (was.Failed > 0) != failed && (other.last.Failed > 0) != failed {
@@ -196,6 +201,7 @@ func result(before Result, key string, f finding, begun time.Time) Result {
 		Key: key, Verdict: f.verdict, Detail: f.detail, Cannot: f.cannot, Target: f.target,
 		At: time.Now(), Took: time.Since(begun), Bytes: before.Bytes,
 		Alive: f.alive, Denied: f.denied, Large: f.large, PathMTU: f.pathMTU,
+		Login: f.login && f.verdict == Portal,
 	}
 	if f.large == LargeUnknown && before.Key == key {
 		r.Large, r.PathMTU = before.Large, before.PathMTU

@@ -21,7 +21,7 @@ func lookFromGateway(ctx context.Context, s Spec, m manner, l limits) finding {
 	g := s.Gateway
 	bind := egress.Control(g.Interface, g.Mark)
 	d := net.Dialer{Control: bind}
-	v := vantage{dial: d.DialContext, servers: g.Servers, limits: l, literals: g.Literals, sure: m.sure}
+	v := vantage{dial: d.DialContext, servers: g.Servers, limits: l, literals: g.Literals, sure: m.sure, page: m.page}
 	if m.large {
 		v.narrow = func(segment int) dialer {
 			d := net.Dialer{Control: narrowed(bind, segment)}

@@ -15,6 +15,7 @@ type manner struct {
 	turn  int  // which of the targets is asked first: a wall's hole is not met for ever
 	sure  bool // two hosts must agree
 	large bool // packets of full size are tried, too
+	page  bool // what a page in the Internet's place wants is not known yet
 }
 
 // witness is a page that is asked whether the Internet is there.

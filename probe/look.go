@@ -43,6 +43,8 @@ type vantage struct {
 	literals []netip.AddrPort
 	// sure wants two witnesses that agree.
 	sure bool
+	// page looks what a page in the Internet's place wants.
+	page bool
 	// narrow gives a dial with segments of a size, 0 the kernel's, to try packets of full
 	// size once a page is there; nil tries none.
 	narrow func(segment int) dialer
@@ -62,6 +64,7 @@ type finding struct {
 	large   Large
 	pathMTU int
 	silent  bool // no server said anything about the name
+	login   bool // the page in the Internet's place wants a login
 	from    place
 }
 
@@ -96,6 +99,8 @@ func (v *vantage) look(ctx context.Context, witnesses []witness) finding {
 		f.alive = alive()
 	case f.verdict == Online && v.narrow != nil:
 		f.large, f.pathMTU = v.tryLarge(ctx, f.from)
+	case f.verdict == Portal && v.page:
+		f.login = v.wantsLogin(ctx, f.from)
 	}
 	stop()
 	alive()
@@ -167,13 +172,14 @@ func (v *vantage) try(ctx context.Context, t Target) finding {
 		f.denied = errors.As(err, new(noAddress))
 		return f
 	}
+	f.from = place{url: u, addr: addr}
 	if notPublic(addr) && !isAddr(u.Hostname()) {
 		f.verdict, f.detail = Portal, fmt.Sprintf("%s resolves to %v, which is no public address", u.Hostname(), addr)
 		return f
 	}
 	begun := time.Now()
 	f.verdict, f.detail = v.fetch(ctx, t, u, addr)
-	f.from = place{u, addr, time.Since(begun)}
+	f.from.took = time.Since(begun)
 	return f
 }
 

@@ -25,12 +25,23 @@ const (
 type page struct {
 	status int
 	body   string
-	broken error // why the body did not come to its end; nil it did, or is longer than read
-	extra  bool  // a body comes with a status that has none
+	broken error  // why the body did not come to its end; nil it did, or is longer than read
+	extra  bool   // a body comes with a status that has none
+	to     string // where it redirects to
 }
 
-// fetch loads a page and judges it.
+// fetch loads a target's page and judges it.
 func (v *vantage) fetch(ctx context.Context, t Target, u *url.URL, addr netip.Addr) (Verdict, string) {
+	p, err := v.load(ctx, u, addr, len(t.Body))
+	if err != nil {
+		return Dead, err.Error()
+	}
+	return judge(t, p)
+}
+
+// load asks an address for a page, of which so many bytes are expected. Its errors hold no
+// foreign bytes.
+func (v *vantage) load(ctx context.Context, u *url.URL, addr netip.Addr, expected int) (page, error) {
 	ctx, stop := context.WithTimeout(ctx, v.limits.page)
 	defer stop()
 	to := netip.AddrPortFrom(addr, port(u))
@@ -38,19 +49,19 @@ func (v *vantage) fetch(ctx context.Context, t Target, u *url.URL, addr netip.Ad
 	conn, closeIt, err := v.open(ctx, "tcp", to)
 	if err != nil {
 		v.bytes += failedTCPBytes(err, time.Since(begun))
-		return Dead, fmt.Sprintf("%s at %v cannot be reached: %v", u.Host, to, plain(err))
+		return page{}, fmt.Errorf("%s at %v cannot be reached: %w", u.Host, to, plain(err))
 	}
 	defer closeIt()
 	defer func() { v.bytes += tcpBytes(conn) }()
 	request := "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host + "\r\nUser-Agent: tetherd\r\nConnection: close\r\n\r\n"
 	if _, err := io.WriteString(conn, request); err != nil {
-		return Dead, fmt.Sprintf("%s at %v takes no request: %v", u.Host, to, plain(err))
+		return page{}, fmt.Errorf("%s at %v takes no request: %w", u.Host, to, plain(err))
 	}
-	p, err := readPage(conn, len(t.Body))
+	p, err := readPage(conn, expected)
 	if err != nil {
-		return Dead, fmt.Sprintf("%s at %v gives no page: %v", u.Host, to, err)
+		return page{}, fmt.Errorf("%s at %v gives no page: %w", u.Host, to, err)
 	}
-	return judge(t, p)
+	return p, nil
 }
 
 // port is the one that a URL names, or HTTP's.
@@ -73,7 +84,7 @@ func readPage(r io.Reader, expected int) (page, error) {
 	case err != nil:
 		return page{}, plain(err)
 	}
-	p := page{status: resp.StatusCode}
+	p := page{status: resp.StatusCode, to: resp.Header.Get("Location")}
 	if p.status == http.StatusNoContent {
 		length := resp.Header.Get("Content-Length")
 		p.extra = length != "" && length != "0" || len(resp.TransferEncoding) > 0 || buffered.Buffered() > 0

@@ -8,8 +8,8 @@
 // it cannot be made, the gateway asks the LAN's DNS server in its place, and the
 // result says what that leaves open.
 //
-// look.go holds what both have in common, jury.go who is asked and believed, question.go and page.go read what comes
-// back; gateway.go, client.go and thread.go are the vantage points, driver.go decides
+// look.go holds what both have in common, jury.go who is asked and believed, question.go, page.go and login.go read what
+// comes back; gateway.go, client.go and thread.go are the vantage points, driver.go decides
 // when to look.
 package probe
 
@@ -93,6 +93,9 @@ type Result struct {
 	// Denied says that names do not resolve because servers say so: there are none such,
 	// or they lead nowhere.
 	Denied bool
+	// Login says of a portal seen from the gateway that its page wants a login or consent to
+	// terms, and says nothing of money.
+	Login bool
 	// Large is what became of packets of full size, which are tried once the page is
 	// there; PathMTU is the largest in bytes that was seen to pass when they were lost, 0
 	// when none was.

@@ -29,6 +29,7 @@ type APN struct {
 	Gateway bool         // tells the gateway, as modems with an Ethernet-like link do
 
 	Garden bool   // web requests end at the login page, all else but DNS is dropped
+	Login  bool   // the page wants a login rather than money
 	Passes string // host whose web requests the garden lets pass; "" none
 	Mute   bool   // accepts bearers and drops all their packets
 	Hole   int    // bytes; drops longer packets without a word; 0 none

@@ -96,6 +96,9 @@ func (o *Operator) garden(w http.ResponseWriter, r *http.Request, b *bearer) {
 		b.accepted.Store(true)
 		o.event(Event{Kind: "accept", APN: b.name, Client: clientOf(r)})
 		writePage(w, "Welcome.\n")
+	case r.Host == LoginHost && b.policy.Load().Login:
+		w.Header().Set("Content-Type", "text/html")
+		io.WriteString(w, `<form action="/accept"><input name="user"><input type="password" name="word"></form>`)
 	case r.Host == LoginHost:
 		writePage(w, "Buy a plan at http://"+LoginHost+"/accept\n")
 	default:
