@@ -8,7 +8,7 @@ type object = map[string]any
 // OpenAPI describes the HTTP interface as OpenAPI 3.1 does. It is rendered from the
 // table of verbs.
 func OpenAPI(version string) any {
-	paths := object{}
+	paths := besides()
 	for _, v := range Verbs() {
 		paths[v.Path()] = object{lower(v.Method()): operation(v)}
 	}
@@ -33,6 +33,25 @@ func OpenAPI(version string) any {
 				}},
 			})},
 		},
+	}
+}
+
+// besides are the paths that are no verbs.
+func besides() object {
+	done := object{"200": answer("done", object{"type": "object"}), "default": object{"$ref": "#/components/responses/fault"}}
+	person, both := []object{{"session": []string{}}}, []object{{"token": []string{}}, {"session": []string{}}}
+	password := object{"type": "object", "required": []string{"password"}, "properties": object{"password": object{"type": "string", "writeOnly": true}}}
+	return object{
+		"/v1/login": object{"post": object{
+			"summary": "begin a session, whose cookie is in the answer", "operationId": "login", "responses": done,
+			"requestBody": object{"required": true, "content": object{"application/json": object{"schema": password}}},
+		}},
+		"/v1/logout":  object{"post": object{"summary": "end the session", "operationId": "logout", "responses": done, "security": person}},
+		"/v1/session": object{"get": object{"summary": "whether somebody is logged in, and what the caller may", "operationId": "session", "responses": done}},
+		"/metrics": object{"get": object{
+			"summary": "metrics in Prometheus' text format, with the scope read", "operationId": "metrics", "security": both,
+			"responses": object{"200": object{"description": "metrics", "content": object{"text/plain": object{}}}, "default": object{"$ref": "#/components/responses/fault"}},
+		}},
 	}
 }
 

@@ -29,10 +29,41 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	b.must("GET", "/v1/openapi.json", "", &doc)
-	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != len(Verbs()) {
+	if doc.OpenAPI != "3.1.0" || len(doc.Paths) != len(Verbs())+4 {
 		t.Fatalf("version %q, %d paths", doc.OpenAPI, len(doc.Paths))
 	}
+	if login := doc.Paths["/v1/login"]["post"].Body.Content["application/json"].Schema; len(login.Required) != 1 || login.Required[0] != "password" {
+		t.Errorf("login needs %q", login.Required)
+	}
+	for _, path := range []string{"/v1/session", "/metrics"} {
+		if doc.Paths[path]["get"].OperationID == "" {
+			t.Errorf("%s is not described", path)
+		}
+	}
+	if code, f := b.send("POST", "/v1/login", `{"password":"not this one"}`, nil); code != http.StatusForbidden || f == nil {
+		t.Errorf("a wrong password: %d, %v", code, f)
+	}
+	extra := 0
+	for _, v := range Verbs() { // what is needed is given, and something more
+		body, ok := map[string]string{
+			"config set": `"changes":["lan.mtu=1400"]`, "restore": `"text":""`, "share": `"on":true`, "connect": `"dry":true`,
+			"apn choose": `"apn":"x"`, "block": `"mac":"02:00:5e:10:00:01"`, "provision buy": `"on":true`, "kick": `"mac":"02:00:5e:10:00:01"`,
+		}[v.Name]
+		if !ok {
+			continue
+		}
+		extra++
+		if code, f := b.send("POST", v.Path(), "{"+body+`,"no_such_argument":1}`, nil); code != http.StatusBadRequest || f == nil || f.Field != "no_such_argument" {
+			t.Errorf("%s takes something more: %d, %v", v.Name, code, f)
+		}
+	}
+	if extra != 8 {
+		t.Errorf("%d verbs were given something more", extra)
+	}
 	for path, methods := range doc.Paths {
+		if path == "/v1/login" || path == "/v1/logout" || path == "/metrics" {
+			continue // which are no verbs; metrics are not JSON
+		}
 		for method, o := range methods {
 			if o.OperationID == "restart" || o.OperationID == "events" || method == "get" {
 				continue // a GET is asked below
