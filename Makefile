@@ -201,7 +201,7 @@ AXE := axe-core@4.14.1
 journeys: deps ## a person's ways through the page, in a browser in the lab; pictures in .cache/pictures
 	@$(MAKE) --no-print-directory install WANT="chromium:chromium npm:npm"
 	@test -s $(CACHE)/axe.min.js.gz || { cd $(CACHE) && npm pack --silent $(AXE) >/dev/null && tar -xzOf axe-core-*.tgz package/axe.min.js | gzip -9n > axe.min.js.gz; }
-	AXE=$(CURDIR)/$(CACHE)/axe.min.js.gz PICTURES=$(CURDIR)/$(CACHE)/pictures go test -count=1 -tags browser -timeout 40m -v ./lab -run "TestJourneys|TestViews"
+	AXE=$(CURDIR)/$(CACHE)/axe.min.js.gz PICTURES=$(CURDIR)/$(CACHE)/pictures go test -count=1 -tags browser -timeout 40m -v ./lab -run "TestJourneys|TestViews|TestWiFiForms|TestDevices|TestAnotherName"
 
 # One state rendered for the pages. An emulator tells how machines compare, and nothing of
 # the time that a real one takes.

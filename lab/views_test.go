@@ -3,112 +3,13 @@
 package lab
 
 import (
-	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-
-	"github.com/tetherd/tetherd/api"
-	"github.com/tetherd/tetherd/config"
-	"github.com/tetherd/tetherd/lab/browser"
-	"github.com/tetherd/tetherd/qr"
-	"github.com/tetherd/tetherd/web"
 )
-
-// double stands in for a gateway: it serves the page's own files, and as the state one of
-// the goldens of api, which are rendered from made-up observations. So the page is seen in
-// states that no namespace can be in, such as with radios. It takes no changes.
-type double struct {
-	now atomic.Pointer[golden]
-	n   int // states until now
-}
-
-// golden is one state, until there is another.
-type golden struct {
-	text string
-	over chan struct{}
-}
-
-// turn makes a golden the state.
-func (d *double) turn(t *testing.T, path string) {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc map[string]any
-	if err := json.Unmarshal(text, &doc); err != nil {
-		t.Fatalf("%s: %v", path, err)
-	}
-	d.n++
-	doc["lan"].(map[string]any)["free_addresses"] = d.n // by which the page shows that it has this one
-	text, err = json.Marshal(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if was := d.now.Swap(&golden{string(text), make(chan struct{})}); was != nil {
-		close(was.over)
-	}
-}
-
-// events tells a page of each state.
-func (d *double) events(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "text/event-stream")
-	for {
-		now := d.now.Load()
-		fmt.Fprintf(w, "event: status\ndata: %s\n\n", now.text)
-		w.(http.Flusher).Flush()
-		select {
-		case <-now.over:
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-func (d *double) handler(t *testing.T) http.Handler {
-	cfg, err := config.Parse("double", []byte("config network 'home'\n\toption ssid 'Tether 4821'\n\toption passphrase 'correct horse'\nconfig network 'guests'\n\toption guest '1'\n"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	const join = "WIFI:T:WPA;S:Tether 4821;P:correct horse;;"
-	code, err := qr.Encode(join)
-	if err != nil {
-		t.Fatal(err)
-	}
-	mux := http.NewServeMux()
-	answer := func(path string, value any) {
-		mux.HandleFunc("GET /v1/"+path, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(value) // the browser went away
-		})
-	}
-	answer("session", map[string]bool{"in": true})
-	answer("config/get", api.SettingsView{Revision: "1", Sections: cfg.View(false)})
-	answer("wifi", api.Access{Networks: []api.Key{{SSID: "Tether 4821", Passphrase: "correct horse", QR: join, Code: code.String()}}})
-	answer("access/points", map[string]any{"access_points": []any{}})
-	answer("token/list", api.TokenList{Tokens: []api.TokenDoc{}})
-	answer("audit", api.Deeds{Deeds: []api.Deed{}})
-	mux.HandleFunc("GET /v1/provision/show", func(w http.ResponseWriter, _ *http.Request) {
-		var doc struct {
-			Provision json.RawMessage `json:"provision"`
-		}
-		if err := json.Unmarshal([]byte(d.now.Load().text), &doc); err == nil {
-			_, _ = w.Write(doc.Provision)
-		}
-	})
-	mux.HandleFunc("GET /v1/events", d.events)
-	mux.Handle("GET /", web.Handler())
-	return mux
-}
 
 // TestViews looks at the page in every state that the goldens of api show, in English and
 // in Russian: nothing is wider than a telephone, nothing is left untranslated, and no script
@@ -119,16 +20,8 @@ func TestViews(t *testing.T) {
 	if err != nil || len(states) < 20 {
 		t.Fatalf("%d states, %v", len(states), err)
 	}
-	d := &double{n: 1000}
-	d.turn(t, states[0])
-	server := httptest.NewServer(d.handler(t))
-	t.Cleanup(server.Close)
-	page, err := browser.Start(exec.Command("chromium", browser.Args(t.TempDir())...), (*exec.Cmd).Start)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = page.Close() }) // before what it shows ends
-	j := &journey{T: t, Page: page, url: server.URL + "/"}
+	d := &double{n: 1000, settings: homeAndGuests}
+	j := d.visit(t, states[0])
 	for _, lang := range []string{"en", "ru"} {
 		j.do(j.Open(j.url))
 		j.do(j.Wait(long, "document.querySelector('main .card')"))
@@ -144,7 +37,7 @@ func TestViews(t *testing.T) {
 // show looks at all views of one state.
 func (d *double) show(j *journey, path, lang string) {
 	name := strings.TrimSuffix(filepath.Base(path), ".json")
-	d.turn(j.T, path)
+	j.do(d.turn(path))
 	for _, view := range []string{"devices", "home", "hotspot", "sim", "operator", "doctor"} {
 		j.do(j.Eval("void (location.hash = '#/"+view+"')", nil))
 		j.do(j.Wait(long, "document.querySelector('nav a[aria-current]')?.hash === '#/"+view+"' && document.querySelector('main .card')"))

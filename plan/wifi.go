@@ -69,9 +69,16 @@ func radios(cfg *config.Config, obs Observed, d *Desired) []config.Radio {
 }
 
 // unnamed gives the radios that nobody names the settings that stand for all of them.
-// Of several the second one takes the 5 GHz band if it has it, unless a band is set.
+// Unless a band is set, one that has the 5 GHz band takes it while more radios are on the
+// other than there: of several that nobody names, the second.
 func unnamed(others config.Radio, named []config.Radio, obs Observed, d *Desired) []config.Radio {
 	var out []config.Radio
+	low := 0 // radios on 2.4 GHz, or free to go there, less those on 5
+	for _, r := range named {
+		if r.Enabled && slices.ContainsFunc(obs.Hostapd.Devices, func(dev hostapd.Capabilities) bool { return slices.Contains(dev.Interfaces, r.Interface) }) {
+			low += lower(r)
+		}
+	}
 	for _, dev := range obs.Hostapd.Devices {
 		isNamed := slices.ContainsFunc(named, func(r config.Radio) bool { return slices.Contains(dev.Interfaces, r.Interface) })
 		if isNamed || !dev.AP || dev.Interface == "" || len(named)+len(out) == maxRadios {
@@ -83,12 +90,22 @@ func unnamed(others config.Radio, named []config.Radio, obs Observed, d *Desired
 		}
 		r := others
 		r.Interface = dev.Interface
-		if r.Band == "" && r.Channel == 0 && len(out)%2 == 1 && dev.Band(hostapd.Band5) != nil {
+		if r.Band == "" && r.Channel == 0 && low > 0 && dev.Band(hostapd.Band5) != nil {
 			r.Band = string(hostapd.Band5)
 		}
 		out = append(out, r)
+		low += lower(r)
 	}
 	return out
+}
+
+// lower is -1 for a radio that is set to 5 GHz, and else 1.
+func lower(r config.Radio) int {
+	const highest = 14 // channel of 2.4 GHz
+	if r.Band == string(hostapd.Band5) || r.Channel > highest {
+		return -1
+	}
+	return 1
 }
 
 // taken says why a radio seems to be somebody else's; "" when it is free, or ours. That it

@@ -50,13 +50,11 @@ function network(app, view) {
 }
 
 // wifi is how to join, and what can be changed: the first network, that of guests, and
-// the radio where there is one.
+// the radios.
 function wifi(app, view) {
 	const join = h('div', {});
 	const show = h('button', { onclick: () => look('wifi').then((a) => join.replaceChildren(...a.networks.map(invitation)), refuse) }, t('wifi.show'));
-	const parts = [card(t('wifi.join'), h('div', { class: 'buttons' }, show), join), main(app, view), guests(app, view)];
-	if (app.state.wifi.radios.length === 1 && view.sections.filter((s) => s.type === 'radio').length < 2) parts.push(radio(app, view));
-	return parts;
+	return [card(t('wifi.join'), h('div', { class: 'buttons' }, show), join), main(app, view), guests(app, view), ...app.state.wifi.radios.map((r) => radio(app, view, r))];
 }
 
 const securities = () => ['wpa2-wpa3', 'wpa2', 'wpa3'].map((s) => [s, word('security', s)]);
@@ -106,18 +104,26 @@ function guests(app, view) {
 
 const bands = { auto: [], 2.4: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13], 5: [36, 40, 44, 48, 52, 56, 60, 64, 100, 104, 108, 112, 116, 120, 124, 128, 132, 136, 140, 149, 153, 157, 161] };
 
-// radio changes the band and the channel.
-function radio(app, view) {
-	const section = view.sections.find((s) => s.type === 'radio'), at = section?.address || free(view, 'air');
-	const band = own(section, 'band') || 'auto', mine = own(section, 'channel') || 'auto';
+// radio changes the band and the channel of one. Where there are several it gets a section
+// of its own, made of the one that stood for it and of the band it is on, and the others
+// keep one that stands for them.
+function radio(app, view, r) {
+	const sections = view.sections.filter((s) => s.type === 'radio'), rest = sections.find((s) => !own(s, 'interface'));
+	const one = app.state.wifi.radios.length === 1, section = sections.find((s) => own(s, 'interface') === r.interface) || (one ? rest : null);
+	const at = section?.address || free(view, one ? 'air' : r.interface.replace(/\W/g, '_')), is = section || rest;
+	const wish = own(is, 'band') || 'auto', mine = own(is, 'channel') || 'auto';
+	const band = wish === 'auto' && !one && !section && r.band_ghz in bands ? r.band_ghz : wish;
 	const channels = (b) => [...new Set(['auto', ...bands[b], ...(b === band ? [mine] : [])].map(String))].map((c) => [c, c === 'auto' ? t('wifi.auto') : c]);
+	const first = section ? [] : [at + '=radio', ...(one ? [] : [`${at}.interface=${r.interface}`]),
+		...(rest?.options || []).filter((o) => o.values.length && !['band', 'channel'].includes(o.name)).map((o) => `${at}.${o.name}=${o.values[0]}`),
+		...(one || sections.length ? [] : [free(view, 'radios') + '=radio'])];
 	const f = form(app, [
-		field(t('wifi.band'), { name: 'band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' ' + t('unit.ghz')]), value: band }),
-		field(t('wifi.channel'), { name: 'channel', options: channels(band), value: mine }, t('wifi.channel.help')),
-	], t('save'), (f) => change(view, [
-		...(section ? [] : [at + '=radio']), `${at}.band=${f.elements.band.value}`, `${at}.channel=${f.elements.channel.value}`], f));
-	f.elements.band.addEventListener('change', () => f.elements.channel.replaceChildren(...channels(f.elements.band.value).map(([value, text]) => h('option', { value }, text))));
-	return card(t('wifi.air'), f);
+		field(t('wifi.band'), { name: at + '.band', options: Object.keys(bands).sort().reverse().map((b) => [b, b === 'auto' ? t('wifi.auto') : b + ' ' + t('unit.ghz')]), value: band }),
+		field(t('wifi.channel'), { name: at + '.channel', options: channels(band), value: mine }, t('wifi.channel.help')),
+	], t('save'), (f) => change(view, [...first, ...[...f.elements].filter((el) => el.name).map((el) => el.name + '=' + el.value)], f));
+	const [bandOf, channelOf] = f.querySelectorAll('select');
+	bandOf.addEventListener('change', () => channelOf.replaceChildren(...channels(bandOf.value).map(([value, text]) => h('option', { value }, text))));
+	return card(one ? t('wifi.air') : t('wifi.air') + ' · ' + r.interface, f);
 }
 
 // invitation is how to join one network, for people and for their telephones.
