@@ -34,7 +34,7 @@ VMTOOLS := qemu-system-x86_64:qemu-system-x86 qemu-system-arm:qemu-system-arm \
 FAULTS ?= lab/faults/*.txtar
 FAULTRUNS ?= 1
 
-.PHONY: faults journeys vm vm-all vm-shell vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn clean
+.PHONY: faults journeys vm vm-all vm-shell vm-short vm-tests vm-tetherd vm-deps install help run test build cross size size-write deps lint unit unit-386 codecs-mips unit-386-native unit-386-emulated fuzz fuzz-short scenarios apn page clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -221,6 +221,9 @@ powercut: deps ## cut the power 50 times in the middle of writes of the configur
 
 apn: ## make the packed access point table from its rows
 	go run ./tools/apngen
+
+page: ## pack the page's files
+	go run ./tools/pagegen
 
 clean: ## remove what was built
 	rm -rf bin dist $(CACHE)

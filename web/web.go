@@ -5,17 +5,19 @@ package web
 import (
 	"bytes"
 	"compress/gzip"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
-	"io/fs"
+	"fmt"
+	"io"
 	"net/http"
 	"path"
 	"strings"
-	"sync"
 )
 
-//go:embed static
+// The page is packed before the build, which spares the program its unpacked size and a
+// small machine the work: after a change of static/, "make page".
+//
+//go:generate go run ../tools/pagegen -from static -to packed
+//go:embed packed
 var files embed.FS
 
 // types are those of the page's files. The machine's own table is not asked: small
@@ -27,74 +29,43 @@ func types() map[string]string {
 	}
 }
 
-// file is one of the page's.
-type file struct {
-	path   string // in files, which hold it plain
-	kind   string // Content-Type
-	tag    string // ETag, of the text
-	packed []byte // as gzip
-}
-
-// load packs them all. What is embedded can be read.
-func load() map[string]file {
-	all, types := map[string]file{}, types()
-	_ = fs.WalkDir(files, "static", func(name string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() {
-			return err
-		}
-		text, err := files.ReadFile(name)
-		sum := sha256.Sum256(text)
-		all[strings.TrimPrefix(name, "static/")] = file{name, types[path.Ext(name)], `W/"` + hex.EncodeToString(sum[:8]) + `"`, pack(text)}
-		return err
-	})
-	return all
-}
-
-// pack compresses a text, as small as can be: it is done once and sent often.
-func pack(text []byte) []byte {
-	var b bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&b, gzip.BestCompression)
-	_, _ = z.Write(text) // a Buffer takes everything
-	_ = z.Close()
-	return b.Bytes()
-}
-
-// Handler serves the page's files, packed for who takes that. They are packed when the
-// first browser comes, which keeps some 50 kB of memory from then on: a page that was
-// packed before the build would be one more file to renew with every change of a word.
+// Handler serves the page's files, packed for who takes that.
 func Handler() http.Handler {
-	all := sync.OnceValue(load)
+	types := types()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
 		if name == "" {
 			name = "index.html"
 		}
-		if f, ok := all()[name]; ok {
-			f.serve(w, r)
-		} else {
+		packed, err := files.ReadFile("packed/" + name + ".gz")
+		if err != nil {
 			http.NotFound(w, r)
+			return
 		}
+		w.Header().Set("Content-Type", types[path.Ext(name)])
+		serve(w, r, packed)
 	})
 }
 
 // serve sends a file, or says that the browser has it still.
-func (f file) serve(w http.ResponseWriter, r *http.Request) {
+func serve(w http.ResponseWriter, r *http.Request, packed []byte) {
+	tag := fmt.Sprintf(`W/"%x"`, packed[len(packed)-8:]) // checksum and length of the text
 	head := w.Header()
-	head.Set("Content-Type", f.kind)
 	head.Set("Cache-Control", "no-cache") // another version may be served at once
-	head.Set("ETag", f.tag)
+	head.Set("ETag", tag)
 	head.Set("Vary", "Accept-Encoding")
-	if strings.Contains(r.Header.Get("If-None-Match"), f.tag) {
+	if strings.Contains(r.Header.Get("If-None-Match"), tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	text := f.packed
 	if unpacks(r) {
 		head.Set("Content-Encoding", "gzip")
-	} else {
-		text, _ = files.ReadFile(f.path)
+		_, _ = w.Write(packed) // the client went away
+		return
 	}
-	_, _ = w.Write(text) // the client went away
+	if text, err := gzip.NewReader(bytes.NewReader(packed)); err == nil {
+		_, _ = io.Copy(w, text)
+	}
 }
 
 // unpacks says whether who asks takes gzip (RFC 9110, 12.5.3).

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -20,11 +21,11 @@ import (
 func static(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
-	err := fs.WalkDir(files, "static", func(path string, e fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS("."), "static", func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		text, err := files.ReadFile(path)
+		text, err := os.ReadFile(path)
 		out[strings.TrimPrefix(path, "static/")] = string(text)
 		return err
 	})
@@ -71,7 +72,7 @@ func TestWeight(t *testing.T) {
 			t.Fatalf("%s: %v, %v", name, rec.Header(), err)
 		}
 		if got, err := io.ReadAll(z); string(got) != text || err != nil {
-			t.Errorf("%s is not what it was, %v", name, err)
+			t.Errorf("%s is not what it is in static/, \"make page\" renews it; %v", name, err)
 		}
 		tag := rec.Header().Get("ETag")
 		if rec = get(name, "Accept-Encoding", "gzip", "If-None-Match", tag); rec.Code != http.StatusNotModified || rec.Body.Len() != 0 || tag == "" {
@@ -81,6 +82,13 @@ func TestWeight(t *testing.T) {
 			t.Errorf("%s, changed: %d, %d bytes", name, rec.Code, rec.Body.Len())
 		}
 	}
+	_ = fs.WalkDir(files, "packed", func(path string, e fs.DirEntry, err error) error {
+		name, _ := strings.CutPrefix(strings.TrimSuffix(path, ".gz"), "packed/")
+		if _, ok := static(t)[name]; !ok && !e.IsDir() {
+			t.Errorf("%s is packed and gone from static/, \"make page\" removes it", name)
+		}
+		return err
+	})
 	if t.Logf("%d bytes are sent", sum); sum > most {
 		t.Errorf("%d bytes are sent, at most %d are meant", sum, most)
 	}
