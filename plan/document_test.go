@@ -228,3 +228,21 @@ func TestWhyTheModemRegistersWithIt(t *testing.T) {
 		}
 	}
 }
+
+// TestLooksCostLessAbroad: the budget of looks is a quarter where data are dear, and what the
+// owner's interval asks for comes on top in both places.
+func TestLooksCostLessAbroad(t *testing.T) {
+	budget := func(interval time.Duration, state string) uint64 {
+		cfg := config.Default()
+		cfg.Probe.Interval, cfg.Modem.Roaming = interval, true
+		var obs Observed
+		obs.Modem.Registration.State = state
+		readBearer(t, &obs.Modem.Bearers, strings.Fields("wwan0 100.64.7.2/30 dns 198.51.100.53 mtu 1500"), modem.Own, modem.Shared)
+		return Compile(Inputs{Config: cfg, Synthetic: synthetic}, obs).Probe.Budget
+	}
+	for interval, own := range map[time.Duration]uint64{10 * time.Minute: 12 << 10, 10 * time.Second: 720 << 10, 24 * time.Hour: 0} {
+		if home, away := budget(interval, "home"), budget(interval, "roaming"); home != own+64<<10 || away != own+16<<10 {
+			t.Errorf("every %v: %d at home, %d abroad", interval, home, away)
+		}
+	}
+}

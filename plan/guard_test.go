@@ -195,7 +195,7 @@ func changer(v reflect.Value) func() {
 		return func() { v.SetString(v.String() + "x") }
 	case reflect.Int, reflect.Int64:
 		return func() { v.SetInt(v.Int() + int64(time.Second)) }
-	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return func() { v.SetUint(v.Uint() + 1) }
 	}
 	return nil

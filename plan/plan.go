@@ -456,6 +456,7 @@ func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]mo
 	up := upstream(cfg, bearers)
 	s := probe.Spec{
 		Interval: cfg.Probe.Interval,
+		Budget:   probeBudget(cfg, obs),
 		Again:    in.Doubt,
 		Anew:     in.Proof,
 		Gateway:  probe.Gateway{Key: key, Interface: up.Interface, Mark: up.Mark, Servers: slices.Concat(up.Servers, up.Fallback)},
@@ -474,6 +475,24 @@ func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]mo
 		s.Client = probe.Client{Key: key + " " + d.LAN().Address.String(), Bridge: cfg.LAN.Bridge, MAC: in.Synthetic}
 	}
 	return s
+}
+
+// Of looks beside those that the owner's interval asks for, in bytes: what an hour may cost,
+// where each may be paid for only a part of that, and what the cheap look from both places
+// costs.
+const (
+	lookBudget  = 64 << 10
+	roamingPart = 4
+	cheapLook   = 2 << 10
+)
+
+// probeBudget is how many bytes an hour looks may cost.
+func probeBudget(cfg *config.Config, obs Observed) uint64 {
+	n := uint64(lookBudget)
+	if obs.Modem.Registration.Roams() {
+		n /= roamingPart
+	}
+	return n + cheapLook*uint64(time.Hour/max(cfg.Probe.Interval, time.Second))
 }
 
 // crowds says that a synthetic client would take one of the places of clients, because

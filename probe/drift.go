@@ -28,6 +28,7 @@ func Drift(s Spec, st Status) []string {
 	compare("client's address", s.Client.MAC == c.MAC, net.HardwareAddr(s.Client.MAC[:]), net.HardwareAddr(c.MAC[:]))
 	compare("doubts", s.Again == have.Again, s.Again, have.Again)
 	compare("changes", s.Anew == have.Anew, s.Anew, have.Anew)
+	compare("budget", s.Budget == have.Budget, s.Budget, have.Budget)
 	compare("interval", s.Interval == have.Interval, s.Interval, have.Interval)
 	return lines
 }

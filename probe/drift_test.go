@@ -15,6 +15,7 @@ func wholeSpec() Spec {
 		Gateway:  Gateway{Key: "g", Interface: "wwan0", Mark: 7, Servers: []netip.Addr{netip.MustParseAddr("192.0.2.53")}, Literals: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:53")}},
 		Client:   Client{Key: "c", Bridge: "br0", MAC: [6]byte{2, 1}},
 		Interval: time.Minute,
+		Budget:   1000,
 		Again:    1,
 		Anew:     1,
 	}
@@ -62,7 +63,7 @@ func alter(t *testing.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(v.String() + "x")
-	case reflect.Uint32:
+	case reflect.Uint32, reflect.Uint64:
 		v.SetUint(v.Uint() + 1)
 	case reflect.Int64:
 		v.SetInt(v.Int() + 1)

@@ -30,6 +30,7 @@ type Driver struct {
 	mu              sync.Mutex
 	spec            Spec
 	gateway, client point
+	paid            account // of both
 }
 
 // point is one vantage point. All but look is guarded by the driver's mutex.
@@ -39,6 +40,7 @@ type point struct {
 
 	last  Result
 	stale bool               // last is of a former wish, or in doubt: look again at once
+	must  bool               // the next look is made whatever it costs: another wish
 	stop  context.CancelFunc // ends the look under way; nil none
 	turns int                // looks that were begun
 }
@@ -90,7 +92,7 @@ func (p *point) apply(before, after Spec) {
 		p.stop()
 	}
 	doubt := before.Again != after.Again && p.stop == nil // a look under way may answer it
-	p.stale = p.stale || !same || doubt
+	p.stale, p.must = p.stale || !same || doubt, p.must || !same
 }
 
 // Observe gives the last results. Results of another key than the wished one are
@@ -150,7 +152,7 @@ func (d *Driver) turn(ctx context.Context, p *point) bool {
 func (d *Driver) begin(p *point, stop context.CancelFunc) (s *Spec, m manner) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	at, ok := p.due(d.spec)
+	at, ok := p.due(d.spec, d.paid)
 	if !ok || time.Now().Before(at) {
 		return nil, manner{}
 	}
@@ -171,9 +173,11 @@ func (d *Driver) end(ctx context.Context, p *point, s Spec, m manner, f finding,
 	defer d.mu.Unlock()
 	p.stop = nil
 	p.last.Bytes += f.bytes
+	d.paid.spend(f.bytes, s.Budget, time.Now())
 	if ctx.Err() != nil {
 		return false
 	}
+	p.must = false
 	key, _ := p.wish(s)
 	was := p.last
 	if !m.page {
@@ -220,25 +224,31 @@ func (d *Driver) due() (first time.Time, ever bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, p := range d.points() {
-		if at, ok := p.due(d.spec); ok && (!ever || at.Before(first)) {
+		if at, ok := p.due(d.spec, d.paid); ok && (!ever || at.Before(first)) {
 			first, ever = at, true
 		}
 	}
 	return first, ever
 }
 
-// due is when p is to look: at once after a changed wish, soon after a failure,
-// after the interval otherwise; false for never.
-func (p *point) due(s Spec) (time.Time, bool) {
+// due is when p is to look: at once after a changed wish, else as soon as the budget allows:
+// in doubt, soon after a failure, after the interval otherwise; false for never.
+func (p *point) due(s Spec, paid account) (at time.Time, ever bool) {
 	interval := max(s.Interval, shortestInterval)
 	key, _ := p.wish(s)
 	switch {
 	case key == "":
-		return time.Time{}, false
-	case p.stale || p.last.Key != key:
-		return time.Time{}, true
+		return at, false
+	case p.must || p.last.Key != key:
+		return at, true
+	case p.stale:
 	case p.last.Failed > 0:
-		return p.last.At.Add(min(firstPause<<min(p.last.Failed-1, 10), lastPause, interval)), true
+		at = p.last.At.Add(min(firstPause<<min(p.last.Failed-1, 10), lastPause, interval))
+	default:
+		at = p.last.At.Add(interval)
 	}
-	return p.last.At.Add(interval), true
+	if free := paid.free(s.Budget); free.After(at) {
+		at = free
+	}
+	return at, true
 }

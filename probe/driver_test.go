@@ -160,7 +160,7 @@ func TestManyFailures(t *testing.T) {
 	p := New(Options{}).gateway
 	for failed := range 200 {
 		p.last = Result{Key: "a", At: time.Unix(1000, 0), Failed: failed + 1}
-		at, ok := p.due(gatewaySpec(time.Hour))
+		at, ok := p.due(gatewaySpec(time.Hour), account{})
 		if pause := at.Sub(p.last.At); !ok || pause < firstPause || pause > lastPause {
 			t.Errorf("after %d failures: %v", failed+1, pause)
 		}
