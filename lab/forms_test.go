@@ -132,6 +132,8 @@ func TestWiFiForms(t *testing.T) {
 		} {
 			d.send(j, f)
 		}
+		j.fills("Your network", "Save", "Passphrase", "short")
+		j.do(j.Wait(long, "document.querySelector('[aria-invalid][type=password]')?.closest('.field').querySelector('.fault').textContent.includes('8 to 63')"))
 		j.quiet()
 	})
 	t.Run("none", func(t *testing.T) {

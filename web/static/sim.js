@@ -51,9 +51,10 @@ function pinCard(app, m) {
 	], t('pin.do'), (f) => tell('sim pin', { pin: f.elements.pin.value })));
 }
 
-// choose offers the access points that there are, and typing one.
+// choose offers the access points that have a name, and typing one. The one without, the
+// network's own choice, is tried by the gateway itself.
 function choose(app, list) {
-	const names = list.access_points.map((a, i) => [String(i), (a.apn || t('apn.auto')) + (a.name ? ' · ' + a.name : '')]);
+	const names = list.access_points.map((a, i) => [String(i), a.apn + (a.name ? ' · ' + a.name : '')]).filter(([i]) => list.access_points[i].apn);
 	const f = form(app, [
 		field(t('apn.pick'), { name: 'pick', options: [['', t('apn.free')], ...names, ['typed', t('apn.typed')]], value: '' }),
 		h('div', { id: 'typed', hidden: true },

@@ -31,10 +31,17 @@ export async function propose(verb, args, form) {
 export function refuse(fault, form) {
 	if (form && fault.field && complain(form, fault.field, said(fault.message))) return;
 	for (const f of fault.faults || []) {
-		if (form && complain(form, f.section + '.' + f.option, said(f.message))) return;
+		if (form && complain(form, place(form, f), said(f.message))) return;
 	}
 	const more = (fault.faults || []).map((f) => [f.section, f.option].filter(Boolean).join('.') + ': ' + said(f.message));
 	toast([said(fault.message), ...more].join('\n'));
+}
+
+// place is the name of the field that a fault is about. A section that is addressed by its
+// place in the file is told by its name.
+function place(form, f) {
+	const exact = f.section + '.' + f.option, by = [...form.elements].filter((el) => el.name.startsWith('@') && el.name.endsWith('].' + f.option));
+	return form.elements.namedItem(exact) || by.length !== 1 ? exact : by[0].name;
 }
 
 // agreed shows what stops and what differs.
