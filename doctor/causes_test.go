@@ -391,6 +391,17 @@ func TestClausesAreTranslated(t *testing.T) {
 	}
 }
 
+// TestOneLeaseThatFailsIsNoVerdict: the client's look fails in one way and another while the
+// link is full; that it was once given no address in time blames nobody for that.
+func TestOneLeaseThatFailsIsNoVerdict(t *testing.T) {
+	p := well(t)
+	p.probed(probe.Online, probe.NoLease, 3)
+	p.Observed.Probe.Client.Alike = 2
+	p.see().pass(time.Minute).expect("")
+	p.Observed.Probe.Client.Alike = 3
+	p.see().pass(time.Minute).expect("RC47")
+}
+
 // TestProgramThatHasAModemThatWorksIsNoVerdict: it is told all the same, and is the verdict
 // once the modem does not answer.
 func TestProgramThatHasAModemThatWorksIsNoVerdict(t *testing.T) {

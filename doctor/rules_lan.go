@@ -100,7 +100,7 @@ func (e *exam) clientSigns() {
 	old := !c.At.Add(-c.Took).After(e.m.Lost)
 	evidence := []Value{{"client", string(c.Verdict)}, {"detail", c.Detail}, {"gateway", string(e.gateway().Verdict)}}
 	switch {
-	case c.Verdict == probe.NoLease && c.Failed >= 3 && e.Observed.DHCP.Error == "":
+	case c.Verdict == probe.NoLease && c.Alike >= 3 && e.Observed.DHCP.Error == "":
 		e.sign(sign{code: "RC47", variant: "none", severity: Fault, confidence: 85, evidence: evidence})
 	case e.gateway().Verdict != probe.Online || old || c.Failed < 2 && (c.Failed == 0 || !e.rival().fresh):
 	case c.Verdict == probe.Portal:

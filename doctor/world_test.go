@@ -151,7 +151,7 @@ func (p *patient) down(phase modem.Phase) {
 func (p *patient) probed(gateway, client probe.Verdict, failed int) {
 	g, c := &p.Observed.Probe.Gateway, &p.Observed.Probe.Client
 	set := func(r *probe.Result, v probe.Verdict) {
-		r.Verdict, r.At, r.Failed, r.Detail = v, p.Observed.Now, failed, "what was tried"
+		r.Verdict, r.At, r.Failed, r.Alike, r.Detail = v, p.Observed.Now, failed, failed, "what was tried"
 		if v == probe.Online {
 			r.Failed = 0
 		}

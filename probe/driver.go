@@ -211,9 +211,12 @@ func result(before Result, key string, f finding, begun time.Time) Result {
 		r.Large, r.PathMTU = before.Large, before.PathMTU
 	}
 	if f.verdict != Online && f.verdict != Unproven {
-		r.Failed = 1
+		r.Failed, r.Alike = 1, 1
 		if before.Key == key {
 			r.Failed += before.Failed
+		}
+		if before.Key == key && before.Verdict == f.verdict {
+			r.Alike += before.Alike
 		}
 	}
 	return r

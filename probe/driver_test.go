@@ -146,9 +146,14 @@ func TestFailureIsAskedAgainSoon(t *testing.T) {
 			if got := d.Observe().Gateway.Failed; got != len(looks) {
 				t.Errorf("%d failures in %d looks", got, len(looks))
 			}
-			d.see("gateway", finding{verdict: Online}, 0)
+			d.see("gateway", finding{verdict: NoDNS}, 0)
 			d.until(184 + 60)
-			if r := d.Observe().Gateway; r.Verdict != Online || r.Failed != 0 {
+			if r := d.Observe().Gateway; r.Failed <= len(looks) || r.Alike != r.Failed-len(looks) {
+				t.Errorf("after another kind of failure: %+v", r)
+			}
+			d.see("gateway", finding{verdict: Online}, 0)
+			d.until(184 + 120)
+			if r := d.Observe().Gateway; r.Verdict != Online || r.Failed != 0 || r.Alike != 0 {
 				t.Errorf("after the repair: %+v", r)
 			}
 		})
@@ -191,13 +196,13 @@ func TestResultTellsTheLook(t *testing.T) {
 		st := d.Observe()
 		want := Result{
 			Key: "k", Verdict: Portal, Detail: "d", Cannot: "c", Target: "t",
-			At: d.begun.Add(2 * time.Second), Took: 2 * time.Second, Bytes: 100, Failed: 1,
+			At: d.begun.Add(2 * time.Second), Took: 2 * time.Second, Bytes: 100, Failed: 1, Alike: 1,
 		}
 		if st.Client != want || st.Gateway != (Result{}) {
 			t.Errorf("%+v", st)
 		}
 		d.until(6)
-		if r := d.Observe().Client; r.Bytes != 200 || r.Failed != 2 {
+		if r := d.Observe().Client; r.Bytes != 200 || r.Failed != 2 || r.Alike != 2 {
 			t.Errorf("%+v", r)
 		}
 	})

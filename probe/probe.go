@@ -90,6 +90,7 @@ type Result struct {
 	// gateway may answer by itself. DHCP stays on the LAN and is not counted.
 	Bytes  uint64
 	Failed int // failures in a row
+	Alike  int // those at the end of them with this verdict
 	// Alive says that something on the Internet answered by its address, though no target
 	// did.
 	Alive bool
