@@ -31,7 +31,7 @@ type consent struct {
 }
 
 // unheardLimit is after what time a question that finds no way out counts as not answered.
-const unheardLimit = time.Minute
+const unheardLimit = 2 * time.Minute
 
 // await notes that the question finds no way out, as when the gateway's own access point is
 // refused, while clients have theirs: then the document's choice counts as with a server that

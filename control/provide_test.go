@@ -592,7 +592,7 @@ func TestServerThatCannotBeAsked(t *testing.T) {
 			r.pass(time.Second)
 			r.provide(paper("1", 1, `"sims": [{"contexts": [{"name": "1", "uses": ["internet"], "apn": "own.lab"}, {"name": "2", "uses": ["tethering"], "apn": "tether.lab"}],
 				"sharing": {"rule": "check", "check": {"url": "https://e.example/", "silent": "`+silent+`"}}}]`))
-			if got := r.pass(50 * time.Second).Documents.Policy.Sharing; got.Allowed() || got.Answer != provision.Unanswered {
+			if got := r.pass(110 * time.Second).Documents.Policy.Sharing; got.Allowed() || got.Answer != provision.Unanswered {
 				t.Errorf("before it is late: %+v", got)
 			}
 			s := r.pass(15 * time.Second)

@@ -55,9 +55,9 @@ type Revert struct {
 // Seen is the Intent to tell that a session's owner can reach the gateway.
 type Seen struct{ Session string }
 
-// Trial is a changed configuration, or list of operators' documents, that is in force and not yet kept. An attended one
-// is kept when its author confirms it or comes back, another one when clients have
-// Internet with it. It is undone at Until.
+// Trial is a changed configuration, or list of operators' documents, that is in force and
+// not yet kept. An attended one is kept when its author confirms it or comes back, another
+// one when clients have Internet with it. It is undone at Until.
 type Trial struct {
 	ID           string
 	By           Author

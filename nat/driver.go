@@ -305,6 +305,8 @@ func Drift(s Spec, st Status) []string {
 	switch want := Render(s); {
 	case Ports(s) != st.Ports:
 		return []string{"table bridge " + Table + " is not as it should be"}
+	case st.Unbarred:
+		return []string{"connections of blocked clients go on"}
 	case counted(s) && st.Stale:
 		return []string{"bindings are not all in force"}
 	case !slices.EqualFunc(s.Free, st.Freed, Free.same):

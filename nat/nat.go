@@ -118,6 +118,7 @@ type Status struct {
 	Ports     string // identifies the table that tells a bridge's ports; it equals Ports(spec) when in force
 	NoPorts   string // why the kernel cannot do that; "" it can, or was not asked
 	Stale     bool   // a binding could not be put in force, or nobody has looked after them yet
+	Unbarred  bool   // connections of blocked clients could not be ended
 	// Rivals are chains of others that drop forwarded packets: what we accept they may
 	// still drop. At most 16.
 	Rivals []Rival

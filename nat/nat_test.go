@@ -230,6 +230,7 @@ func TestDrift(t *testing.T) {
 		{"short way lost a device", offloading(), Status{Loaded: true, InForce: short, Offload: []string{"lan0"}}, 1},
 		{"no short way yet", offloading(), Status{Loaded: true, InForce: in}, 1},
 		{"no short way here", offloading(), Status{Loaded: true, InForce: in, NoOffload: "no flow tables"}, 0},
+		{"blocked clients go on", sharing(), Status{Loaded: true, InForce: in, Unbarred: true}, 1},
 		{"short way not wished", sharing(), Status{Loaded: true, InForce: short, Offload: []string{"lan0", "wan0"}}, 1},
 	} {
 		if d := Drift(tc.spec, tc.st); len(d) != tc.want {

@@ -51,6 +51,7 @@ type registry struct {
 	parked   map[mac]time.Time     // who may take no place until then, whatever is leased to it
 	freed    []Free                // acts that are done
 	barred   []net.HardwareAddr    // blocked clients of which nothing goes on any more
+	unbarred bool                  // of some it does, which could not be ended
 	held     map[netip.Addr]mac    // who had a place at the last look
 	came     []mac                 // in which order they were seen to have one
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
@@ -493,7 +494,8 @@ func (r *registry) settle(s Spec) error {
 	r.owed = r.owed || !limited(r.spec) || s.Limit < r.spec.Limit
 	r.spec, r.stale, r.settled = s, true, true
 	r.rouse()
-	if err := r.bar(); err != nil {
+	err := r.bar()
+	if r.unbarred = err != nil; err != nil {
 		return err
 	}
 	if !counted(s) {

@@ -107,7 +107,7 @@ func (r *registry) free(m mac, now time.Time) {
 func (r *registry) observe(st *Status) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	st.Freed, st.Stale = slices.Clone(r.freed), r.stale || !r.settled
+	st.Freed, st.Stale, st.Unbarred = slices.Clone(r.freed), r.stale || !r.settled, r.unbarred
 	if !counted(r.spec) {
 		return
 	}

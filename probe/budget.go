@@ -4,7 +4,7 @@ import "time"
 
 // saved is how many hours' worth of the budget may be spent at once, as when the Internet
 // has just gone and somebody waits for it.
-const saved = 4
+const saved = 12
 
 // account is what looks have cost lately: it is forgotten at the pace of the budget.
 type account struct {
@@ -12,9 +12,10 @@ type account struct {
 	at    time.Time // when that was so
 }
 
-// spend notes bytes.
+// spend notes bytes. What had to be spent beyond the budget is no debt that later looks pay
+// for, but for that of the last one.
 func (a *account) spend(bytes, budget uint64, now time.Time) {
-	a.spent, a.at = a.left(budget, now)+bytes, now
+	a.spent, a.at = min(a.left(budget, now), saved*budget)+bytes, now
 }
 
 // left is what is not forgotten yet.

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -41,6 +42,54 @@ func TestBudgetBoundsHours(t *testing.T) {
 	}
 }
 
+// TestBudgetHidesNoRecovery: when it is spent, one place still looks each interval, and when
+// the Internet is back there the other one looks at once.
+func TestBudgetHidesNoRecovery(t *testing.T) {
+	drive(t, func(t *testing.T, d *driven) {
+		for _, p := range []string{"gateway", "client"} {
+			d.see(p, finding{verdict: Dead, bytes: 2000}, 0)
+		}
+		s := gatewaySpec(10 * time.Minute)
+		s.Client, s.Budget = Client{Key: "c"}, 1000
+		d.Apply(s)
+		d.until(3600)
+		d.looked()
+		for _, p := range []string{"gateway", "client"} {
+			d.see(p, finding{verdict: Online, bytes: 2000}, 0)
+		}
+		for second := 3600; len(d.Observe().Gateway.Key) > 0 && d.Observe().Gateway.Failed > 0; second++ {
+			if second > 3600+600 {
+				t.Fatal("nobody looks for more than the interval")
+			}
+			d.until(second)
+		}
+		if r := d.Observe().Client; r.Verdict != Online {
+			t.Errorf("the gateway is online, and the client still %+v", r)
+		}
+	})
+}
+
+// TestDialsAreNoDebt: looks that had to be made leave a doubt its look.
+func TestDialsAreNoDebt(t *testing.T) {
+	drive(t, func(t *testing.T, d *driven) {
+		d.see("gateway", finding{verdict: Online, bytes: 5000}, 0)
+		s := gatewaySpec(24 * time.Hour)
+		s.Budget = 10_000
+		for n := range 100 {
+			s.Gateway.Key = fmt.Sprint("dial ", n)
+			d.Apply(s)
+			d.until(n + 1)
+		}
+		d.looked()
+		s.Again++
+		d.Apply(s)
+		d.until(100 + 3600)
+		if looks := d.looked(); len(looks) == 0 {
+			t.Error("a doubt waits for more than an hour")
+		}
+	})
+}
+
 // TestAccount: what was spent is forgotten at the pace of the budget, and no sum overflows.
 func TestAccount(t *testing.T) {
 	now := time.Unix(1000, 0)
@@ -52,7 +101,7 @@ func TestAccount(t *testing.T) {
 	if wait := a.free(3600).Sub(now); wait < 100*time.Second || wait > 103*time.Second {
 		t.Errorf("a hundred bytes too many wait for %v", wait)
 	}
-	if left := a.left(3600, now.Add(time.Hour)); left != 3*3600+100 {
+	if left := a.left(3600, now.Add(time.Hour)); left != (saved-1)*3600+100 {
 		t.Errorf("after an hour %d are left", left)
 	}
 	if left := a.left(3600, now.Add(-time.Hour)); left != saved*3600+100 {

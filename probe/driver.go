@@ -38,11 +38,12 @@ type point struct {
 	look func(ctx context.Context, s Spec, m manner) finding
 	wish func(Spec) (key string, part Spec) // what of a Spec concerns it; an empty key for off
 
-	last  Result
-	stale bool               // last is of a former wish, or in doubt: look again at once
-	must  bool               // the next look is made whatever it costs: another wish
-	stop  context.CancelFunc // ends the look under way; nil none
-	turns int                // looks that were begun
+	last   Result
+	stale  bool               // last is of a former wish, or in doubt: look again at once
+	must   bool               // the next look is made whatever it costs: another wish
+	stop   context.CancelFunc // ends the look under way; nil none
+	turns  int                // looks that were begun
+	unread bool               // the page in the Internet's place could not be read yet
 }
 
 // New returns a driver that probes nothing yet.
@@ -161,7 +162,7 @@ func (d *Driver) begin(p *point, stop context.CancelFunc) (s *Spec, m manner) {
 	m = manner{turn: p.turns, sure: p.stale || p.last.Failed > 0}
 	key, _ := p.wish(wish)
 	m.large = m.sure || p.last.Large != LargePasses
-	m.page = p.last.Verdict != Portal || p.last.Key != key
+	m.page = p.last.Verdict != Portal || p.last.Key != key || p.unread
 	p.turns++
 	return &wish, m
 }
@@ -180,13 +181,13 @@ func (d *Driver) end(ctx context.Context, p *point, s Spec, m manner, f finding,
 	p.must = false
 	key, _ := p.wish(s)
 	was := p.last
-	if !m.page {
+	if p.unread = f.unread; !m.page {
 		f.login = was.Login
 	}
 	p.last, p.stale = result(was, key, f, begun), !m.sure && s.Again != d.spec.Again
 	failed, other := p.last.Failed > 0, d.other(p)
 	if (was.Failed > 0) != failed && (other.last.Failed > 0) != failed {
-		other.stale = true // what it has seen is of another time
+		other.stale, other.must = true, true // what it has seen is of another time
 	}
 	return true
 }
@@ -234,8 +235,8 @@ func (d *Driver) due() (first time.Time, ever bool) {
 	return first, ever
 }
 
-// due is when p is to look: at once after a changed wish, else as soon as the budget allows:
-// in doubt, soon after a failure, after the interval otherwise; false for never.
+// due is when p is to look: at once after a changed wish; in doubt and soon after a failure
+// as the budget allows; and after the interval in any case; false for never.
 func (p *point) due(s Spec, paid account) (at time.Time, ever bool) {
 	interval := max(s.Interval, shortestInterval)
 	key, _ := p.wish(s)
@@ -250,8 +251,16 @@ func (p *point) due(s Spec, paid account) (at time.Time, ever bool) {
 	default:
 		at = p.last.At.Add(interval)
 	}
-	if free := paid.free(s.Budget); free.After(at) {
-		at = free
+	regular := p.last.At.Add(interval)
+	if free := paid.free(s.Budget); free.After(at) && regular.After(at) {
+		at = earlier(free, regular)
 	}
 	return at, true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }

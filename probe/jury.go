@@ -51,8 +51,8 @@ func (w witness) voice() string {
 type jury struct {
 	sure          bool
 	voices        []string // that have answered
-	good, foreign int      // that answered as they must; in whose place somebody else did
-	online        finding  // of the first good one that is not the operator's
+	good, foreign int      // vendors' that are as they must be; in whose place somebody else answers
+	online        finding  // of the first good one
 	portal        finding  // of the first foreign one
 	worst         finding  // of those that did not answer
 }
@@ -64,8 +64,10 @@ func (j *jury) heard(w witness) bool { return slices.Contains(j.voices, w.voice(
 func (j *jury) hear(w witness, f finding) {
 	switch f.verdict {
 	case Online:
-		j.good++
-		if !w.own && j.online.verdict == Unknown {
+		if w.own {
+			break
+		}
+		if j.good++; j.good == 1 {
 			j.online = f
 		}
 	case Portal:
@@ -87,17 +89,17 @@ func (j *jury) settled() bool {
 	case j.foreign > 0:
 		return j.good == 0 && j.foreign >= quorum
 	case j.sure:
-		return j.online.verdict == Online && j.good >= quorum
+		return j.good >= quorum
 	}
-	return j.online.verdict == Online
+	return j.good > 0
 }
 
 // verdict is what most say who answer; of as many on both sides those are believed in whose
-// place somebody else answers. Silence outvotes nobody, but the operator's own page alone is
-// no proof.
+// place somebody else answers. Silence outvotes nobody, and the operator's own page that is
+// as it must be proves nothing.
 func (j *jury) verdict() finding {
 	switch {
-	case j.online.verdict == Online && j.good > j.foreign:
+	case j.good > j.foreign:
 		return j.online
 	case j.foreign > 0:
 		return j.portal

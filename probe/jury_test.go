@@ -55,11 +55,14 @@ func TestJury(t *testing.T) {
 		{"no name", "a? b? c?", true, NoDNS, 3, "a"},
 		{"a name at last", "a? b- c?", true, Dead, 3, "b"},
 
-		{"the operator's page and another", "own+ a+ b+", true, Online, 2, "a"},
+		{"the operator's page is no vendor's", "own+ a+ b+", true, Online, 3, "a"},
+		{"the operator's page and a vendor's", "own+ a+ b-", true, Online, 3, "a"},
 		{"the operator's page alone", "own+ a- b-", true, Dead, 3, "a"},
 		{"the operator's pages alone", "own+ own+ a?", true, NoDNS, 3, "a"},
 		{"the operator's page inside its wall", "own+ a! b!", true, Portal, 3, "a"},
-		{"and its wall has a hole", "own+ b! c! a+", true, Portal, 4, "b"},
+		{"and its wall has a hole", "own+ a+ b! c!", true, Portal, 4, "b"},
+		{"which is asked last", "own+ b! c! a+", true, Portal, 3, "b"},
+		{"and another vendor is silent", "own+ a+ b! c-", true, Portal, 4, "b"},
 		{"the operator's page is down", "own- a+ b+", true, Online, 3, "a"},
 		{"the operator's page has changed", "own! a+ b+", true, Online, 3, "a"},
 	} {

@@ -14,24 +14,25 @@ const (
 )
 
 // wantsLogin says that the page which answers in the Internet's place asks for a login or
-// for consent to its terms, and says nothing of money. It follows plain HTTP alone.
-func (v *vantage) wantsLogin(ctx context.Context, at place) bool {
+// for consent to its terms, and says nothing of money; unread, that it could not be read. It
+// follows plain HTTP alone.
+func (v *vantage) wantsLogin(ctx context.Context, at place) (login, unread bool) {
 	ctx, stop := context.WithTimeout(ctx, v.limits.page)
 	defer stop()
 	for u, addr, hops := at.url, at.addr, 1; ; hops++ {
 		p, err := v.load(ctx, u, addr, maxLogin)
 		if err != nil {
-			return false
+			return false, true
 		}
 		if p.login() {
-			return true
+			return true, false
 		}
 		next, err := u.Parse(p.to)
 		if hops == maxHops || p.to == "" || err != nil || next.Scheme != "http" || next.Hostname() == "" {
-			return false
+			return false, false
 		}
 		if addr, err = v.resolve(ctx, next.Hostname()); err != nil {
-			return false
+			return false, true
 		}
 		u = next
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -113,13 +114,21 @@ func TestAPageIsLookedAtOnce(t *testing.T) {
 		if got := fmt.Sprint(asked); got != "[true false false]" || !d.Observe().Gateway.Login {
 			t.Errorf("asked %s, login is %v", got, d.Observe().Gateway.Login)
 		}
+		d.see("gateway", finding{verdict: Portal, unread: true}, 0)
+		s, before := gatewaySpec(time.Hour), len(asked)
+		s.Gateway.Key = "another dial"
+		d.Apply(s)
+		d.until(6)
+		if got := asked[before:]; len(got) < 2 || slices.Contains(got, false) {
+			t.Errorf("a page that could not be read: asked %v", got)
+		}
 		d.see("gateway", finding{verdict: Online, login: true}, 0)
 		d.until(20)
 		if d.Observe().Gateway.Login {
 			t.Error("a login is wanted of who is online")
 		}
 		d.see("gateway", finding{verdict: Portal}, 0)
-		s, before := gatewaySpec(time.Hour), len(asked)
+		before = len(asked)
 		s.Again++
 		d.Apply(s)
 		d.until(21)

@@ -65,6 +65,7 @@ type finding struct {
 	pathMTU int
 	silent  bool // no server said anything about the name
 	login   bool // the page in the Internet's place wants a login
+	unread  bool // that page could not be read
 	from    place
 }
 
@@ -100,7 +101,7 @@ func (v *vantage) look(ctx context.Context, witnesses []witness) finding {
 	case f.verdict == Online && v.narrow != nil:
 		f.large, f.pathMTU = v.tryLarge(ctx, f.from)
 	case f.verdict == Portal && v.page:
-		f.login = v.wantsLogin(ctx, f.from)
+		f.login, f.unread = v.wantsLogin(ctx, f.from)
 	}
 	stop()
 	alive()

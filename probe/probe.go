@@ -51,8 +51,9 @@ type Spec struct {
 	Operator []Target
 	Gateway  Gateway
 	Client   Client
-	// Budget is how many bytes an hour both vantage points may cost together, so much of four
-	// hours at once; 0 is no bound. What a changed wish or Anew asks for is done all the same.
+	// Budget is how many bytes an hour both vantage points may cost together, so much of
+	// twelve hours at once; 0 is no bound. What a changed wish or Anew asks for is done all
+	// the same, and so is a look after each Interval.
 	Budget   uint64
 	Interval time.Duration // between probes that succeed, at least 10 s; failures come back sooner
 	// Again counts doubts: when it has grown, what is wished is probed again at once.

@@ -54,7 +54,7 @@ func Searches(wish []config.APN, p Policy, sessions uint32) (split Split, shared
 		return Two, shared, own
 	case p.OwnFirst && purpose == modem.Shared:
 		if shared.named = both; len(both) == 0 {
-			return OwnOnly, shared, own
+			return OwnOnly, Search{only: true}, own
 		}
 	}
 	return OneForAll, shared, Search{}

@@ -22,7 +22,7 @@ func methods(a *api.Server) []Method {
 		all = append(all, Method{signature(v), func(ctx context.Context, c Call) (wire.Table, error) {
 			answer, err := a.Do(ctx, v.Name, arguments(v, c.Args), caller(c.User))
 			if err != nil {
-				return nil, FaultOf(err)
+				return nil, faultOf(err)
 			}
 			return table(answer)
 		}})
@@ -115,8 +115,8 @@ type failure struct {
 
 func (f *failure) Error() string { return f.says }
 
-// FaultOf is the failure for a fault of api.
-func FaultOf(err error) error {
+// faultOf is what the bus is told of a fault of api.
+func faultOf(err error) error {
 	var fault *api.Fault
 	if !errors.As(err, &fault) {
 		return err
