@@ -373,16 +373,20 @@ func (l *Loop) write(text, known []byte) error {
 	return nil
 }
 
+// FaultySettings is the file of the state folder with a configuration whose faults were
+// mended by a change.
+const FaultySettings = "settings.faulty"
+
 // setAside keeps the file with faults that is about to be replaced: what else its owner
 // wrote there is his.
 func (l *Loop) setAside() error {
 	if l.state.faulty == nil {
 		return nil
 	}
-	if err := writeDurably(filepath.Join(l.opt.Config.Main.StateDir, "settings.faulty"), l.state.faulty); err != nil {
+	if err := writeDurably(filepath.Join(l.opt.Config.Main.StateDir, FaultySettings), l.state.faulty); err != nil {
 		return fmt.Errorf("control: keep the configuration with faults: %w", err)
 	}
-	l.log.Warn("a configuration with faults is replaced, and kept as settings.faulty in the state folder")
+	l.log.Warn("a configuration with faults is replaced, and kept in the state folder", "file", FaultySettings)
 	return nil
 }
 

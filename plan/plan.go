@@ -477,13 +477,11 @@ func probeSpec(in Inputs, obs Observed, d *Desired, bearers map[modem.Purpose]mo
 	return s
 }
 
-// Of looks beside those that the owner's interval asks for, in bytes: what an hour may cost,
-// where each may be paid for only a part of that, and what the cheap look from both places
-// costs.
+// What looks for the Internet may cost.
 const (
-	lookBudget  = 64 << 10
-	roamingPart = 4
-	cheapLook   = 2 << 10
+	lookBudget  = 64 << 10 // bytes an hour of looks beside those that the owner's interval asks for
+	roamingPart = 4        // abroad, where a byte may have a price, that divided by this
+	cheapLook   = 2 << 10  // bytes of a look that the interval asks for, from both places
 )
 
 // probeBudget is how many bytes an hour looks may cost.

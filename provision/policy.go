@@ -96,8 +96,8 @@ func (e Entitlement) Reason() string {
 	return cmp.Or(e.Why, "the operator was asked whether sharing is allowed and has not answered yet")
 }
 
-// Roaming says where data may be used (COSA's levels 0 to 5), in a document's words. Domestic is another
-// network in the SIM's own country.
+// Roaming says where data may be used (COSA's levels 0 to 5), in a document's words.
+// Domestic is another network in the SIM's own country.
 type Roaming string
 
 // The levels.

@@ -33,7 +33,8 @@ type Search struct {
 // Searches tells how traffic is spread, and what the bearer for clients and that for
 // the gateway's own traffic are looked for among; with OneForAll the first is for both.
 // Clients have a bearer of their own when the document or the owner names one for them that
-// is not all that the gateway's own traffic is to take too. Sessions is how many bearers the modem holds; 0 or 1 is one.
+// is not all that the gateway's own traffic is to take too. Sessions is how many bearers the
+// modem holds; 0 or 1 is one.
 func Searches(wish []config.APN, p Policy, sessions uint32) (split Split, shared, own Search) {
 	own = Search{wish: having(wish, "any", "own"), named: p.Contexts[modem.Own]}
 	purpose := modem.Shared

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/renameio/v2"
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/control"
 )
 
 // again starts the program again in its own place, when a verb asked for it.
@@ -61,7 +62,7 @@ func (a *again) start() error {
 // password as soon as they are gone.
 func learned() []string {
 	return []string{"audit", "audit.old", "leases", "leases-*", "apn-memory", "apn-memory.damaged", "pin-*",
-		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses", lastSettings, lastSettings + ".faulty", "keys"}
+		"wifi.json", "wifi.json.damaged", "documents", "documents.damaged", "entitlement", "clock", "diagnoses", lastSettings, control.FaultySettings, "keys"}
 }
 
 // factory is the file of the state folder with the settings that a reset goes back to:
