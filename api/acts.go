@@ -1,12 +1,15 @@
 package api
 
 import (
+	"bytes"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/tetherd/tetherd/config"
 	"github.com/tetherd/tetherd/control"
 	"github.com/tetherd/tetherd/modem"
+	"github.com/tetherd/tetherd/nat"
 )
 
 // Nothing is the answer of what has nothing to tell.
@@ -74,11 +77,18 @@ func (s *Server) simPIN(c Call) (any, error) {
 	return Nothing{}, s.ask(func(a chan<- error) control.Intent { return control.EnterPIN{PIN: modem.Secret(pin), Answer: a} })
 }
 
-// placeFree hands the act to the firewall; the status tells who has a place then.
+// placeFree hands the act to the firewall; the status tells who has a place then. Of an act
+// that was asked for before it does nothing more.
 func (s *Server) placeFree(c Call) (any, error) {
 	mac, id, err := c.onDevice()
 	if err != nil {
 		return nil, err
+	}
+	snap := s.Loop.Snapshot()
+	known := slices.ContainsFunc(snap.Desired.NAT.Free, func(f nat.Free) bool { return f.ID == id })
+	has := func(p nat.Slot) bool { return bytes.Equal(p.MAC, mac) }
+	if !known && !slices.ContainsFunc(snap.Observed.NAT.Slots, has) {
+		return nil, &Fault{Code: Absent, Field: "mac", Message: "has none of the places"}
 	}
 	if err := s.Loop.Send(control.FreePlace{ID: id, MAC: mac}); err != nil {
 		return nil, &Fault{Code: TooMany, Message: err.Error(), Wait: 1}

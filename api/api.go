@@ -183,6 +183,7 @@ type Client struct {
 	MAC     string    `json:"mac"`               // hardware address
 	Address string    `json:"address,omitempty"` // leased
 	Name    string    `json:"name,omitempty"`    // as a DNS label
+	Kind    string    `json:"kind,omitempty"`    // what it seems to be: "phone" (or tablet), "computer", "tv", "console", "printer" or "appliance"
 	Since   time.Time `json:"since,omitzero"`    // of the first lease
 	Expires time.Time `json:"expires,omitzero"`  // end of the lease
 	Up      uint64    `json:"up_bytes"`          // from the client to the Internet
@@ -392,7 +393,7 @@ func clientsDoc(obs plan.Observed) []Client {
 	for _, l := range obs.DHCP.Leases {
 		c := obs.NAT.Clients[l.Addr]
 		out = append(out, Client{
-			MAC: l.MAC.String(), Address: l.Addr.String(), Name: l.Hostname,
+			MAC: l.MAC.String(), Address: l.Addr.String(), Name: l.Hostname, Kind: string(l.Kind),
 			Since: l.Since, Expires: l.Expires, Up: c.Up, Down: c.Down,
 		})
 	}

@@ -58,16 +58,28 @@ func (j *Journal) note(d Deed) error {
 			return fmt.Errorf("api: audit: %w", err)
 		}
 	}
-	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(j.path, os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("api: audit: %w", err)
+	}
+	if torn(f) {
+		line = append([]byte{'\n'}, line...)
 	}
 	_, err = f.Write(append(line, '\n'))
 	return errors.Join(err, f.Close())
 }
 
+// torn says that a file's last line was cut by a power cut.
+func torn(f *os.File) bool {
+	end := []byte{'\n'}
+	if size, err := f.Seek(0, io.SeekEnd); err == nil && size > 0 {
+		_, _ = f.ReadAt(end, size-1) // else the line may be torn, too
+	}
+	return end[0] != '\n'
+}
+
 // last returns the last deeds, the newest first. A line that was cut by a power cut is
-// left out.
+// left out, and no other.
 func (j *Journal) last() ([]Deed, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -48,7 +48,7 @@ func (s *Server) kick(c Call) (any, error) {
 		return nil, err
 	}
 	kick := control.Kick{ID: id, MAC: mac, Ban: time.Duration(c.number("ban")) * time.Second}
-	if stationDoc(mac.String(), s.Loop.Snapshot().Observed.Hostapd.Stations) == nil {
+	if stationOf(mac, s.Loop.Snapshot().Observed.Hostapd.Stations) == nil {
 		return nil, &Fault{Code: Absent, Field: "mac", Message: "is of no device on Wi-Fi"}
 	}
 	return Nothing{}, s.ask(func(a chan<- error) control.Intent { kick.Answer = a; return kick })

@@ -53,12 +53,12 @@ func TestKickArguments(t *testing.T) {
 // TestDevicesThatAreNotThere: a device that is not there, or no address, is a fault.
 func TestDevicesThatAreNotThere(t *testing.T) {
 	s := turning(t, "")
-	for _, verb := range []string{"kick", "unblock"} {
+	for _, verb := range []string{"kick", "unblock", "place free"} {
 		if _, fault := do[Nothing](t, s, verb, map[string]any{"mac": somebody}, page()); fault == nil || fault.Code != Absent || fault.Field != "mac" {
 			t.Errorf("%s: %v", verb, fault)
 		}
 	}
-	for _, verb := range []string{"kick", "block", "unblock"} {
+	for _, verb := range []string{"kick", "block", "unblock", "place free"} {
 		for _, mac := range []string{"02:00:00:00:00:0x", "0200.0000.0007.00", "", "02:00:00:00:00:00:07"} {
 			if _, fault := do[Nothing](t, s, verb, map[string]any{"mac": mac}, page()); fault == nil || fault.Code != Invalid || fault.Field != "mac" {
 				t.Errorf("%s %q: %v", verb, mac, fault)

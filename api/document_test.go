@@ -204,7 +204,7 @@ func online(s *control.Snapshot) {
 	s.Marks.Bearer, s.Marks.Lease, s.Marks.Online = begun().Add(1200*time.Millisecond), begun().Add(1500*time.Millisecond), begun().Add(1900*time.Millisecond)
 	phone := netip.MustParseAddr("192.168.97.100")
 	s.Observed.DHCP.Leases = []dhcp.Lease{
-		{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, Addr: phone, Hostname: "phone", Since: begun(), Expires: begun().Add(12 * time.Hour)},
+		{MAC: net.HardwareAddr{2, 0, 0, 0, 0, 9}, Addr: phone, Hostname: "phone", Kind: dhcp.Phone, Since: begun(), Expires: begun().Add(12 * time.Hour)},
 	}
 	s.Observed.NAT.Clients = map[netip.Addr]nat.Counters{phone: {Up: 1500, Down: 3 << 20}}
 }
@@ -254,6 +254,7 @@ func TestGoldenDocuments(t *testing.T) {
 			}
 			golden(t, c.name+".json", string(text)+"\n")
 			golden(t, c.name+".txt", d.Text())
+			isDescribed(t, "status", d, text)
 			for _, secret := range secrets() {
 				if strings.Contains(string(text)+d.Text(), secret) {
 					t.Errorf("tells %s", secret)

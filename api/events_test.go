@@ -150,6 +150,35 @@ func TestOpenStreamIsNobody(t *testing.T) {
 	})
 }
 
+// TestLoginDuringATrial: who logs in while a change is on trial is its author when he comes
+// from where he was, or the page has moved; somebody else keeps nothing that cut its
+// author off.
+func TestLoginDuringATrial(t *testing.T) {
+	for _, c := range []struct {
+		change, from string
+		author       bool
+	}{
+		{"dhcp.domain=other", "192.168.97.44:5000", true},
+		{"dhcp.domain=other", "192.168.97.45:4711", false},
+		{"api.port=8081", "192.168.97.45:4711", true},
+		{"lan.address=192.168.97.2/24", "192.168.97.45:4711", true},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := turning(t, "")
+			loggedIn(t, s).must("POST", "/v1/config/set", `{"changes":["`+c.change+`"]}`, nil)
+			<-time.After(control.TrialSettle)
+			synctest.Wait()
+			b := onTheLAN(t, s)
+			b.from = c.from
+			b.must("POST", "/v1/login", `{"password":"correct horse"}`, nil)
+			synctest.Wait()
+			if snap := s.Loop.Snapshot(); (snap.Trial == nil || snap.Trial.Back) != c.author {
+				t.Errorf("%s, and a log-in from %s: %+v", c.change, c.from, snap.Trial)
+			}
+		})
+	}
+}
+
 // silentWriter takes everything that a stream writes.
 type silentWriter struct {
 	header http.Header

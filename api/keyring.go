@@ -180,7 +180,8 @@ func fastHash(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// change changes the keys on the disk and then here.
+// change changes the keys on the disk and then here. Who is told that a password or a token
+// holds no more can rely on it.
 func (k *Keyring) change(f func(*keys) error) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -193,7 +194,7 @@ func (k *Keyring) change(f func(*keys) error) error {
 		err = os.MkdirAll(filepath.Dir(k.path), 0o700)
 	}
 	if err == nil {
-		err = save.File(k.path, text)
+		err = save.Durably(k.path, text)
 	}
 	if err != nil {
 		return fmt.Errorf("api: write the keys: %w", err)

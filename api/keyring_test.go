@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"github.com/tetherd/tetherd/lab/disktest"
 )
 
 // TestKeyring: keys outlive the process, in a file for its owner alone that holds no
@@ -40,6 +42,25 @@ func TestKeyring(t *testing.T) {
 	}
 	if cost, err := bcrypt.Cost([]byte(again.kept.Password)); err != nil || cost < minCost || cost > maxCost {
 		t.Errorf("cost %d, %v", cost, err)
+	}
+}
+
+// TestKeysLast: who was told that a password or a token holds, or holds no more, finds it so
+// after a power cut.
+func TestKeysLast(t *testing.T) {
+	dir := t.TempDir()
+	k, err := OpenKeyring(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, do := range []func() error{
+		func() error { return k.SetPassword("correct horse", true) },
+		func() error { _, err := k.AddToken("home", []Scope{Read}, begun()); return err },
+		func() error { return k.RemoveToken("home") },
+	} {
+		if !disktest.Lasts(t, filepath.Join(dir, "keys"), func() { err = do() }) || err != nil {
+			t.Errorf("%d does not last, %v", what, err)
+		}
 	}
 }
 

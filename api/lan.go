@@ -129,7 +129,7 @@ func (s *Server) caller(r *http.Request, session func(string, time.Time) bool) (
 		return by, nil
 	}
 	if c, err := r.Cookie(cookie); err == nil && session(c.Value, time.Now()) {
-		by.Author, by.Scopes = control.Author{Name: "page", Session: c.Value}, []Scope{Admin}
+		by.Author, by.Scopes = control.Author{Name: "page", Session: c.Value, From: by.From}, []Scope{Admin}
 	}
 	return by, nil
 }
@@ -182,7 +182,9 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 		return
 	}
 	key := s.sessions.begin(time.Now())
-	if t := s.Loop.Snapshot().OnTrial(); t != nil { // a person is there, by what was changed
+	// Who logs in is the author of a change when he comes from where he was, or when the page
+	// has moved, whose former session does not come along.
+	if t := s.Loop.Snapshot().OnTrial(); t != nil && (t.Moved || t.By.From == by.From) {
 		s.back(t.By.Session)
 	}
 	s.Log.Info("somebody logged in", "from", by.From)

@@ -2,10 +2,14 @@ package api
 
 import (
 	"encoding/json"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
+
+	"github.com/tetherd/tetherd/dhcp"
 )
 
 // browser is somebody on the LAN who keeps a cookie.
@@ -239,19 +243,29 @@ func TestMetrics(t *testing.T) {
 	}
 	snap := snapshot(t)
 	registered(snap)
+	home, guest := dhcp.Lease{Addr: client(), MAC: net.HardwareAddr{2, 0, 0, 0, 0, 5}}, dhcp.Lease{Addr: netip.MustParseAddr("192.168.98.5"), MAC: net.HardwareAddr{2, 0, 0, 0, 0, 5}}
+	snap.Observed.DHCP.Leases = []dhcp.Lease{home, guest} // of one device
 	text := Metrics(Render(snap))
-	for _, want := range []string{"\ntetherd_online 0\n", "\ntetherd_signal_dbm -71\n", "\ntetherd_dns_queries_total 12\n", "tetherd_stage{stage=\"sim\"} 1\n"} {
+	for _, want := range []string{"\ntetherd_online 0\n", "\ntetherd_clients 1\n", `tetherd_client_bytes_total{mac="02:00:00:00:00:05",address="192.168.98.5",direction="up"} 0`, "\ntetherd_signal_dbm -71\n", "\ntetherd_dns_queries_total 12\n", "tetherd_stage{stage=\"sim\"} 1\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	seen := map[string]bool{}
+	types, series := map[string]bool{}, map[string]bool{}
 	for line := range strings.Lines(text) {
-		name, _, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if strings.HasPrefix(line, "# TYPE ") {
-			seen[strings.Fields(line)[2]] = true
-		} else if family, _, _ := strings.Cut(name, "{"); line[0] != '#' && !seen[family] {
+			types[strings.Fields(line)[2]] = true
+		}
+		if line[0] == '#' {
+			continue
+		}
+		name, _, _ := strings.Cut(line, " ")
+		if family, _, _ := strings.Cut(name, "{"); !types[family] {
 			t.Errorf("%s has no type", family)
 		}
+		if series[name] {
+			t.Errorf("%s stands twice", name)
+		}
+		series[name] = true
 	}
 }

@@ -55,10 +55,10 @@ func Metrics(d Document) string {
 			add(int64(u.Down), "interface", u.Interface, "direction", "down")
 		}
 	})
-	many("client_bytes_total", "counter", "Bytes of a device.", func(add func(int64, ...string)) {
+	many("client_bytes_total", "counter", "Bytes of a device by one of its addresses.", func(add func(int64, ...string)) {
 		for _, c := range d.Clients {
-			add(int64(c.Up), "mac", c.MAC, "direction", "up")
-			add(int64(c.Down), "mac", c.MAC, "direction", "down")
+			add(int64(c.Up), "mac", c.MAC, "address", c.Address, "direction", "up")
+			add(int64(c.Down), "mac", c.MAC, "address", c.Address, "direction", "down")
 		}
 	})
 	return b.String()

@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"reflect"
+)
 
 // object is a JSON object.
 type object = map[string]any
@@ -8,15 +11,16 @@ type object = map[string]any
 // OpenAPI describes the HTTP interface as OpenAPI 3.1 does. It is rendered from the
 // table of verbs.
 func OpenAPI(version string) any {
-	paths := besides()
+	paths, types := besides(), schemas{}
 	for _, v := range Verbs() {
-		paths[v.Path()] = object{lower(v.Method()): operation(v)}
+		paths[v.Path()] = object{lower(v.Method()): operation(v, types)}
 	}
 	return object{
 		"openapi": "3.1.0",
 		"info":    object{"title": "tetherd", "version": version},
 		"paths":   paths,
 		"components": object{
+			"schemas": types,
 			"securitySchemes": object{
 				"token":   object{"type": "http", "scheme": "bearer"},
 				"session": object{"type": "apiKey", "in": "cookie", "name": cookie},
@@ -55,13 +59,12 @@ func besides() object {
 	}
 }
 
-// operation describes one verb.
-func operation(v Verb) object {
-	o := object{
-		"summary": v.Help, "operationId": v.UBus(), "x-kind": v.Kind, "x-scope": v.Scope,
-		"responses": object{"200": answer("done", object{"type": "object"}), "default": object{"$ref": "#/components/responses/fault"}},
-	}
-	if v.Kind == Stream {
+// operation describes one verb, and adds the types of its answer to those that are known.
+func operation(v Verb, types schemas) object {
+	o := object{"summary": v.Help, "operationId": v.UBus(), "x-kind": v.Kind, "x-scope": v.Scope}
+	if v.Kind != Stream {
+		o["responses"] = object{"200": answer("done", types.of(reflect.TypeOf(v.Gives))), "default": object{"$ref": "#/components/responses/fault"}}
+	} else {
 		o["responses"] = object{"200": object{"description": "server-sent events named status, with what status gives", "content": object{"text/event-stream": object{}}}}
 	}
 	if v.Scope != Public {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -50,6 +51,7 @@ type OperatorDocument struct {
 	Messages  int       `json:"messages,omitempty"`      // rules that recognise messages, for later use
 	Activate  string    `json:"activation,omitempty"`    // what is done after a plan was bought, and how far it has got
 	Refreshed string    `json:"refresh,omitempty"`       // what its server said last
+	Logo      string    `json:"logo,omitempty"`          // picture as a data: URL; not in the status
 	Items     []Item    `json:"items,omitempty"`         // what became of each element; not in the status
 }
 
@@ -126,7 +128,7 @@ func provisionDoc(s *control.Snapshot) *Provisioning {
 	}
 	p := RenderProvisioning(s)
 	for i := range p.Documents {
-		p.Documents[i].Items = nil
+		p.Documents[i].Items, p.Documents[i].Logo = nil, ""
 	}
 	return &p
 }
@@ -173,7 +175,7 @@ func operatorDocument(e control.Edition) OperatorDocument {
 	o := OperatorDocument{
 		Operator: d.Operator.ID, Name: d.Operator.Name, Form: string(d.Form), Serial: d.Serial, Signed: e.Signature != nil,
 		Origin: string(e.Origin), Applied: e.At, Support: d.Operator.SupportPhone, Account: d.Operator.AccountURL,
-		Messages: len(d.Messages), Items: items(e.Report),
+		Messages: len(d.Messages), Logo: picture(d.Operator.Logo), Items: items(e.Report),
 	}
 	for _, p := range d.Plans {
 		o.Plans = append(o.Plans, p.Name)
@@ -187,6 +189,26 @@ func operatorDocument(e control.Edition) OperatorDocument {
 		o.Activate = d.Activation.Method
 	}
 	return o
+}
+
+// picture is a logo as a data: URL (RFC 2397), if it is a PNG (its section 11.2.2) or a BMP
+// and small when it is unpacked too; else "".
+func picture(b []byte) string {
+	const most = 256 // pixels
+	kind, wide, high := "", uint32(0), uint32(0)
+	switch {
+	case len(b) >= 24 && string(b[:8]) == "\x89PNG\r\n\x1a\n" && string(b[12:16]) == "IHDR":
+		kind, wide, high = "png", binary.BigEndian.Uint32(b[16:]), binary.BigEndian.Uint32(b[20:])
+	case len(b) >= 26 && string(b[:2]) == "BM" && binary.LittleEndian.Uint32(b[14:]) >= 40: // its header has 32 bits for each
+		kind, wide, high = "bmp", binary.LittleEndian.Uint32(b[18:]), binary.LittleEndian.Uint32(b[22:])
+		if top := -int32(high); top > 0 {
+			high = uint32(top) // the lines stand from the top down
+		}
+	}
+	if kind == "" || wide-1 >= most || high-1 >= most {
+		return ""
+	}
+	return "data:image/" + kind + ";base64," + base64.StdEncoding.EncodeToString(b)
 }
 
 func items(report document.Report) []Item {
@@ -234,7 +256,9 @@ func (s *Server) provisionApply(c Call) (any, error) {
 }
 
 func (s *Server) provisionRevert(c Call) (any, error) {
-	return s.provisioned(func(to chan<- error) control.Intent { return control.TakeBack{By: c.By.Author, Answer: to} })
+	return s.provisioned(func(to chan<- error) control.Intent {
+		return control.TakeBack{ID: c.text("id"), By: c.By.Author, Answer: to}
+	})
 }
 
 func (s *Server) provisionConfirm(c Call) (any, error) {

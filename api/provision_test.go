@@ -120,7 +120,10 @@ func TestDocumentOnTrial(t *testing.T) {
 	if _, fault := do[Provisioning](t, s, "provision confirm", map[string]any{"id": "another"}, page()); fault == nil || fault.Code != Absent {
 		t.Errorf("another trial is confirmed: %v", fault)
 	}
-	back, fault := do[Provisioning](t, s, "provision revert", nil, page())
+	if _, fault := do[Provisioning](t, s, "provision revert", map[string]any{"id": "another"}, page()); fault == nil || fault.Code != Absent || s.Loop.Snapshot().Documents.Trial == nil {
+		t.Errorf("another trial is taken back: %v", fault)
+	}
+	back, fault := do[Provisioning](t, s, "provision revert", map[string]any{"id": v.Trial}, page())
 	if fault != nil || back.Trial != nil || len(back.Documents) != 0 || back.Outcome == nil || back.Outcome.Kept || back.Outcome.ID != v.Trial {
 		t.Errorf("taken back: %+v, %v", back, fault)
 	}
@@ -246,5 +249,39 @@ func TestVerdictText(t *testing.T) {
 	want := "refused         /sims/0: is wrong\napplied         /serial\nstored          /plans/0\nThe document is refused: nothing of it is applied.\n"
 	if got := v.Text(); got != want {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestLogo: an operator's picture is shown where its document is, if a browser may be given
+// it; the status, which is sent again and again, is without.
+func TestLogo(t *testing.T) {
+	png := func(wide, high byte) []byte {
+		return append([]byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"), 0, 0, 0, wide, 0, 0, 0, high)
+	}
+	bmp := append([]byte("BM------------\x28\x00\x00\x00"), 32, 0, 0, 0, 0xe0, 0xff, 0xff, 0xff) // lines from the top down
+	huge := png(32, 32)
+	huge[17] = 1
+	for what, c := range map[string]struct {
+		b    []byte
+		want string
+	}{
+		"none": {nil, ""}, "PNG": {png(32, 32), "data:image/png;base64,"}, "BMP": {bmp, "data:image/bmp;base64,"},
+		"PNG without a line": {png(32, 0), ""}, "PNG of 65568 columns": {huge, ""}, "cut short": {png(32, 32)[:20], ""},
+		"markup": {[]byte("<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>"), ""},
+	} {
+		if got := picture(c.b); !strings.HasPrefix(got, c.want) || (got == "") != (c.want == "") {
+			t.Errorf("%s: %q", what, got)
+		}
+	}
+	s := turning(t, "")
+	if _, fault := do[Verdict](t, s, "provision apply", text(strings.Replace(paper(1, 5), `"name":`, `"logo": "`+base64.StdEncoding.EncodeToString(png(32, 32))+`", "name":`, 1)), page()); fault != nil {
+		t.Fatal(fault, fault.Faults)
+	}
+	p, fault := do[Provisioning](t, s, "provision show", nil, page())
+	if fault != nil || len(p.Documents) != 1 || !strings.HasPrefix(p.Documents[0].Logo, "data:image/png;base64,iVBORw0KGgo") {
+		t.Errorf("%+v, %v", p.Documents, fault)
+	}
+	if brief := provisionDoc(s.Loop.Snapshot()); brief.Documents[0].Logo != "" {
+		t.Errorf("the status has it: %s", brief.Documents[0].Logo)
 	}
 }

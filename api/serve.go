@@ -212,8 +212,7 @@ func lanAddr(s *control.Snapshot) netip.AddrPort {
 // serveAt begins to serve on one address until ctx ends. The address need not be
 // there yet. It returns false when the port is taken.
 func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
-	lc := net.ListenConfig{Control: freebind}
-	l, err := lc.Listen(ctx, "tcp4", at.String())
+	l, err := listenLAN(ctx, at)
 	if err != nil {
 		s.notServed(at, err)
 		return false
@@ -225,6 +224,22 @@ func (s *Server) serveAt(ctx context.Context, at netip.AddrPort) bool {
 		}
 	}()
 	return true
+}
+
+// listenLAN opens a port at an address that the bridge may get later.
+func listenLAN(ctx context.Context, at netip.AddrPort) (net.Listener, error) {
+	lc := net.ListenConfig{Control: freebind}
+	return lc.Listen(ctx, "tcp4", at.String())
+}
+
+// taken tells whether another socket has the port.
+func taken(at netip.AddrPort) bool {
+	l, err := listenLAN(context.Background(), at)
+	if err != nil {
+		return errors.Is(err, unix.EADDRINUSE)
+	}
+	l.Close()
+	return false
 }
 
 // notServed says in log and document that the LAN has no status.

@@ -113,7 +113,28 @@ func (s *Server) change(c Call, snap *control.Snapshot, changes []config.Change)
 
 // restore replaces the whole text.
 func (s *Server) restore(c Call) (any, error) {
-	return s.try(c, []byte(c.text("text")), c.text("revision"))
+	text, err := settle([]byte(c.text("text")), s.Loop.Snapshot().Config)
+	if err != nil {
+		return nil, err
+	}
+	return s.try(c, text, c.text("revision"))
+}
+
+// settle gives a text that comes from elsewhere this machine's own places, also when it names
+// others, as each of an OpenWrt gateway does: they are the machine's, as the password in them is.
+func settle(text []byte, own *config.Config) ([]byte, error) {
+	other, err := config.Parse("settings", text)
+	if err != nil {
+		return nil, err
+	}
+	var changes []config.Change
+	mine, theirs := places(own), places(other)
+	for i, p := range [...][2]string{{"tetherd", "state_dir"}, {"tetherd", "run_dir"}, {"api", "socket"}} {
+		if mine[i] != theirs[i] {
+			changes = append(changes, set(p[0], p[1], mine[i]))
+		}
+	}
+	return config.Edit(text, changes)
 }
 
 // try puts a text on trial, or with the argument "dry" tells what that would do.
@@ -126,7 +147,11 @@ func (s *Server) try(c Call, text []byte, base string) (any, error) {
 	if base != "" && base != snap.Config.Revision() {
 		return nil, control.ErrConflict
 	}
-	out := foresee(snap, cfg)
+	next := snap.With(cfg)
+	if at := lanAddr(next); at.IsValid() && at != lanAddr(snap) && taken(at) {
+		return nil, config.Error{File: "settings", Section: "api", Option: "port", Message: "is another program's port"}
+	}
+	out := foresee(snap, next)
 	if places(snap.Config) != places(cfg) && !c.By.May(Admin) {
 		return nil, &Fault{Code: Denied, Field: "state_dir", Message: "state_dir, run_dir and socket need the scope admin"}
 	}
@@ -151,12 +176,11 @@ func places(c *config.Config) [3]string {
 	return [...]string{c.Main.StateDir, c.Main.RunDir, c.API.Socket}
 }
 
-// foresee tells what a configuration would change.
-func foresee(snap *control.Snapshot, cfg *config.Config) Change {
-	next := snap.With(cfg)
+// foresee tells what changes when next comes after snap.
+func foresee(snap, next *control.Snapshot) Change {
 	out := Change{
-		Revision: cfg.Revision(), Restart: next.NeedRestart, Steps: []Step{},
-		Sections: difference(snap.Config, cfg), Interrupts: interrupts(snap, next),
+		Revision: next.Config.Revision(), Restart: next.NeedRestart, Steps: []Step{},
+		Sections: difference(snap.Config, next.Config), Interrupts: interrupts(snap, next),
 	}
 	for _, st := range next.Steps {
 		out.Steps = append(out.Steps, Step(st))
@@ -332,18 +356,22 @@ func set(section, option string, value any) config.Change {
 // chosen is the section of the access point that was chosen by hand.
 const chosen = "chosen"
 
-// chooseAPN makes an access point the first to try; with an empty name the choice is
-// the gateway's again.
+// chooseAPN makes an access point the first to try, be it the one that the network
+// chooses; with an empty name alone the choice is the gateway's again.
 func (s *Server) chooseAPN(c Call) (any, error) {
+	name, network := c.text("apn"), c.flag("network")
+	if name != "" && network {
+		return nil, invalid("network", "goes with an empty name alone")
+	}
 	var changes []config.Change
 	snap := s.Loop.Snapshot()
 	if slices.ContainsFunc(snap.Config.APNs, func(a config.APN) bool { return a.Section == chosen }) {
 		changes = append(changes, config.Change{Section: chosen})
 	}
-	if c.text("apn") != "" {
+	if name != "" || network {
 		user, password, auth := login(c, snap)
 		changes = append(changes, config.Change{Section: chosen, Type: "apn", First: true},
-			set(chosen, "apn", c.text("apn")), set(chosen, "user", user), set(chosen, "password", password),
+			set(chosen, "apn", name), set(chosen, "user", user), set(chosen, "password", password),
 			set(chosen, "auth", auth), set(chosen, "family", c.text("family")))
 	}
 	return s.change(c, snap, changes)

@@ -3,8 +3,11 @@ package api
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -26,6 +29,7 @@ func do[T any](t *testing.T, s *Server, verb string, args map[string]any, by Cal
 	}
 	text, err := json.Marshal(answer)
 	if err == nil {
+		isDescribed(t, verb, answer, text)
 		err = json.Unmarshal(text, &out)
 	}
 	if err != nil {
@@ -54,6 +58,24 @@ func (s *Server) path() string {
 }
 
 const mine = "# mine\nconfig dhcp\n\toption limit '99'\n"
+
+// TestPageAtAnothersPort: the page does not move to where another program listens.
+func TestPageAtAnothersPort(t *testing.T) {
+	s := turning(t, mine)
+	other, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := other.Addr().(*net.TCPAddr).Port
+	args := map[string]any{"changes": []string{fmt.Sprintf("api.port=%d", port)}, "dry": true}
+	if _, fault := do[Change](t, s, "config set", args, page()); fault == nil || fault.Code != Invalid || len(fault.Faults) != 1 || fault.Faults[0].Section+"."+fault.Faults[0].Option != "api.port" {
+		t.Errorf("%+v", fault)
+	}
+	other.Close()
+	if _, fault := do[Change](t, s, "config set", args, page()); fault != nil {
+		t.Errorf("when it is free: %v", fault)
+	}
+}
 
 // TestChangeOfSettings: told before, in force at once, in the file when confirmed, with
 // the owner's comments.
@@ -197,6 +219,12 @@ func TestChosenAPN(t *testing.T) {
 	if got := choose(map[string]any{"apn": "closed.example", "auth": "chap"}); got[0].User != "who" || got[0].Password != "knows" || got[0].Auth != "chap" {
 		t.Errorf("its login is lost: %+v", got[0])
 	}
+	if got := choose(map[string]any{"apn": "", "network": true}); len(got) != 3 || got[0].Section != "chosen" || got[0].APN != "" || got[0].User != "" {
+		t.Errorf("the network's choice: %+v", got)
+	}
+	if _, fault := do[Change](t, s, "apn choose", map[string]any{"apn": "one", "network": true}, page()); fault == nil || fault.Field != "network" {
+		t.Errorf("both at once: %v", fault)
+	}
 	if got := choose(map[string]any{"apn": ""}); len(got) != 2 || got[0].Section != "home" {
 		t.Errorf("%+v", got)
 	}
@@ -256,6 +284,39 @@ func TestMaskedCallers(t *testing.T) {
 	}
 	if _, fault := do[SettingsView](t, s, "config get", nil, by); fault != nil {
 		t.Errorf("without secrets: %v", fault)
+	}
+}
+
+// TestRestoredElsewhere: a backup of another machine leaves this one's folders where they
+// are, and with them the password of the page, also when it names others, as one of OpenWrt
+// does, and on a machine where they are the usual ones.
+func TestRestoredElsewhere(t *testing.T) {
+	s := turning(t, "")
+	own := places(s.Loop.Snapshot().Config)
+	for _, text := range []string{
+		"config lan\n\toption mtu '1400'\n", "config tetherd 'gate'\n\toption log_level 'debug'\n",
+		"config tetherd\n\toption log_level 'debug'\n\toption state_dir '/var/lib/tetherd'\n",
+		"config lan\n\toption mtu '1400'\nconfig api\n\toption socket '/elsewhere'\nconfig tetherd\n\toption run_dir '/elsewhere'\n",
+	} {
+		told, fault := do[Change](t, s, "restore", map[string]any{"text": text, "dry": true}, page())
+		moved := slices.ContainsFunc(told.Sections, func(d SectionDiff) bool { return slices.Contains([]string{"state_dir", "run_dir", "socket"}, d.Option) })
+		if fault != nil || moved || len(told.Sections) == 0 {
+			t.Errorf("%q changes %+v, %v", text, told.Sections, fault)
+		}
+	}
+	usual := config.Default()
+	text, err := settle([]byte("config tetherd\n\toption state_dir '/etc/tetherd'\n"), usual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := config.Parse("settings", text); err != nil || places(got) != places(usual) {
+		t.Errorf("the usual places become %q, %v", text, err)
+	}
+	if _, fault := do[Change](t, s, "restore", map[string]any{"text": "config dhcp\n\toption domain 'other'\n"}, page()); fault != nil {
+		t.Fatal(fault)
+	}
+	if got := places(s.Loop.Snapshot().Config); got != own || s.Loop.Snapshot().Config.DHCP.Domain != "other" {
+		t.Errorf("its places are %q, before %q", got, own)
 	}
 }
 

@@ -44,12 +44,15 @@ func (d Document) Text() string {
 	return b.String()
 }
 
-// by is how a client is connected, where that is known.
-func (c Client) by() string {
-	if c.WiFi == nil {
-		return ""
+// by is what a client seems to be and how it is connected, where that is known.
+func (c Client) by() (text string) {
+	if c.Kind != "" {
+		text = ", " + c.Kind
 	}
-	return ", " + c.WiFi.text()
+	if c.WiFi != nil {
+		text += ", " + c.WiFi.text()
+	}
+	return text
 }
 
 func mark(s StageState) string {

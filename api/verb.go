@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -69,6 +70,7 @@ type Verb struct {
 	Help  string // in one clause
 	Args  []Arg  // in the order of a command line
 	Body  bool   // a Look whose arguments are too large for an address
+	Gives any    // a nil pointer to the type of its answer; nil of a Stream, which gives what status does
 
 	run func(*Server, Call) (any, error)
 }
@@ -120,7 +122,7 @@ func (v Verb) take(raw map[string]any, lenient bool) (map[string]any, error) {
 	for name := range raw {
 		known := slices.ContainsFunc(v.Args, func(a Arg) bool { return a.Name == name })
 		if !known && !lenient {
-			return nil, invalid(printable(name), "is no argument of "+v.Name)
+			return nil, invalid(cmp.Or(printable(name), "?"), "is no argument of "+v.Name)
 		}
 	}
 	return out, nil

@@ -106,7 +106,7 @@ func TestArguments(t *testing.T) {
 // FuzzArguments: whatever JSON comes, arguments keep their bounds, and a refusal is a
 // fault that quotes nothing.
 func FuzzArguments(f *testing.F) {
-	for _, s := range []string{`{"text":"ab"}`, `{"text":["SECRET"],"n":{}}`, `{"list":[[]],"text":"SECRET"}`, `{"on":1e3}`} {
+	for _, s := range []string{`{"text":"ab"}`, `{"text":["SECRET"],"n":{}}`, `{"list":[[]],"text":"SECRET"}`, `{"on":1e3}`, `{"text":"ab","":1}`} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

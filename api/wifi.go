@@ -1,8 +1,10 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -124,26 +126,31 @@ func radioStatus(name string, obs hostapd.Status) hostapd.RadioStatus {
 	return st
 }
 
-// authorised counts the clients of a network.
+// authorised counts the clients that are in a network.
 func authorised(list []hostapd.Station, name string) (n int) {
-	for _, st := range list {
-		if st.Authorised && st.Interface == name {
+	for i := range list {
+		if st := &list[i]; st.Authorised && st.Interface == name && stationOf(st.MAC, list) == st {
 			n++
 		}
 	}
 	return n
 }
 
-// stationDoc finds how a client is connected. One that moved between networks may be
+// stationOf finds a client among the stations. One that moved between networks may be
 // listed at its former one for a while: where it was heard last it is.
-func stationDoc(mac string, list []hostapd.Station) *Station {
-	var best *hostapd.Station
+func stationOf(mac net.HardwareAddr, list []hostapd.Station) (best *hostapd.Station) {
 	for i := range list {
 		st := &list[i]
-		if st.MAC.String() == mac && (best == nil || st.Authorised && (!best.Authorised || st.Inactive < best.Inactive)) {
+		if bytes.Equal(st.MAC, mac) && (best == nil || st.Authorised && (!best.Authorised || st.Inactive < best.Inactive)) {
 			best = st
 		}
 	}
+	return best
+}
+
+// stationDoc tells how a client is connected.
+func stationDoc(mac net.HardwareAddr, list []hostapd.Station) *Station {
+	best := stationOf(mac, list)
 	if best == nil {
 		return nil
 	}
@@ -158,25 +165,27 @@ func stationDoc(mac string, list []hostapd.Station) *Station {
 // no lease.
 func addStations(clients []Client, list []hostapd.Station) []Client {
 	for i := range clients {
-		clients[i].WiFi = stationDoc(clients[i].MAC, list)
+		mac, _ := net.ParseMAC(clients[i].MAC) // we wrote it
+		clients[i].WiFi = stationDoc(mac, list)
 	}
 	for _, st := range list {
 		mac := st.MAC.String()
 		if !slices.ContainsFunc(clients, func(c Client) bool { return c.MAC == mac }) {
-			clients = append(clients, Client{MAC: mac, WiFi: stationDoc(mac, list)})
+			clients = append(clients, Client{MAC: mac, WiFi: stationDoc(st.MAC, list)})
 		}
 	}
 	return clients
 }
 
-// leased counts the clients that have an address.
-func leased(clients []Client) (n int) {
+// leased counts the devices that have an address, or several: one as a guest, one at home.
+func leased(clients []Client) int {
+	all := map[string]bool{}
 	for _, c := range clients {
 		if c.Address != "" {
-			n++
+			all[c.MAC] = true
 		}
 	}
-	return n
+	return len(all)
 }
 
 // wifiStage is whether clients can connect by Wi-Fi; false where that is nobody's

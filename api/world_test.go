@@ -164,8 +164,8 @@ func snapshot(t testing.TB) *control.Snapshot {
 	cfg := config.Default()
 	cfg.Modem.PIN = secretPIN
 	cfg.APNs = []config.APN{
-		{Section: "old", APN: "old.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "ipv4v6"},
-		{Section: "new", APN: "internet.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "ipv4v6"},
+		{Section: "old", APN: "old.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "ipv4v6", Purpose: "any"},
+		{Section: "new", APN: "internet.example", User: secretUser, Password: secretPassword, Auth: "chap", Family: "ipv4v6", Purpose: "any"},
 	}
 	lan := netip.MustParsePrefix("192.168.97.1/24")
 	s := &control.Snapshot{Seq: 7, Config: cfg, Marks: control.Marks{Started: begun(), Ruleset: begun().Add(41 * time.Millisecond)}}

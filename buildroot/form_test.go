@@ -90,6 +90,58 @@ func TestKernel(t *testing.T) {
 	}
 }
 
+// options of the kernel for what rules are made of, by the name of the library's type; ""
+// is in every kernel with nf_tables.
+var options = map[string]string{
+	"Bitwise": "", "Byteorder": "", "Cmp": "", "Dynset": "", "Exthdr": "", "Immediate": "", "Lookup": "", "Meta": "",
+	"Payload": "", "Range": "", "Rt": "", "Verdict": "",
+	"Counter": "CONFIG_NFT_COUNTER", "Objref": "CONFIG_NFT_OBJREF", "Ct": "CONFIG_NFT_CT", "Masq": "CONFIG_NFT_MASQ",
+	"NAT": "CONFIG_NFT_NAT", "Redir": "CONFIG_NFT_REDIR", "Reject": "CONFIG_NFT_REJECT",
+	// Without it connections take the long way.
+	"FlowOffload": "",
+}
+
+// TestRules: the package asks the kernel for all that the rules are made of: one that is
+// missing, and none is in force. The fragment has nothing that no rule has.
+func TestRules(t *testing.T) {
+	asked, used := read(t, "package/tetherd/tetherd.mk"), map[string]bool{"CONFIG_NFT_FLOW_OFFLOAD": true}
+	files, err := filepath.Glob("../nat/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text := read(t, file)
+		for _, m := range regexp.MustCompile(`&expr\.(\w+)\{`).FindAllStringSubmatch(text, -1) {
+			option, known := options[m[1]]
+			if !known {
+				t.Errorf("%s: which option of the kernel has %s?", file, m[1])
+			}
+			used[option] = true
+		}
+		if strings.Contains(text, "ChainTypeNAT") {
+			used["CONFIG_NFT_NAT"] = true
+		}
+	}
+	if len(used) < 7 {
+		t.Fatalf("rules are found to need only %v", used)
+	}
+	delete(used, "")
+	for _, m := range regexp.MustCompile(`CONFIG_NFT_\w+`).FindAllString(read(t, "board/common/linux.fragment"), -1) {
+		if !used[m] {
+			t.Errorf("no rule needs %s of the fragment", m)
+		}
+	}
+	delete(used, "CONFIG_NFT_FLOW_OFFLOAD")
+	for option := range used {
+		if !strings.Contains(asked, "KCONFIG_ENABLE_OPT,"+option+")") {
+			t.Errorf("the package does not ask for %s", option)
+		}
+	}
+}
+
 // TestService: the unit keeps the rights that OpenWrt's package keeps, and starts again
 // whatever happens.
 func TestService(t *testing.T) {

@@ -17,7 +17,7 @@ type Spec struct {
 	Interface string // sockets are bound to it
 	Mark      uint32 // fwmark of the sockets; 0 none
 	Servers   []netip.AddrPort
-	Set       bool // set the clock to the time that two servers agree on
+	Set       bool // set the clock to the time that two servers agree on or, while none has answered, the modem tells
 	Modem     Told
 }
 

@@ -86,18 +86,24 @@ func (d *Driver) Apply(s Spec) error {
 	if s.Set && !before.Set || !slices.Equal(s.Servers, before.Servers) || s.Key != before.Key && d.status.Trust != TrustNetwork {
 		d.due, d.failures = time.Time{}, 0
 	}
-	if s.Modem != before.Modem && !s.Modem.At.IsZero() {
+	if (s.Modem != before.Modem || s.Set && !before.Set) && !s.Modem.At.IsZero() {
 		d.hear(s)
 	}
 	d.mu.Unlock()
+	d.rouse()
+	return nil
+}
+
+// rouse has Run look what is due.
+func (d *Driver) rouse() {
 	select {
 	case d.wake <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
-// Observe tells what is known.
+// Observe tells what is known. When somebody has moved a clock that is to be right, it has
+// the servers asked anew; what they said before may have stood still with a machine that slept.
 func (d *Driver) Observe() Status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -106,6 +112,10 @@ func (d *Driver) Observe() Status {
 	s.Behind = time.Now().Before(s.Kept)
 	if !d.told.at.IsZero() {
 		s.Offset = d.told.lacks()
+	}
+	if s.InForce.Set && s.Trust == TrustNetwork && s.Error == "" && s.Offset.Abs() > agree && time.Since(d.told.at) > first {
+		d.due = time.Time{}
+		d.rouse()
 	}
 	if s.Trust == TrustNone && !s.Kept.IsZero() && !s.Behind {
 		s.Trust = TrustKept
@@ -176,9 +186,10 @@ func (d *Driver) round(ctx context.Context, spec Spec) time.Time {
 }
 
 // hear takes what the modem told, while no server has answered; d.mu is held. Only a clock
-// that is wrong in every time zone is put right by it.
+// that is wrong in every time zone is put right by it, and not to a time that has been: a
+// modem may tell what it heard days ago.
 func (d *Driver) hear(s Spec) {
-	if t := d.status.Trust; t == TrustOne || t == TrustNetwork {
+	if t := d.status.Trust; t == TrustOne || t == TrustNetwork || s.Modem.Right.Before(d.status.Kept.Add(-Zones)) {
 		return
 	}
 	m := moment{at: s.Modem.At, right: s.Modem.Right}

@@ -48,6 +48,14 @@ func TestChecks(t *testing.T) {
 			"config radio\noption channel high\n",
 			[]string{":2: section '@radio[0]' option 'channel': must be a whole number from 1 to 177 or 'auto'"},
 		},
+		"a radio with the name of another one's guests": {
+			"config radio\noption interface wlan0_1\nconfig radio\noption interface wlan0\nconfig radio\noption interface wlan0_8\n",
+			[]string{":2: section '@radio[0]' option 'interface': is the name of another radio's network"},
+		},
+		"a radio with the name of another one's eighth network": {
+			"config radio\noption interface wlan0\nconfig radio\noption interface wlan0_7\nconfig radio\noption interface wlan0_x\n",
+			[]string{":4: section '@radio[1]' option 'interface': is the name of another radio's network"},
+		},
 		"radio twice": {
 			"config radio\noption interface wlan0\nconfig radio\noption interface wlan0\n",
 			[]string{":4: section '@radio[1]' option 'interface': is the same as in a section above; one section may do without, for all other radios"},
@@ -187,10 +195,7 @@ func TestChecks(t *testing.T) {
 			"config target\noption status 200\n",
 			[]string{":1: section '@target[0]' option 'url': the option is missing"},
 		},
-		"apn with an empty name": {
-			"config apn\noption apn ''\n",
-			[]string{":1: section '@apn[0]' option 'apn': the option is missing"},
-		},
+		"apn with an empty name": {"config apn\noption apn ''\n", nil},
 		"empty, then given": {
 			"config apn\noption apn ''\noption apn a\n",
 			[]string{":3: section '@apn[0]' option 'apn': is given twice, first in line 2"},

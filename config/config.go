@@ -60,7 +60,7 @@ type Modem struct {
 // APN is one section "apn": an access point the owner named.
 type APN struct {
 	Section  string // section name, "" when anonymous
-	APN      string
+	APN      string // "" the network's own choice
 	User     string
 	Password string
 	Auth     string // "auto", "none", "pap", "chap"

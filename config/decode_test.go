@@ -250,7 +250,6 @@ tetherd:6: section '@lan[0]' option 'mtu': must be a whole number from 576 to 90
 tetherd:7: section '@lan[0]' option 'mtu': takes one value: write 'option' instead of 'list'
 tetherd:9: section '@lan[0]' option 'bridge': is given twice, first in line 8
 tetherd:10: section '@lan[1]': section type 'lan' is given twice, first in line 4
-tetherd:11: section 'one' option 'apn': the option is missing
 tetherd:12: section 'one' option 'auth': unknown value, did you mean 'pap'?
 tetherd:13: section 'one': the name is taken by the section in line 11
 tetherd:14: section 'one' option 'apn': must be an access point name: at most 100 bytes, labels of 1 to 63 printable characters with dots between

@@ -12,7 +12,8 @@ import (
 type Change struct {
 	// Section is the section's name, or "@type[i]" as uci addresses it, where -1 is the
 	// last. The type alone names a section that can be there once, and one more of those
-	// that may come many times.
+	// that may come many times: one for all options that changes of the same Edit give it
+	// so, until an option comes again.
 	Section string
 	// Type is the type of a named section that may have to be made; "" when it must be
 	// there, or can be there once.
@@ -20,6 +21,8 @@ type Change struct {
 	Option string   // "" means the whole section, which is removed or, with a Type, made
 	Values []string // none removes the option, by which its default holds
 	First  bool     // a section that is made by a change without Option stands before all others
+
+	joins bool // the section of that type that the change before has made
 }
 
 // maxChanges bounds the changes of one edit.
@@ -32,7 +35,7 @@ func Edit(text []byte, changes []Change) ([]byte, error) {
 	if len(changes) > maxChanges {
 		return nil, fmt.Errorf("config: more than %d changes at once", maxChanges)
 	}
-	for _, c := range changes {
+	for _, c := range together(text, changes) {
 		e, err := newEditor(text)
 		if inherited := e.inherited(c.Section); err == nil && len(inherited) > 0 {
 			e, err = newEditor(slices.Concat(bytes.Join(e.lines, nil), []byte("\n"), inherited))
@@ -47,6 +50,39 @@ func Edit(text []byte, changes []Change) ([]byte, error) {
 	return text, nil
 }
 
+// together puts the changes that are of one new section, because they name its type alone,
+// behind the one that makes it.
+func together(text []byte, changes []Change) []Change {
+	e, _ := newEditor(text) // its fault is told by the first change
+	named := map[string]bool{}
+	for _, s := range e.sections {
+		named[s.name] = true
+	}
+	var runs [][]Change
+	made := map[string]int{} // the run of a type
+	for _, c := range changes {
+		again := func(other Change) bool { return other.Option == c.Option }
+		run, begun := made[c.Section]
+		if begun && c.Option != "" && c.Type == "" && !slices.ContainsFunc(runs[run], again) {
+			c.joins = true
+			runs[run] = append(runs[run], c)
+			continue
+		}
+		runs = append(runs, []Change{c})
+		named[c.Section] = named[c.Section] || c.Type != "" && c.Type != c.Section
+		if !named[c.Section] && c.makes() {
+			made[c.Section] = len(runs) - 1
+		}
+	}
+	return slices.Concat(runs...)
+}
+
+// makes says that a change makes one more section of a type, where none is named so.
+func (c Change) makes() bool {
+	k, known := kindOf(c.Section)
+	return known && k.max > 1 && (c.Option == "" && c.Type == c.Section || len(c.Values) > 0)
+}
+
 // editor is a text in lines with the sections that are read from it.
 type editor struct {
 	lines    [][]byte // each with its line break
@@ -54,12 +90,15 @@ type editor struct {
 }
 
 func newEditor(text []byte) (editor, error) {
+	if len(text) > 0 && !bytes.HasSuffix(text, []byte("\n")) {
+		text = append(slices.Clip(text), '\n')
+	}
+	if bytes.HasSuffix(text, []byte("\\\n")) || bytes.HasSuffix(text, []byte("\\\r\n")) {
+		text = append(slices.Clip(text), '\n') // the line that a backslash at the end joins
+	}
 	sections, faults := readUCI(text)
 	if len(faults) > 0 {
 		return editor{}, fmt.Errorf("the present text has a fault in line %d: %s", faults[0].Line, faults[0].Message)
-	}
-	if n := len(text); n > 0 && text[n-1] != '\n' {
-		text = append(slices.Clip(bytes.TrimRight(text, "\\")), '\n') // what a backslash at the end would take is not there
 	}
 	return editor{slices.Collect(bytes.Lines(text)), sections}, nil
 }
@@ -104,6 +143,9 @@ func blank(k kind) *Config {
 // its kind.
 func (e editor) find(c Change) (int, kind, error) {
 	met := map[string]int{}
+	if c.joins {
+		c.Section = "@" + c.Section + "[-1]"
+	}
 	c.Section = e.last(c.Section)
 	for i, s := range e.sections {
 		address := fmt.Sprintf("@%s[%d]", s.kind, met[s.kind])
@@ -152,7 +194,7 @@ func (e editor) absent(c Change) (int, kind, error) {
 		typ = c.Section
 	}
 	for _, k := range kinds() {
-		if k.max == 1 && c.Section == k.name && (c.Type == "" || c.Type == k.kind) {
+		if k.max == 1 && (c.Section == k.name || c.Section == k.kind) && (c.Type == "" || c.Type == k.kind) {
 			return -1, k, nil
 		}
 		if k.max > 1 && k.kind == typ {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -54,6 +55,8 @@ func TestEdit(t *testing.T) {
 			"config modem 'm'\n", "config modem 'm'\n\toption pin '1234'\n"},
 		{"one by the name that it would have", Change{Section: "main", Option: "log_level", Values: []string{"debug"}},
 			"\n", "\n\nconfig tetherd 'main'\n\toption log_level 'debug'\n"},
+		{"one by its type where there is none", Change{Section: "tetherd", Option: "log_level", Values: []string{"debug"}},
+			"\n", "\n\nconfig tetherd 'main'\n\toption log_level 'debug'\n"},
 		{"a named one is made", Change{Section: "work", Type: "apn", Option: "apn", Values: []string{"w"}},
 			"\n", "\n\nconfig apn 'work'\n\toption apn 'w'\n"},
 		{"a named one is made before all others", Change{Section: "work", Type: "apn", First: true},
@@ -70,7 +73,9 @@ func TestEdit(t *testing.T) {
 		{"a file without an end of line", Change{Section: "lan", Option: "mtu", Values: []string{"1400"}},
 			"config lan\n\toption bridge b", "config lan\n\toption bridge b\n\toption mtu '1400'\n"},
 		{"a file that ends in a backslash", Change{Section: "lan", Option: "mtu", Values: []string{"1400"}},
-			"config lan\n\toption bridge b\\", "config lan\n\toption bridge b\n\toption mtu '1400'\n"},
+			"config lan\n\toption bridge b\\", "config lan\n\toption bridge b\\\n\n\toption mtu '1400'\n"},
+		{"a file that ends in a backslash of a value", Change{Section: "lan", Option: "mtu", Values: []string{"1400"}},
+			"config lan\n\toption bridge b\\\\", "config lan\n\toption bridge b\\\\\n\toption mtu '1400'\n\n"},
 		{"quotes are kept", Change{Section: "home", Option: "password", Values: []string{"it's"}},
 			"config apn home\n", "config apn home\n\toption password 'it'\\''s'\n"},
 	} {
@@ -95,6 +100,45 @@ func TestEdit(t *testing.T) {
 				t.Error(d)
 			}
 		})
+	}
+}
+
+// TestEditOneMore: options that are given to a type that may come many times are those of
+// one new section, whatever comes between them; an option that comes again is of the next.
+func TestEditOneMore(t *testing.T) {
+	set := func(section, option, value string) Change {
+		return Change{Section: section, Option: option, Values: []string{value}}
+	}
+	for story, c := range map[string]struct {
+		from    string
+		changes []Change
+		want    string // behind from
+	}{
+		"two options": {"config network\n", []Change{set("network", "ssid", "Home"), set("network", "passphrase", "secret")},
+			"\nconfig network\n\toption ssid 'Home'\n\toption passphrase 'secret'\n"},
+		"others in between": {"config host\n", []Change{set("host", "mac", "m"), set("apn", "apn", "a"), {Section: "b", Type: "host"}, set("host", "ip", "i"), set("apn", "user", "u"), set("@host[-1]", "name", "n")},
+			"\nconfig host\n\toption mac 'm'\n\toption ip 'i'\n\nconfig apn\n\toption apn 'a'\n\toption user 'u'\n\nconfig host 'b'\n\toption name 'n'\n"},
+		"two of them": {"\n", []Change{set("host", "mac", "m"), set("host", "name", "n"), set("host", "mac", "o"), set("host", "name", "p")},
+			"\nconfig host\n\toption mac 'm'\n\toption name 'n'\n\nconfig host\n\toption mac 'o'\n\toption name 'p'\n"},
+		"one that was made first": {"\n", []Change{{Section: "network", Type: "network"}, set("network", "ssid", "A"), set("network", "guest", "1")},
+			"\nconfig network\n\toption ssid 'A'\n\toption guest '1'\n"},
+		"by its place": {"\n", []Change{set("host", "mac", "m"), set("@host[-1]", "name", "n")},
+			"\nconfig host\n\toption mac 'm'\n\toption name 'n'\n"},
+		"a default in between": {"config apn\n", []Change{{Section: "apn", Option: "user"}, set("apn", "apn", "a"), {Section: "apn", Option: "user"}, set("apn", "password", "p")},
+			"\nconfig apn\n\toption apn 'a'\n\toption password 'p'\n"},
+		"a name that is the type": {"config host host\n", []Change{set("host", "mac", "m"), set("host", "name", "n")},
+			"\toption mac 'm'\n\toption name 'n'\n"},
+		"a new name that is a type": {"\n", []Change{{Section: "host", Type: "network"}, set("host", "ssid", "A"), set("host", "guest", "1")},
+			"\nconfig network 'host'\n\toption ssid 'A'\n\toption guest '1'\n"},
+	} {
+		got, err := Edit([]byte(c.from), c.changes)
+		if d := cmp.Diff(c.from+c.want, string(got)); d != "" || err != nil {
+			t.Errorf("%s: %v %s", story, err, d)
+		}
+	}
+	_, err := Edit(nil, []Change{set("network", "ssid", "A"), set("network", "passphrse", "p")})
+	if err == nil || !strings.Contains(err.Error(), "section 'network' option 'passphrse': unknown option, did you mean 'passphrase'?") {
+		t.Errorf("a slip in the second is told as %v", err)
 	}
 }
 
@@ -177,11 +221,15 @@ func verify(t *testing.T, text []byte, model map[string]string) {
 }
 
 // FuzzEdit: whatever stands in the file and is to be set, the result reads without a
-// fault of syntax and holds the value.
+// fault of syntax, holds the value, and reads as before in all else.
 func FuzzEdit(f *testing.F) {
 	f.Add(owned, "lan", "", "mtu", "1400")
 	f.Add("config apn 'x'\n\toption user \"a\\\nb\"\n", "x", "apn", "password", "it's\n")
 	f.Add("config host\n", "@host[0]", "", "name", "")
+	f.Add("c \\\\", "0", "apn", "password", "'")
+	f.Add("c lan\no bridge b\\", "lan", "", "mtu", "1400")
+	f.Add("c lan\no bridge b\\\n", "lan", "", "mtu", "1400")
+	f.Add("c lan\no bridge b\\\r", "lan", "", "mtu", "1400")
 	f.Fuzz(func(t *testing.T, text, section, typ, option, value string) {
 		got, err := Edit([]byte(text), []Change{{Section: section, Type: typ, Option: option, Values: []string{value}}})
 		if err != nil || option == "" {
@@ -197,6 +245,10 @@ func FuzzEdit(f *testing.F) {
 			}
 			t.Fatalf("%v in %q", faults, got)
 		}
+		present, _ := readUCI([]byte(text))
+		if before, after := without(option, present), without(option, sections); len(after) < len(before) || !slices.Equal(before, after[:len(before)]) {
+			t.Fatalf("%q was read as %q, and is read as %q after %q", text, before, after, got)
+		}
 		for _, s := range sections {
 			for _, e := range s.entries {
 				if e.name == option && e.value == value {
@@ -206,4 +258,19 @@ func FuzzEdit(f *testing.F) {
 		}
 		t.Fatalf("%q is not in %q", value, got)
 	})
+}
+
+// without are sections as they are read, but for an option.
+func without(option string, sections []section) []string {
+	var all []string
+	for _, s := range sections {
+		text := s.kind + " " + s.name
+		for _, e := range s.entries {
+			if e.name != option {
+				text += fmt.Sprintf(" %v %s %q", e.list, e.name, e.value)
+			}
+		}
+		all = append(all, text)
+	}
+	return all
 }

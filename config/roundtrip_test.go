@@ -19,7 +19,7 @@ import (
 )
 
 func TestUCIReadsBack(t *testing.T) {
-	for name, c := range map[string]*Config{"default": Default(), "full": full()} {
+	for name, c := range map[string]*Config{"default": Default(), "full": full(), "a device with a name": named()} {
 		if d := diff(c, mustParse(t, string(c.UCI()))); d != "" {
 			t.Errorf("%s:\n%s", name, d)
 		}
@@ -53,6 +53,13 @@ func TestEveryConfigReadsBack(t *testing.T) {
 			t.Fatalf("seed %d:\n%s\n%s", seed, d, text)
 		}
 	}
+}
+
+// named is a gateway whose owner has renamed a device, and given it no address.
+func named() *Config {
+	c := Default()
+	c.Hosts = []Host{{Name: "tv", MAC: net.HardwareAddr{2, 0, 0x5e, 0x10, 0, 1}}}
+	return c
 }
 
 // random returns a valid Config in which every field may differ from its default.
@@ -92,6 +99,9 @@ func random(r *rand.Rand) *Config {
 				MAC:  net.HardwareAddr{2, 0, byte(r.Uint32()), byte(r.Uint32()), byte(i >> 8), byte(i)},
 				Addr: netip.AddrFrom4([4]byte{base[0], base[1], base[2] + byte(2+i>>7), byte(1 + i&127)}),
 			})
+			if h := &c.Hosts[i]; h.Name != "" && flip() {
+				h.Addr = netip.Addr{}
+			}
 		}
 	}
 	c.DHCP = DHCP{Enabled: flip(), Start: 1 + r.IntN(100), Limit: 1 + r.IntN(100), LeaseTime: time.Duration(10+r.IntN(2591991)) * time.Second, Domain: pick("lan", "a.b-c.1")}
@@ -151,6 +161,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(Default().UCI())
 	f.Add([]byte("config apn 'a'\n\toption apn \"x\\\n\ty\" # z\nconfig\nlist fallback"))
 	f.Add([]byte("config host\noption mac 02:00:5e:10:00:01\noption ip 10.0.0.2\nconfig lan\noption address 10.0.0.1/8\n"))
+	f.Add([]byte("config host\noption mac 02:00:5e:10:00:01\noption name tv\n"))
 	f.Add([]byte("config target\noption url http://a\noption body 'x\r\n\r\ny'\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := Parse("f", text)

@@ -56,7 +56,7 @@ func wiredKinds() []kind {
 			func(a *APN) *string { return &a.Section },
 			func(a *APN) []field {
 				return []field{
-					need(one("apn", &a.APN, apn())),
+					one("apn", &a.APN, apn()),
 					one("user", &a.User, upTo(255)),
 					hide(one("password", &a.Password, upTo(255))),
 					one("auth", &a.Auth, word("auto", "none", "pap", "chap")),

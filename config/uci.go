@@ -264,7 +264,7 @@ func (r *reader) quoted(arg []byte, mark byte) ([]byte, error) {
 func (r *reader) escaped(arg []byte) []byte {
 	r.pos++
 	switch string(r.src[r.pos:r.end]) {
-	case "", "\n", "\r\n":
+	case "", "\n", "\r\n", "\r": // the last where the file ends
 		r.pos = r.end
 		r.fetch()
 		return arg

@@ -329,7 +329,12 @@ func address(want string, ok func(netip.Addr) bool) codec[netip.Addr] {
 			}
 			return a, nil
 		},
-		format: netip.Addr.String,
+		format: func(a netip.Addr) string {
+			if !a.IsValid() {
+				return "" // not given
+			}
+			return a.String()
+		},
 	}
 }
 

@@ -8,7 +8,7 @@ import (
 
 // TestViewIsComplete: every option is shown, and what is shown can be written again.
 func TestViewIsComplete(t *testing.T) {
-	for name, c := range map[string]*Config{"default": Default(), "full": full()} {
+	for name, c := range map[string]*Config{"default": Default(), "full": full(), "a device with a name": named()} {
 		var text strings.Builder
 		for _, s := range c.View(true) {
 			text.WriteString("config " + s.Type)
@@ -36,7 +36,7 @@ func TestViewIsComplete(t *testing.T) {
 // TestViewCanBeEdited: what is shown can be changed at the address that is shown, and
 // nothing else changes with it, also of sections that hold without being written.
 func TestViewCanBeEdited(t *testing.T) {
-	for name, c := range map[string]*Config{"default": Default(), "full": full()} {
+	for name, c := range map[string]*Config{"default": Default(), "full": full(), "a device with a name": named()} {
 		text := c.UCI()
 		if name == "default" {
 			text = nil

@@ -204,9 +204,19 @@ func (d *decoder) checkRadio(i int, r Radio) {
 	if !d.spots[place{"radio", i, "interface"}].bad && slices.ContainsFunc(d.config.Radios[:i], func(o Radio) bool { return o.Interface == r.Interface }) {
 		d.complain(place{"radio", i, "interface"}, "is the same as in a section above; one section may do without, for all other radios")
 	}
+	if slices.ContainsFunc(d.config.Radios, func(o Radio) bool { return o.Interface != "" && isFurther(r.Interface, o.Interface) }) {
+		d.complain(place{"radio", i, "interface"}, "is the name of another radio's network")
+	}
 	if err := r.checkChannel(); err != nil {
 		d.complain(place{"radio", i, "channel"}, err.Error())
 	}
+}
+
+// isFurther tells whether a name is the one that the interface of a radio's second or later
+// network has, as hostapd's Radio.Interfaces makes it.
+func isFurther(name, radio string) bool {
+	n, ok := strings.CutPrefix(name, radio+"_")
+	return ok && len(n) == 1 && n >= "1" && n <= "7" // of at most 8
 }
 
 // checkChannel refuses a channel that is not in the band (IEEE 802.11-2020 annex E).

@@ -3,6 +3,7 @@ package control
 import (
 	"cmp"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/tetherd/tetherd/modem"
@@ -20,7 +21,7 @@ func (d *documents) activation(e Edition) provision.Activity {
 	if what == nil {
 		return d.activity
 	}
-	if e.Origin == document.Pulled && !d.buying {
+	if e.Origin == document.Pulled && !d.buys.On {
 		for _, old := range d.kept {
 			if old.same(e.Document) && reflect.DeepEqual(old.Document.Activation, what) {
 				return d.activity.Passed(old.digest(), e.digest())
@@ -31,27 +32,45 @@ func (d *documents) activation(e Edition) provision.Activity {
 }
 
 // bought begins or ends a purchase. At its end what was bought is activated.
-func (s *state) bought(on bool) {
-	d := &s.documents
-	was := d.buying
-	d.buying, d.buyer = on, ""
-	f := s.inputs.Document
-	if on || !was || f == nil || f.Document.Activation == nil {
-		return
-	}
-	for _, e := range d.list() {
-		if e.Document == f.Document {
-			d.activity = provision.BeginActivity(e.digest(), *f.Document.Activation, time.Now())
+func (s *state) bought(on bool, card document.Card) {
+	s.documents.each(func(c *course, list []Edition) {
+		was, at := c.buys.On, s.edition(list, card)
+		c.buys = purchase{On: on}
+		if on || !was || at < 0 || list[at].Document.Activation == nil {
+			return
 		}
+		c.activity = provision.BeginActivity(list[at].digest(), *list[at].Document.Activation, time.Now())
+	})
+}
+
+// edition is the place in a list of the edition in force, or of the one that would be.
+func (s *state) edition(list []Edition, card document.Card) int {
+	f := s.inputs.Document
+	at := slices.IndexFunc(list, func(e Edition) bool { return f != nil && e.Document == f.Document })
+	if at < 0 && card.Known() {
+		_, at = choose(list, card)
 	}
+	return at
 }
 
 // belong ends the purchase of another SIM than the one that is known to be in.
 func (d *documents) belong(sim string) {
-	d.buyer = cmp.Or(d.buyer, sim)
-	d.buying = d.buying && d.buyer == sim
-	if !d.buying {
-		d.buyer = ""
+	d.each(func(c *course, _ []Edition) {
+		if c.buys.By = cmp.Or(c.buys.By, sim); !c.buys.On || c.buys.By != sim {
+			c.buys = purchase{}
+		}
+	})
+}
+
+// noteCourse writes down whether a plan is bought, and how far its activation has got, when
+// that has changed.
+func (l *Loop) noteCourse() {
+	d := &l.state.documents
+	if d.lasting() == d.noted {
+		return
+	}
+	if err := d.write(); err != nil {
+		l.log.Error("it cannot be noted whether a plan is bought, or activated", "err", err)
 	}
 }
 
@@ -72,10 +91,16 @@ func (l *Loop) activate(obs plan.Observed, e Edition) time.Time {
 	if next == d.activity {
 		return wake
 	}
-	d.activity = next
-	if err := d.write(); err != nil {
-		l.log.Error("how far the activation has got cannot be noted", "err", err)
-	}
+	d.each(func(c *course, _ []Edition) {
+		if c.activity.Edition != next.Edition {
+			return
+		}
+		if c.activity = next; try { // who buys has bought: clients go back to their own access point
+			c.buys = purchase{}
+		}
+	})
+	s.inputs.Policy.Buying = d.buys.On
+	l.noteCourse()
 	l.log.Info("activation", "method", what.Method, "tries", next.Tries, "end", next.End)
 	if try {
 		s.try(*what, obs.Now)
@@ -83,10 +108,9 @@ func (l *Loop) activate(obs plan.Observed, e Edition) time.Time {
 	return wake
 }
 
-// try makes one try. Who buys has bought: clients go back to their own access point.
+// try makes one try.
 func (s *state) try(what document.Activation, now time.Time) {
 	in := &s.inputs
-	s.documents.buying, in.Policy.Buying = false, false
 	switch what.Method {
 	case "reregister":
 		in.Reregister++
@@ -110,7 +134,7 @@ func (s *state) effect(obs plan.Observed, what document.Activation) provision.Ef
 	taken := what.Method != "service" || obs.Modem.Served == (modem.Served{ID: in.Service.ID})
 	return provision.Effect{
 		Now:    obs.Now,
-		Ready:  obs.Modem.Phase == modem.PhaseReady || what.Method == "reregister" && identified(obs.Modem),
-		Proved: taken && looked && b.State == modem.BearerUp && !b.Since.Before(s.documents.activity.Tried),
+		Ready:  s.dials(obs) || what.Method == "reregister" && identified(obs.Modem) && plan.Barred(*in, obs) == "",
+		Proved: taken && looked && b.State == modem.BearerUp && !b.Adopted && !b.Since.Before(s.documents.activity.Tried),
 	}
 }

@@ -50,7 +50,7 @@ func (l *Loop) rememberPIN(obs plan.Observed) {
 		l.log.Error("the PIN cannot be kept for the next start", "err", err)
 		return
 	}
-	s.inputs.Config, s.inputs.PIN, s.unkept = cfg, "", "" // PINTyped stays: it says the same of the same PIN
+	s.inputs.Config, s.inputs.PIN, s.unkept = cfg, "", "" // PINTyped stays: nobody typed another
 	l.log.Info("the PIN is kept in the configuration")
 }
 

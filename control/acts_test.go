@@ -24,8 +24,14 @@ func TestPINIsEntered(t *testing.T) {
 		if err := r.ask(func(a chan<- error) Intent { return EnterPIN{"7391", a} }); err != nil {
 			t.Fatal(err)
 		}
-		if spec := read(w, func() modem.Spec { return w.modem.spec }); spec.PIN != "7391" || !spec.PINByPerson {
-			t.Errorf("the modem was told %v, by a person %v", len(spec.PIN), spec.PINByPerson)
+		if spec := read(w, func() modem.Spec { return w.modem.spec }); spec.PIN != "7391" || spec.PINTyped != 1 {
+			t.Errorf("the modem was told %v, by a person %v", len(spec.PIN), spec.PINTyped)
+		}
+		if err := r.ask(func(a chan<- error) Intent { return EnterPIN{"7391", a} }); err != nil {
+			t.Fatal(err)
+		}
+		if n := read(w, func() uint32 { return w.modem.spec.PINTyped }); n != 2 {
+			t.Errorf("typed again it counts as %d", n)
 		}
 		if r.onDisk().Modem.PIN != "" {
 			t.Error("kept before it is known to be right")
@@ -146,6 +152,37 @@ func TestKick(t *testing.T) {
 		kicks := r.settle().inputs.Kicks
 		if n := len(kicks); n != maxKicks || kicks[0].ID != "d" || kicks[n-1].MAC.String() != "02:00:00:00:00:12" || kicks[n-1].Ban != 18*time.Minute {
 			t.Errorf("%d: %+v", n, kicks)
+		}
+	})
+}
+
+// TestNobodyTypedTheFormerPIN: a PIN of a change on trial counts as typed; none does not, nor
+// the former one that comes back when the change is undone.
+func TestNobodyTypedTheFormerPIN(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "config modem\n\toption pin '1234'\n")
+		r.settle()
+		typed := func() (pin modem.Secret, n uint32) {
+			return read(w, func() modem.Secret { return w.modem.spec.PIN }), read(w, func() uint32 { return w.modem.spec.PINTyped })
+		}
+		for _, c := range []struct {
+			text string
+			n    uint32 // afterwards
+		}{{"config modem\n", 0}, {"config modem\n\toption pin '7391'\n", 1}} {
+			if err := r.trying(c.text, "", Author{Name: "page", Session: "s"}); err != nil {
+				t.Fatal(err)
+			}
+			r.settle()
+			if pin, n := typed(); pin == "1234" || n != c.n {
+				t.Errorf("on trial it is told %v, typed %d", len(pin), n)
+			}
+			if s := r.pass(2 * trialLimit); s.Trial != nil {
+				t.Fatal("the trial goes on")
+			}
+			if pin, n := typed(); pin != "1234" || n != c.n {
+				t.Errorf("undone it is told %v, typed %d", len(pin), n)
+			}
 		}
 	})
 }

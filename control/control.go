@@ -280,7 +280,8 @@ func (l *Loop) take(i Intent) {
 		l.seenBy(i.Session)
 	case EnterPIN:
 		l.log.Info("a PIN was entered")
-		l.state.inputs.PIN, l.state.inputs.PINTyped = i.PIN, true
+		l.state.inputs.PIN = i.PIN
+		l.state.inputs.PINTyped++
 		l.state.answers = append(l.state.answers, i.Answer)
 	case Kick:
 		l.state.inputs.Kicks = kicked(l.state.inputs.Kicks, i)

@@ -71,13 +71,13 @@ func (s *state) caseOf(obs plan.Observed, want plan.Desired, steps []plan.Step) 
 		s.pathKey, s.paths = key, s.paths+1
 	}
 	b, _ := s.inputs.Ladder.Bearer()
-	_, outcome := s.inputs.Ladder.Rung()
+	outcome, story := s.inputs.Ladder.Known()
 	return doctor.Case{
 		Facts: doctor.Facts{
 			Modem: cfg.Modem.Enabled, DHCP: cfg.DHCP.Enabled, DNS: cfg.DNS.Enabled, Limit: cfg.DHCP.Limit, SetClock: cfg.Clock.Set,
 		},
 		Path: doctor.Path{
-			APN: b.APN, SIM: s.paths, Looking: s.inputs.Ladder.Looking(), Outcome: outcome, Story: s.inputs.Ladder.Story(),
+			APN: b.APN, SIM: s.paths, Looking: s.inputs.Ladder.Looking(), Outcome: outcome, Story: story,
 			Attach: namesOf(s.inputs.Attach.Tries), AttachSame: attachSame(obs.Modem, want.Modem),
 		},
 		Observed: obs,

@@ -76,7 +76,14 @@ type shelf struct {
 	OnTrial bool      `json:",omitempty"`
 
 	Activity provision.Activity // of one of them
+	Buys     purchase           `json:",omitzero"`
 	Spurned  string             `json:",omitempty"` // digest of what is not to be fetched again
+}
+
+// purchase says that clients are sent where a plan is bought.
+type purchase struct {
+	On bool
+	By string // subscriber who buys; "" whoever is in first
 }
 
 const shelfVersion = 1
@@ -93,14 +100,18 @@ type documents struct {
 	looked  look         // at what was fetched last
 	fetched fetch.Result // its server's last answer, without what it holds
 	rest    time.Time    // it could not be tried: not again before
-	buying  bool
-	buyer   string // subscriber who buys; "" whoever is in first
+	course
+	noted   course // as the file has it
 	consent consent
-	answers consentFile // of which consent is the present one
-	// activity is the activation of one of them.
-	activity provision.Activity
-	judged   modem.Secret // ICCID of the SIM for which the one in force was chosen last
-	told     string       // digest and entry of the document in force, as it was logged last
+	answers consentFile  // of which consent is the present one
+	judged  modem.Secret // ICCID of the SIM for which the one in force was chosen last
+	told    string       // digest and entry of the document in force, as it was logged last
+}
+
+// course is what is under way by a list of documents.
+type course struct {
+	buys     purchase
+	activity provision.Activity // of one of them
 }
 
 // documentTrial is a list of documents that is in force and not yet kept.
@@ -108,8 +119,10 @@ type documentTrial struct {
 	Trial
 	next []Edition
 	sim  string // subscriber whose Internet it is judged by; "" whoever is in first
-	// former is the activation of the documents that it replaces.
-	former provision.Activity
+	back bool   // to the documents of before, from those that are kept
+	// former is the course of the documents that it replaces, and of the next process: what the
+	// trial's own do to the course ends with it, what people do is done to both (documents.each).
+	former course
 }
 
 // openDocuments reads the file. What cannot be read is put aside and logged, as is what
@@ -131,7 +144,9 @@ func openDocuments(dir string, log *slog.Logger) documents {
 		}
 		return d
 	}
-	d.kept, d.former, d.activity, d.spurned = s.Kept, s.Former, s.Activity.Resumed(), s.Spurned
+	d.kept, d.former, d.spurned = s.Kept, s.Former, s.Spurned
+	d.course = course{s.Buys, s.Activity.Resumed()}
+	d.noted = d.course
 	if s.OnTrial {
 		d.outcome = &Outcome{Why: "the program ended before it was kept", At: time.Now()}
 		log.Info("document trial of the former process", "kept", false)
@@ -170,9 +185,10 @@ func (e *Edition) read() bool {
 }
 
 func (d *documents) write() error {
-	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former, Activity: d.activity, Spurned: d.spurned}
+	d.noted = d.lasting() // what cannot be written is not tried again by itself
+	s := shelf{Version: shelfVersion, Kept: d.kept, Former: d.former, Activity: d.noted.activity, Buys: d.noted.buys, Spurned: d.spurned}
 	if d.trial != nil {
-		s.OnTrial, s.Trial, s.Activity = true, d.trial.next, d.trial.former
+		s.OnTrial, s.Trial = true, d.trial.next
 	}
 	text, err := json.Marshal(s)
 	if err == nil {
@@ -182,6 +198,23 @@ func (d *documents) write() error {
 		return fmt.Errorf("control: write the documents: %w", err)
 	}
 	return nil
+}
+
+// lasting is the course that goes on unless a trial is kept.
+func (d *documents) lasting() course {
+	if d.trial != nil {
+		return d.trial.former
+	}
+	return d.course
+}
+
+// each changes the course, and during a trial the one that it may come back to as well, which
+// has the list of documents that are kept.
+func (d *documents) each(change func(*course, []Edition)) {
+	change(&d.course, d.list())
+	if d.trial != nil {
+		change(&d.trial.former, d.kept)
+	}
 }
 
 // list are the documents in force.

@@ -1,7 +1,9 @@
 package control
 
 import (
+	"log/slog"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -23,6 +25,17 @@ func settledOn(apn string) provision.Ladder {
 	}
 	l, _ = l.Climb("sim", func() []provision.Rung { return rungs }, seen)
 	return l
+}
+
+// TestNoteTellsHowABearerIsReached: the next process makes, or leaves, the same VLAN.
+func TestNoteTellsHowABearerIsReached(t *testing.T) {
+	dir, quiet := t.TempDir(), slog.New(slog.DiscardHandler)
+	up := modem.BearerStatus{State: modem.BearerUp, Interface: "wwp0s20f0u2i1.1", Parent: "wwp0s20f0u2i12", Session: 1, Since: time.Unix(1e9, 0).UTC()}
+	f := openFormer(dir, quiet)
+	f.note(map[modem.Purpose]modem.BearerStatus{modem.Own: up, modem.Shared: {State: modem.BearerDown}}, note{}, quiet)
+	if got := openFormer(dir, quiet).read.Bearers; len(got) != 1 || !reflect.DeepEqual(got[modem.Own], up) {
+		t.Errorf("%+v", got)
+	}
 }
 
 // TestFormerBearersOfAnotherWishAreNotHeld: what a former process left up is routed to only

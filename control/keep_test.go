@@ -71,25 +71,44 @@ func TestWinnerIsRemembered(t *testing.T) {
 }
 
 // TestSwappedSIM: what worked for one SIM is not remembered for the next, of which only
-// the number is known yet.
+// the number is known yet, or not yet which document is for it.
 func TestSwappedSIM(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		r := w.start(t, twoAPNs)
-		r.pass(flushDelay)
-		w.change(plan.Modem, func() {
-			w.phase, w.sim.ICCID, w.sim.IMSI = modem.PhaseSIM, "8949020000099999999", "262020000099999"
-			w.causes["old.example"], w.causes["new.example"] = 27, 27
+	for name, c := range map[string]struct {
+		document string
+		phase    modem.Phase
+		early    bool
+	}{
+		"only its number is known":    {"", modem.PhaseSIM, false},
+		"it has not told all":         {forOurs, modem.PhaseRegister, true},
+		"it registers until it tells": {forOurs, modem.PhaseReady, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				r := w.start(t, twoAPNs)
+				if r.settle(); c.document != "" {
+					r.provide(paper("1", 1, c.document))
+				}
+				r.pass(flushDelay + 10*time.Second)
+				w.change(plan.Modem, func() {
+					w.phase, w.sim.ICCID, w.sim.IMSI, w.sim.Early = c.phase, "8949020000099999999", "262020000099999", c.early
+					w.causes["old.example"], w.causes["new.example"] = 27, 27
+				})
+				r.pass(2 * flushDelay)
+				once := func() {
+					text, err := os.ReadFile(w.memoryFile())
+					if n := strings.Count(string(text), "old.example"); n != 1 || err != nil {
+						t.Errorf("the old SIM's name is remembered for %d SIMs, %v", n, err)
+					}
+				}
+				once()
+				w.change(plan.Modem, func() { w.phase, w.sim.Early = modem.PhaseReady, false })
+				r.settle()
+				r.end()
+				once()
+			})
 		})
-		r.pass(2 * flushDelay)
-		w.change(plan.Modem, func() { w.phase = modem.PhaseReady })
-		r.settle()
-		r.end()
-		text, err := os.ReadFile(w.memoryFile())
-		if n := strings.Count(string(text), "old.example"); n != 1 || err != nil {
-			t.Errorf("the old SIM's name is remembered for %d SIMs, %v", n, err)
-		}
-	})
+	}
 }
 
 // TestMemoryIsWrittenAtTheEnd: a winner found just before the end is not lost.

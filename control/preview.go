@@ -86,7 +86,10 @@ func abroad(m modem.Status) bool { return m.Registration.State == "roaming" }
 // reloaded folds another configuration into the inputs.
 func reloaded(in plan.Inputs, cfg *config.Config) plan.Inputs {
 	if pin := cfg.Modem.PIN; pin != in.Config.Modem.PIN {
-		in.PINTyped, in.PIN = pin != "", ""
+		in.PIN = ""
+		if pin != "" {
+			in.PINTyped++
+		}
 	}
 	in.Config = cfg
 	return in

@@ -39,9 +39,10 @@ type ProvideAnswer struct {
 	Err    error  // why it could not be tried though it is right
 }
 
-// TakeBack is the Intent to undo the document trial, or else to go back to the documents
-// before the present ones, on trial.
+// TakeBack is the Intent to undo the document trial. Without an ID it is whichever is under
+// way, or else to go back to the documents before the present ones, on trial.
 type TakeBack struct {
+	ID     string // of the trial that is meant, and nothing else; "" see above
 	By     Author
 	Answer chan<- error // gets one value after the turn; has room for it
 }
@@ -135,7 +136,7 @@ func (l *Loop) tryDocuments(next []Edition, activity provision.Activity, by Auth
 		return "", fmt.Errorf("%w: a change of %s is on trial", ErrConflict, s.trial.By.Name)
 	}
 	now := time.Now()
-	d.trial = &documentTrial{next: next, former: d.activity, sim: subscriber(l.Snapshot().Observed.Modem), Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
+	d.trial = &documentTrial{next: next, former: d.course, sim: subscriber(l.Snapshot().Observed.Modem), Trial: Trial{ID: rand.Text()[:10], By: by, Began: now, Until: now.Add(documentLimit), WasOnline: s.wasServed(l.Snapshot())}}
 	if err := d.write(); err != nil {
 		d.trial = nil
 		return "", err
@@ -161,14 +162,17 @@ func gatewayOnline(p probe.Status, want plan.Desired) bool {
 func (l *Loop) endDocuments(kept bool, why string) {
 	d := &l.state.documents
 	t := d.trial
-	old, before := d.former, d.kept
+	old, before, spurned := d.former, d.kept, d.spurned
 	if d.trial = nil; kept {
 		d.former, d.kept = d.kept, t.next
+		if t.back {
+			d.spurn(before, d.kept)
+		}
 	} else {
-		d.activity = t.former
+		d.course = t.former
 	}
 	if err := d.write(); err != nil { // what cannot be kept is not in force after a restart either
-		d.former, d.kept, d.activity, kept, why = old, before, t.former, false, err.Error()
+		d.former, d.kept, d.spurned, d.course, kept, why = old, before, spurned, t.former, false, err.Error()
 		l.log.Error("the document cannot be kept", "err", err)
 	}
 	d.outcome = &Outcome{ID: t.ID, By: t.By, Kept: kept, Why: why, At: time.Now()}
@@ -184,17 +188,29 @@ func (d *documents) spurn(list, stay []Edition) {
 	}
 }
 
+// harmed notes what is on trial and is to be undone. Going back tries nothing new.
+func (d *documents) harmed() {
+	if !d.trial.back {
+		d.spurn(d.trial.next, d.kept)
+	}
+}
+
 // takeBack undoes the trial, or tries the documents of before.
 func (l *Loop) takeBack(i TakeBack) {
 	var err error
-	if d := &l.state.documents; d.trial != nil {
-		d.spurn(d.trial.next, d.kept)
+	d := &l.state.documents
+	switch {
+	case i.ID != "" && (d.trial == nil || d.trial.ID != i.ID):
+		err = ErrNoTrial // what is kept by now is not taken for it
+	case d.trial != nil:
+		d.harmed()
 		l.endDocuments(false, "it was taken back")
-	} else if len(d.kept) == 0 && len(d.former) == 0 {
+	case len(d.kept) == 0 && len(d.former) == 0:
 		err = ErrNoTrial
-	} else {
-		d.spurn(d.kept, d.former)
-		_, err = l.tryDocuments(d.former, d.activity, i.By)
+	default:
+		if _, err = l.tryDocuments(d.former, d.activity, i.By); err == nil {
+			d.trial.back = true
+		}
 	}
 	l.answer(i.Answer, err)
 }
@@ -217,7 +233,7 @@ func (l *Loop) buy(i Buy) {
 	if i.On && len(l.state.inputs.Policy.Contexts[modem.Purchase]) == 0 {
 		err = errors.New("control: no document names an access point for buying a plan")
 	} else {
-		l.state.bought(i.On)
+		l.state.bought(i.On, cardOf(l.Snapshot().Observed.Modem))
 	}
 	l.answer(i.Answer, err)
 }
@@ -248,6 +264,7 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	s := &l.state
 	d := &s.documents
 	card := cardOf(obs.Modem)
+	defer l.noteCourse()
 	if card.Known() {
 		d.belong(subscriber(obs.Modem))
 		d.judged = obs.Modem.SIM.ICCID
@@ -267,6 +284,7 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	}
 	s.inputs.Document, s.inputs.Policy = f, provision.Policy{}
 	if f == nil {
+		d.buys = purchase{}
 		return time.Time{}
 	}
 	wake, old := d.ask(obs, f, l.log)
@@ -277,7 +295,10 @@ func (l *Loop) provision(obs plan.Observed) time.Time {
 	if c := f.Entry.Sharing.Check; c != nil {
 		s.inputs.Policy = s.inputs.Policy.Answered(d.consent.Consent, c.Silent, obs.Now)
 	}
-	s.inputs.Policy.Buying = d.buying && len(s.inputs.Policy.Contexts[modem.Purchase]) > 0
+	if len(s.inputs.Policy.Contexts[modem.Purchase]) == 0 {
+		d.buys = purchase{} // nobody is sent anywhere, now or by a later edition
+	}
+	s.inputs.Policy.Buying = d.buys.On
 	l.tellDocument(at)
 	if at >= 0 {
 		wake = earliest(wake, l.activate(obs, d.list()[at]))
@@ -360,7 +381,8 @@ func answerTo(st fetch.Status, q fetch.Request) (fetch.Result, bool) {
 
 // isAsked says that a request is in force, with the same address and question.
 func isAsked(st fetch.Status, q fetch.Request) bool {
-	return slices.ContainsFunc(st.InForce.Requests, func(r fetch.Request) bool { return r.ID == q.ID && r.URL == q.URL && r.Body == q.Body })
+	r, ok := st.InForce.Find(q.ID)
+	return ok && r.URL == q.URL && r.Body == q.Body
 }
 
 // look is at one answer, and by what it was judged: the same would be said of it again.
@@ -392,32 +414,36 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	}
 	d.fetched = r
 	d.fetched.Body, d.fetched.Beside = nil, nil
-	if r.Status == http.StatusNotModified {
-		l.noteAsked(at, r.At)
+	if l.offerFetched(obs, card, at, r) {
+		q, _ := obs.Fetch.InForce.Find(plan.AskDocument)
+		s.inputs.Refreshed = q.Attempt
 	}
-	if r.Status != http.StatusOK {
-		return
+}
+
+// offerFetched offers what the server of an edition has answered. Unless it has nothing else
+// to give, or its edition is tried, the answer is worth another look.
+func (l *Loop) offerFetched(obs plan.Observed, card document.Card, at int, r fetch.Result) (done bool) {
+	s := &l.state
+	d := &s.documents
+	if r.Status != http.StatusOK && r.Failed == 0 { // there is no other one, or none for us
+		l.noteAsked(at, r.At)
+		return true
 	}
 	now := look{r.At, strings.Join(s.inputs.Config.Document.Keys, " "), subscriber(obs.Modem)}
-	if d.looked == now || obs.Now.Before(d.rest) {
-		return
+	if r.Status != http.StatusOK || d.looked == now || obs.Now.Before(d.rest) {
+		return false
 	}
 	d.looked = now
-	for _, old := range d.kept {
-		if bytes.Equal(old.Raw, r.Body) {
-			l.noteAsked(at, r.At)
-			return
-		}
-	}
-	if sum(r.Body) == d.spurned {
+	same := func(old Edition) bool { return bytes.Equal(old.Raw, r.Body) }
+	if slices.ContainsFunc(d.kept, same) || sum(r.Body) == d.spurned {
 		l.noteAsked(at, r.At)
-		return
+		return true
 	}
 	// What is not signed is not taken for signed by an empty file.
 	o := document.Offer{Raw: r.Body, Signature: r.Beside, Origin: document.Pulled}
 	report, id, err := l.offer(o, card, Author{Name: "the document's server"}, r.Tag)
 	if id != "" {
-		return
+		return true
 	}
 	why := "it changes nothing"
 	if faults := report.Faults(); len(faults) > 0 {
@@ -428,6 +454,7 @@ func (l *Loop) takeFetched(obs plan.Observed) {
 	}
 	d.outcome = &Outcome{By: Author{Name: "the document's server"}, Why: why, At: time.Now()}
 	l.log.Warn("the fetched document is not applied", "why", why)
+	return false
 }
 
 // askedSpacing is how often it is written at most that a server has nothing else to give.
@@ -460,7 +487,7 @@ func (l *Loop) judgeDocuments(obs plan.Observed, want plan.Desired, steps []plan
 		return obs.Now
 	case undo:
 		if !f.absent {
-			l.state.documents.spurn(t.next, l.state.documents.kept)
+			l.state.documents.harmed()
 		}
 		l.endDocuments(false, why)
 		return obs.Now
@@ -517,7 +544,7 @@ func (s *state) chose(card document.Card) (digest string, entry int) {
 func (s *state) view(obs plan.Observed) Documents {
 	d := &s.documents
 	_, at := choose(d.list(), cardOf(obs.Modem))
-	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buying, Fetched: d.fetched, Consent: d.consent.Consent}
+	v := Documents{List: d.list(), InForce: at, Policy: s.inputs.Policy, Outcome: d.outcome, Buying: d.buys.On, Fetched: d.fetched, Consent: d.consent.Consent}
 	if at >= 0 && d.list()[at].digest() == d.activity.Edition && (d.activity.SIM == "" || d.activity.SIM == subscriber(obs.Modem)) {
 		v.Activity = d.activity
 	}

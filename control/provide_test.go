@@ -213,7 +213,7 @@ func killed(t *testing.T, w *world, r *running) *world {
 	w.leaves = true
 	r.end()
 	next := newWorld(t)
-	next.state, next.run, next.leaves = w.state, w.run, true
+	next.state, next.run, next.leaves, next.left = w.state, w.run, true, w.modem.spec.Bearers[modem.Shared]
 	return next
 }
 
@@ -270,6 +270,32 @@ func TestDocumentsOnDiskAreOldOrNew(t *testing.T) {
 		check("the one before on trial", 5)
 		r.pass(10 * time.Second)
 		check("the one before", 0)
+	})
+}
+
+// Undoing a trial that has ended meanwhile undoes nothing else.
+func TestTakeBackOfATrialThatEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Second)
+		r.provide(paper("1", 1, forOurs))
+		r.pass(10 * time.Second)
+		second := r.provide(paper("1", 2, strings.Replace(forOurs, "5", "4", 1))).Trial
+		undo := func(c chan<- error) Intent { return TakeBack{ID: second, Answer: c} }
+		if err := r.asked(undo); err != nil {
+			t.Error(err)
+		}
+		if err := r.asked(undo); !errors.Is(err, ErrNoTrial) {
+			t.Errorf("again: %v", err)
+		}
+		if got := story(r.pass(time.Minute)); got != "limit 5, kept false: it was taken back" {
+			t.Error(got)
+		}
+		third := r.provide(paper("1", 3, strings.Replace(forOurs, "5", "3", 1))).Trial
+		if err := r.asked(undo); !errors.Is(err, ErrNoTrial) || r.Snapshot().Documents.Trial == nil || third == "" {
+			t.Errorf("while another is on trial: %v", err)
+		}
 	})
 }
 
@@ -725,6 +751,54 @@ func TestFetchedDocumentThatWasTakenBack(t *testing.T) {
 	})
 }
 
+// Going back that is refused, or that its process does not see to the end, forgets nothing of
+// what was taken back before: it is not fetched again.
+func TestGoingBackInVain(t *testing.T) {
+	back := func(c chan<- error) Intent { return TakeBack{Answer: c} }
+	for what, inVain := range map[string]func(*testing.T, *world, *running) (*world, *running){
+		"refused": func(t *testing.T, w *world, r *running) (*world, *running) {
+			if err := r.trying(signerKey()+renamed, "", sitting()); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.asked(back); !errors.Is(err, ErrConflict) {
+				t.Errorf("while settings are on trial: %v", err)
+			}
+			r.pass(5 * time.Minute)
+			return w, r
+		},
+		"killed": func(t *testing.T, w *world, r *running) (*world, *running) {
+			w.change(plan.Probe, func() { w.verdict = probe.Unknown })
+			if err := r.asked(back); err != nil || r.Snapshot().Documents.Trial == nil {
+				t.Fatalf("back: %v", err)
+			}
+			w = killed(t, w, r)
+			return w, w.start(t, signerKey())
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t)
+				r := refreshes(t, w)
+				w.gives(edition(4, 4))
+				r.pass(10 * time.Second)
+				w.gives(edition(5, 5))
+				if got := story(r.pass(time.Second)); !strings.HasPrefix(got, "limit 5, on trial") {
+					t.Fatal(got)
+				}
+				if err := r.asked(back); err != nil {
+					t.Fatal(err)
+				}
+				w, r = inVain(t, w, r)
+				r.pass(10 * time.Second)
+				w.gives(edition(5, 5))
+				if got := story(r.pass(10 * time.Second)); !strings.HasPrefix(got, "limit 4, kept false") {
+					t.Error(got)
+				}
+			})
+		})
+	}
+}
+
 // A trial is judged by the SIM that it began with, whatever another one's Internet says, and
 // by the uplink that there was.
 func TestDocumentTrialOfAnotherSIM(t *testing.T) {
@@ -858,11 +932,32 @@ func TestRefreshOnDemand(t *testing.T) {
 		}
 		r.provide(paper("1", 3, fmt.Sprintf(refreshing, 3)))
 		r.settle()
-		if err := r.asked(refresh); err != nil {
-			t.Error(err)
-		}
-		if asked := read(w, func() []fetch.Request { return w.fetch.spec.Requests }); len(asked) != 1 || asked[0].Attempt != 1 || !asked[0].First.IsZero() {
-			t.Errorf("%+v", asked)
+		for n, status := range []int{http.StatusNotModified, http.StatusNotModified, http.StatusNotFound, http.StatusForbidden} {
+			if err := r.asked(refresh); err != nil {
+				t.Error(err)
+			}
+			asked := func() []fetch.Request { return read(w, func() []fetch.Request { return w.fetch.spec.Requests }) }
+			if q := asked(); len(q) != 1 || q[0].Attempt != uint32(n)+1 || !q[0].First.IsZero() {
+				t.Fatalf("%+v", q)
+			}
+			// What fails is asked for again; once it has said that there is nothing else, or
+			// nothing at all, no other bearer asks it again.
+			w.says(plan.AskDocument, fetch.Result{Status: http.StatusServiceUnavailable, Failed: 1})
+			r.pass(time.Minute)
+			if q := asked(); len(q) != 1 || !q[0].First.IsZero() {
+				t.Errorf("after a failure: %+v", q)
+			}
+			w.says(plan.AskDocument, fetch.Result{Status: status})
+			for range 2 {
+				r.pass(time.Minute)
+				if q := asked(); len(q) != 1 || !q[0].First.After(time.Now()) {
+					t.Errorf("%+v", q)
+				}
+				w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
+				r.pass(time.Minute)
+				w.change(plan.Modem, func() { w.phase = modem.PhaseReady })
+			}
+			r.pass(time.Minute)
 		}
 	})
 }
@@ -944,8 +1039,8 @@ func TestSnapshotJudges(t *testing.T) {
 		if report := s.Judge(document.Offer{Raw: paper("1", 1, forOurs), Origin: document.ByOwner}); report.Refused() {
 			t.Errorf("%+v", report)
 		}
-		if report := s.Judge(document.Offer{Raw: paper("1", 1, forOurs), Origin: document.Pushed}); !report.Refused() {
-			t.Error("unsigned and pushed")
+		if report := s.Judge(document.Offer{Raw: paper("1", 1, forOurs), Origin: document.Pulled}); !report.Refused() {
+			t.Error("unsigned and pulled")
 		}
 		if report := s.Judge(document.Offer{Raw: paper("1", 1, `"bound": {"subscriber": "310"}, "sims": [{}]`), Origin: document.ByOwner}); !report.Refused() {
 			t.Error("bound to another SIM")

@@ -107,18 +107,10 @@ func writeFile(path string, text []byte) error {
 // writeDurably replaces a file so that after it nothing but the new text can be found,
 // and before it has returned the old one or the new one.
 func writeDurably(path string, text []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := save.File(path, text, renameio.WithExistingPermissions()); err != nil {
-		return err
-	}
-	d, err := os.Open(dir) // a name lasts when its folder is on the disk
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return save.Durably(path, text, renameio.WithExistingPermissions())
 }
 
 // note is what a process leaves for the next one of the same boot. It holds no
@@ -196,7 +188,7 @@ func (f *former) note(bearers map[modem.Purpose]modem.BearerStatus, next note, l
 	next.Bearers = map[modem.Purpose]modem.BearerStatus{}
 	for p, b := range bearers {
 		if b.State == modem.BearerUp {
-			next.Bearers[p] = modem.BearerStatus{State: b.State, Interface: b.Interface, Session: b.Session, Since: b.Since.UTC(), IPv4: b.IPv4, IPv6: b.IPv6}
+			next.Bearers[p] = modem.BearerStatus{State: b.State, Interface: b.Interface, Parent: b.Parent, Session: b.Session, Since: b.Since.UTC(), IPv4: b.IPv4, IPv6: b.IPv6}
 		}
 	}
 	next.Document, next.Entry = f.document, f.entry

@@ -28,6 +28,7 @@ var (
 type Author struct {
 	Name    string // for people, such as "page", "token home" or "socket"
 	Session string // key of a person's session; "" when nobody looks on
+	From    string // address that a person came from
 }
 
 // Try is the Intent to put a changed configuration into force on trial: it is kept when
@@ -63,6 +64,7 @@ type Trial struct {
 	By           Author
 	Began, Until time.Time
 	WasOnline    bool // clients had Internet before
+	Moved        bool // the page is elsewhere than before, where its author has no session
 	Back         bool // the author was seen again, under what was changed
 }
 
@@ -164,6 +166,7 @@ func (l *Loop) begin(i Try) error {
 	if first := s.trial; first != nil { // who goes on with his own change has one trial of both
 		t.WasOnline, t.oldText, t.file, t.old, t.onAir = first.WasOnline, first.oldText, first.file, first.old, first.onAir
 	}
+	t.Moved = t.old.LAN.Address != i.Config.LAN.Address || t.old.API.Port != i.Config.API.Port
 	err := l.mayTry(i)
 	switch {
 	case err != nil:
@@ -263,7 +266,9 @@ func (l *Loop) keep(why string) error {
 // undo brings back what the trial replaced, whose file was never touched.
 func (l *Loop) undo(why string) {
 	s := &l.state
+	typed := s.inputs.PINTyped
 	s.inputs, s.text = reloaded(s.inputs, s.trial.old), s.trial.oldText
+	s.inputs.PINTyped = typed // nobody typed the former PIN again
 	l.close(false, why)
 }
 

@@ -112,7 +112,7 @@ func (s *state) leave() note {
 // climb moves the ladders on and remembers the winner.
 func (l *Loop) climb(obs plan.Observed) time.Time {
 	s := &l.state
-	in, known := &s.inputs, identified(obs.Modem)
+	in := &s.inputs
 	shared, own := search(in, obs.Modem)
 	climb := func(ladder provision.Ladder, what provision.Search, purpose modem.Purpose) (provision.Ladder, time.Time) {
 		key := searchKey(what, obs.Modem)
@@ -132,8 +132,7 @@ func (l *Loop) climb(obs plan.Observed) time.Time {
 	} else {
 		in.OwnLadder = provision.Ladder{}
 	}
-	// The winner is of the SIM that was, until its successor is known.
-	if rung, ok := in.Ladder.Winner(); ok && known && shared.Open() {
+	if rung, ok := in.Ladder.Winner(); ok && shared.Open() {
 		s.memory.remember(obs.Modem.SIM.ICCID, rung, obs.Now, l.log)
 	}
 	return earliest(earliest(wake, again), s.memory.flushDue(obs.Now, l.log))
@@ -203,7 +202,7 @@ func sameStory(a, b []provision.Try) bool {
 func (s *state) seen(obs plan.Observed, purpose modem.Purpose) provision.Seen {
 	b := obs.Modem.Bearers[purpose]
 	key := plan.ProbeKey(b, s.inputs.Repairs)
-	seen := provision.Seen{Now: obs.Now, Ready: obs.Modem.Phase == modem.PhaseReady, Bearer: b}
+	seen := provision.Seen{Now: obs.Now, Ready: s.dials(obs), Bearer: b}
 	if purpose != modem.Shared {
 		seen.Trace = s.former.read.Own
 		return seen
@@ -219,6 +218,12 @@ func (s *state) seen(obs plan.Observed, purpose modem.Purpose) provision.Seen {
 		}
 	}
 	return seen
+}
+
+// dials says that what is wished is dialled: where no data may be used nothing is wished,
+// and that nothing comes up there blames no access point.
+func (s *state) dials(obs plan.Observed) bool {
+	return obs.Modem.Phase == modem.PhaseReady && plan.Barred(s.inputs, obs) == ""
 }
 
 // received notes how much had come in when a bearer came up.

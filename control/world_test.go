@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -110,9 +111,11 @@ type world struct {
 	device       modem.Device
 	registration modem.Registration
 	attach       string                     // access point without which nobody registers; "" any
-	causes       map[string]uint32          // APNs that the network refuses
+	causes       map[string]uint32          // APNs that the network refuses; anyAPN stands for the others
 	since        map[modem.Bearer]time.Time // when a bearer came up
 	bearers      map[modem.Purpose]modem.BearerStatus
+	left         modem.Bearer  // up since a former process: the first wish that is the same takes it over
+	taken        modem.Bearer  // that was, as it is wished
 	hangUp       time.Duration // until the modem is off
 	offSince     time.Time
 	leases       []dhcp.Lease
@@ -262,19 +265,34 @@ func (w *world) modemStatus(s modem.Spec) modem.Status {
 		for p, b := range s.Bearers {
 			st.Bearers[p] = w.dial(b)
 		}
+		maps.DeleteFunc(w.since, func(b modem.Bearer, _ time.Time) bool { // what is hung up is dialled anew
+			return b != s.Bearers[modem.Shared] && b != s.Bearers[modem.Own]
+		})
 	}
 	return st
 }
 
+const anyAPN = "*"
+
 func (w *world) dial(b modem.Bearer) modem.BearerStatus {
 	if _, known := w.since[b]; !known {
 		w.since[b] = time.Now()
+		anyhow := b
+		anyhow.Attempt = w.left.Attempt
+		if w.taken = (modem.Bearer{}); anyhow == w.left {
+			w.taken = b
+		}
+		w.left = modem.Bearer{}
 	}
-	if cause, refused := w.causes[b.APN]; refused {
+	cause, refused := w.causes[b.APN]
+	if !refused {
+		cause, refused = w.causes[anyAPN]
+	}
+	if refused {
 		return modem.BearerStatus{State: modem.BearerFailed, InForce: b, Cause: cause, Since: w.since[b]}
 	}
 	return modem.BearerStatus{
-		State: modem.BearerUp, InForce: b, Interface: "wwan0", Since: w.since[b],
+		State: modem.BearerUp, InForce: b, Interface: "wwan0", Since: w.since[b], Adopted: b == w.taken,
 		IPv4: &modem.IPConfig{Addresses: []netip.Prefix{netip.MustParsePrefix("100.64.7.2/30")}, DNS: []netip.Addr{netip.MustParseAddr("198.51.100.53")}},
 	}
 }

@@ -48,9 +48,10 @@ type Network struct {
 	Server      netip.Prefix // the gateway's own address and the LAN's prefix length
 	First, Last netip.Addr   // pool, inclusive; the first 4096 addresses of it are used
 	LeaseTime   time.Duration
-	DNS         []netip.Addr // option 6
-	Domain      string       // option 15; "" none
-	MTU         int          // option 26; 0 none
+	Longest     time.Duration // what clients may have been told before, if that is more than LeaseTime
+	DNS         []netip.Addr  // option 6
+	Domain      string        // option 15; "" none
+	MTU         int           // option 26; 0 none
 	// Hosts are reservations, sorted by MAC. They may lie outside the pool; one
 	// outside the subnet sleeps until the LAN moves there.
 	Hosts []Host
@@ -62,6 +63,7 @@ type Lease struct {
 	ClientID []byte // option 61; empty when the client sent none
 	Addr     netip.Addr
 	Hostname string // as a DNS label made safe; "" none
+	Kind     Kind   // what it seems to be
 	Expires  time.Time
 	Since    time.Time // first acknowledged
 	Reserved bool

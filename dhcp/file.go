@@ -33,7 +33,9 @@ import (
 //
 // Times are durations because a router's clock may start years back. They count from
 // the moment of reading, so a lease lasts longer by the time the server was off,
-// never shorter: nobody else gets an address that a client still believes to have.
+// never shorter: nobody else gets an address that a client still believes to have. What
+// the file says of a client that is not heard of goes down from start to start, however
+// short the runs are, so that one that is gone does not keep its address for good.
 const (
 	fileHeader   = "tetherd-leases 1"
 	maxFile      = 4 << 20 // octets
@@ -65,6 +67,9 @@ func (t *Table) records(now time.Time) []record {
 			addr: addr, mac: e.client.mac, clientID: e.clientID, hostname: e.hostname,
 			remaining: max(0, e.expires.Sub(now)), age: max(0, now.Sub(e.since)),
 		}
+		if !e.sure.IsZero() {
+			r.remaining = max(0, e.sure.Sub(now))
+		}
 		if e.source != e.client.mac {
 			r.source = e.source
 		}
@@ -75,8 +80,8 @@ func (t *Table) records(now time.Time) []record {
 }
 
 // restore adopts records as far as the present wish has room for them. A lease that
-// had not ended gets at least half a lease time, so that a client whose last renewal
-// was not written comes to renew before.
+// had not ended gets at least half of the longest lease time, so that a client whose last
+// renewal was not written comes to renew before.
 func (t *Table) restore(list []record, now time.Time) {
 	for _, r := range list {
 		c := clientOf(r.mac, r.clientID)
@@ -84,16 +89,28 @@ func (t *Table) restore(list []record, now time.Time) {
 			t.byAddr[r.addr] != nil || t.byClient[c] != nil {
 			continue
 		}
+		sure := now.Add(r.remaining)
 		if r.remaining > 0 {
-			r.remaining = max(r.remaining, t.spec.LeaseTime/2)
+			r.remaining = max(r.remaining, t.spec.LeaseTime/2, t.spec.Longest/2)
 		}
 		e := &entry{
-			client: c, clientID: r.clientID, addr: r.addr, hostname: r.hostname,
+			client: c, clientID: r.clientID, addr: r.addr, hostname: r.hostname, kind: kindOf(nil, r.hostname),
 			since: now.Add(-r.age), expires: now.Add(r.remaining), saved: now.Add(r.remaining),
-			bound: r.remaining > 0, source: cmp.Or(r.source, r.mac), first: cmp.Or(r.source, r.mac),
+			bound: r.remaining > 0, sure: sure, source: cmp.Or(r.source, r.mac), first: cmp.Or(r.source, r.mac),
 		}
 		t.byAddr[r.addr], t.byClient[c] = e, e
 	}
+}
+
+// aging reports whether the file is to be written again, for time alone: a lease of a
+// former run has not ended, and its client was not heard of in this one.
+func (t *Table) aging(now time.Time) bool {
+	for _, e := range t.byAddr {
+		if now.Before(e.sure) {
+			return true
+		}
+	}
+	return false
 }
 
 // appendLeases writes the file's text.
@@ -112,7 +129,7 @@ func appendLeases(b []byte, list []record) []byte {
 }
 
 // parseLeases reads the file's text. It takes what appendLeases writes and nothing
-// else.
+// else, but for host names, which it makes safe anew.
 func parseLeases(text []byte) ([]record, error) {
 	body, ok := strings.CutSuffix(string(text), "\n")
 	lines := strings.SplitN(body, "\n", maxFileLines+3)
@@ -155,8 +172,9 @@ func parseRecord(line string) (r record, ok bool) {
 	id, err := hex.DecodeString(strings.TrimPrefix(f[4], "-"))
 	r.clientID = string(id)
 	good[4] = err == nil && len(id) <= maxClientID && cmp.Or(hex.EncodeToString(id), "-") == f[4]
-	r.hostname = strings.TrimPrefix(f[5], "-")
-	good[5] = label(r.hostname) == r.hostname && cmp.Or(r.hostname, "-") == f[5]
+	// What a name may be can change from version to version, and is no reason to lose leases.
+	r.hostname = label(f[5])
+	good[5] = f[5] != "" && len(f[5]) <= maxLabel
 	return r, good == [6]bool{true, true, true, true, true, true}
 }
 

@@ -2,6 +2,7 @@ package dhcp
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -65,7 +66,7 @@ func TestBadLeaseFiles(t *testing.T) {
 		"identifier of odd length": edit("ff00", "ff0"),
 		"identifier too long":      edit("ff00", strings.Repeat("ff", 256)),
 		"identifier with hyphen":   edit("ff00", "-ff00"),
-		"name not safe":            edit("phone", "Phone"),
+		"no name":                  edit(" phone", " "),
 		"name too long":            edit("phone", strings.Repeat("p", 64)),
 		"too few fields":           edit(" - phone", " phone"),
 		"too many fields":          edit("phone", "phone x"),
@@ -75,6 +76,16 @@ func TestBadLeaseFiles(t *testing.T) {
 	} {
 		if list, err := parseLeases([]byte(text)); !errors.Is(err, errCorrupt) {
 			t.Errorf("%s: %v, %v", name, list, err)
+		}
+	}
+}
+
+// TestNamesOfAFileAreMadeSafe: a name that would not be given now costs no lease.
+func TestNamesOfAFileAreMadeSafe(t *testing.T) {
+	for name, want := range map[string]string{"Phone": "phone", "a--2": "a-2", "wpad": "", "-x": "x", "é": "", "phone.lan": "phone"} {
+		list, err := parseLeases([]byte(strings.Replace(goodFile, "phone", name, 1)))
+		if err != nil || len(list) != 3 || list[0].hostname != want {
+			t.Errorf("%s: %+v, %v", name, list, err)
 		}
 	}
 }
@@ -117,6 +128,110 @@ func TestRestoredLeaseLastsUntilTheNextRenewal(t *testing.T) {
 	l.table.restore([]record{{addr: addr("192.168.8.100"), mac: dev(1).mac, remaining: time.Second}}, l.now)
 	if got := l.table.leases(l.now)[0].Expires.Sub(l.now); got != 6*hour {
 		t.Errorf("lasts %v", got)
+	}
+}
+
+// Leases are short until there is Internet, and so at each start: a client that was told a
+// long one just before a crash, which is not on file yet, keeps it all the same.
+func TestRestoredLeaseLastsAlsoWhileLeasesAreShort(t *testing.T) {
+	short := func(s *Network) { s.LeaseTime, s.Longest = 2*time.Minute, 12*hour }
+	l := newLAN(t, short)
+	anna := named(1, "phone")
+	a := l.join(anna)
+	file := l.table.records(l.now)
+	l.wait(70 * time.Second)
+	long := l.table.spec
+	long.LeaseTime, long.Longest = 12*hour, 0
+	l.table.setSpec(long)
+	if ack := l.renew(anna, a); ack.Reply.IPAddressLeaseTime(0) != 12*hour {
+		t.Fatalf("told %v", ack.Reply)
+	}
+	again := newLAN(t, short)
+	again.table.restore(file, again.now)
+	again.wait(6*hour - time.Second) // when the client renews
+	if ended, _ := again.table.expire(again.now); len(ended) > 0 || len(again.leased()) != 1 {
+		t.Errorf("ended %v, leased %v", ended, again.leased())
+	}
+	again.is(again.renew(anna, a), 5)
+}
+
+// A gateway in a van runs for an hour at a time, each time with another telephone in it: who
+// was there once does not keep an address for good, and is not listed for days either.
+func TestLeasesEndOverShortRuns(t *testing.T) {
+	var file []record
+	for run := range 40 {
+		l := newLAN(t, poolOf(20))
+		l.table.restore(file, l.now)
+		if n := len(l.leased()); n > 14 {
+			t.Fatalf("run %d begins with %d leases", run, n)
+		}
+		l.join(dev(run + 1))
+		l.wait(hour)
+		file = l.table.records(l.now)
+	}
+}
+
+// What is prolonged only for a renewal that may not be on file is given up before a new
+// client gets nothing, and not before: not while it lasts by the file, and not what a
+// client has renewed or what is reserved.
+func TestStaleLeasesAreGivenUpInNeed(t *testing.T) {
+	l := newLAN(t, poolOf(4), func(s *Network) { s.Hosts = []Host{{MAC: dev(9).mac.hardware(), Addr: addr("192.168.8.102")}} })
+	var file []record
+	for i := range 4 {
+		a := addr("192.168.8.100")
+		for range i {
+			a = a.Next()
+		}
+		file = append(file, record{addr: a, mac: dev(i + 1).mac, remaining: time.Minute})
+	}
+	file[2].mac, file[3].remaining = dev(9).mac, hour
+	l.table.restore(file, l.now)
+	l.is(l.renew(dev(1), file[0].addr), 5)
+	if got := l.discover(dev(5)); got.Reply != nil || l.table.free(l.now) != 0 {
+		t.Errorf("a lease that lasts by the file went: %v", got.Reply)
+	}
+	l.wait(time.Minute)
+	if n := l.table.free(l.now); n != 1 {
+		t.Errorf("%d addresses are free", n)
+	}
+	offer := l.discover(dev(5))
+	l.is(offer, 2)
+	if offer.Probe != file[1].addr || !slices.Equal(offer.Ended, []netip.Addr{file[1].addr}) {
+		t.Errorf("probed is %v, ended %v", offer.Probe, offer.Ended)
+	}
+	l.is(l.selecting(dev(5), file[1].addr), 5)
+	if got := l.discover(dev(6)); got.Reply != nil {
+		t.Errorf("another one's lease went: %v", got.Reply)
+	}
+	if got := l.renew(dev(4), file[3].addr); got.Save != saveLate {
+		t.Errorf("a renewal that is much later than on file is saved within %v", got.Save)
+	}
+	l.wait(hour)
+	if got := l.discover(dev(6)); got.Reply != nil {
+		t.Errorf("a lease that was renewed went: %v", got.Reply)
+	}
+}
+
+// The time that passes for clients which were not heard of is written once an hour, until
+// they have none left.
+func TestTimeIsWrittenForClientsOfAFormerRun(t *testing.T) {
+	start := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	d := &server{table: NewTable(testSpec())}
+	d.table.restore([]record{{addr: addr("192.168.8.100"), mac: dev(1).mac, remaining: 90 * time.Minute}}, start)
+	writes := 0
+	d.age(start)
+	for now := start; now.Before(start.Add(6 * hour)); now = now.Add(time.Minute) {
+		if !d.saver.take(now) {
+			continue
+		}
+		writes++
+		if list := d.table.records(now); list[0].remaining != max(0, start.Add(90*time.Minute).Sub(now)) {
+			t.Errorf("after %v it says %v", now.Sub(start), list[0].remaining)
+		}
+		d.age(now)
+	}
+	if writes != 2 {
+		t.Errorf("%d writes", writes)
 	}
 }
 

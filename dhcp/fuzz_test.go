@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -76,6 +77,9 @@ func (l *lan) holds(p *dhcpv4.DHCPv4, a Answer) {
 		if owner, ok := l.table.owners[at]; ok && owner != e.client.mac || !ok && !l.table.inPool(at) {
 			l.Fatalf("%v was not for %v", at, e.client.mac)
 		}
+		if _, blocked := l.table.blocked[at]; blocked && e.active(l.now) {
+			l.Fatalf("%v is leased and in quarantine", at)
+		}
 		if !e.active(l.now) || e.hostname == "" {
 			continue
 		}
@@ -98,8 +102,14 @@ func FuzzLeaseFile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if got := string(appendLeases(nil, list)); got != string(text) {
-			t.Fatalf("%q is written again as %q", text, got)
+		again := appendLeases(nil, list)
+		if back, err := parseLeases(again); err != nil || !slices.Equal(back, list) || len(again) > len(text) {
+			t.Fatalf("%q is written again as %q: %v", text, again, err)
+		}
+		for _, r := range list {
+			if label(r.hostname) != r.hostname {
+				t.Fatalf("%q is no label", r.hostname)
+			}
 		}
 		table := NewTable(testSpec())
 		now := time.Unix(1000, 0)

@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 
@@ -155,20 +156,24 @@ func (t *Table) dropOffer(c client) {
 // the file has for it needs none soon.
 func (t *Table) grant(m *message, addr netip.Addr, now time.Time) Answer {
 	e, ended := t.take(m, addr, now)
+	delete(t.blocked, addr) // who leases it is who was seen there
 	a := Answer{Bind: addr, Ended: ended}
 	fresh := !e.active(now)
 	if fresh {
 		e.since, e.wish = now, ""
 	}
 	renamed := t.name(e, m.name, now)
+	before := e.kind
+	e.kind = cmp.Or(kindOf(m.packet.Options, e.hostname), before)
 	e.expires, e.offered, e.bound = now.Add(m.lease), time.Time{}, true
 	switch {
 	case fresh && e.saved.IsZero():
 		a.Save = saveSoon
-	case fresh || renamed || e.expires.Sub(e.saved) >= max(t.spec.LeaseTime/2, saveRenewed):
+	case fresh || renamed || e.stale(now) || e.expires.Sub(e.saved) >= max(t.spec.LeaseTime/2, saveRenewed):
 		a.Save = saveLate
 	}
-	a.Change = fresh || renamed || len(ended) > 0
+	e.sure = time.Time{}
+	a.Change = fresh || renamed || e.kind != before || len(ended) > 0
 	a.Reply, a.To = t.reply(m, dhcpv4.MessageTypeAck, addr), destination(m, addr)
 	return a
 }
@@ -203,7 +208,7 @@ func (t *Table) release(m *message, now time.Time) Answer {
 	if !t.meant(m) || e == nil || e.addr != m.ciaddr || !e.active(now) {
 		return Answer{}
 	}
-	e.expires, e.bound = now, false
+	e.expires, e.sure, e.bound = now, time.Time{}, false
 	return Answer{Ended: []netip.Addr{e.addr}, Change: true, Save: saveLate}
 }
 

@@ -415,3 +415,19 @@ func TestReturningClientCostsNoSoonWrite(t *testing.T) {
 		t.Errorf("a write is wanted in %v, want %v", ack.Save, saveLate)
 	}
 }
+
+// TestLeaseEndsItsHoldersQuarantine: who had an address by hand and then leases it keeps it
+// however full the pool is.
+func TestLeaseEndsItsHoldersQuarantine(t *testing.T) {
+	l := newLAN(t, func(s *Network) { s.First, s.Last = addr("192.168.8.150"), addr("192.168.8.151") })
+	a := addr("192.168.8.150")
+	l.table.conflict(a, dev(1).mac, l.now)
+	l.is(l.selecting(dev(1), a), 5)
+	if b := l.join(dev(2)); b == a {
+		t.Fatalf("both have %v", b)
+	}
+	if offer := l.discover(dev(3)); offer.Reply != nil || offer.Why == "" || len(offer.Ended) > 0 {
+		t.Errorf("a third one is offered %+v", offer)
+	}
+	l.is(l.renew(dev(1), a), 5)
+}

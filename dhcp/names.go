@@ -3,6 +3,7 @@ package dhcp
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -56,7 +57,7 @@ func (t *Table) names(now time.Time) *nameTable {
 			continue
 		}
 		delete(n.names, addr)
-		if e.hostname != "" {
+		if e.hostname != "" && !t.reservedFrom(e.client.mac, e.hostname) {
 			n.addrs[e.hostname], n.names[addr] = addr, e.hostname
 		}
 	}
@@ -65,7 +66,8 @@ func (t *Table) names(now time.Time) *nameTable {
 
 // name gives the entry its host name: that of its reservation, or else wish, the one
 // that the client gave; without either it keeps what it has. Who had a name first
-// keeps it, and a later client of the same name gets a suffix: phone, phone-2. It
+// keeps it, and a later client of the same name gets a suffix: phone, phone-2. A reserved
+// name gives way to nobody's wish, and who has it without reservation is named anew. It
 // reports whether the name changed.
 func (t *Table) name(e *entry, wish string, now time.Time) bool {
 	host := t.hosts[e.client.mac].Name
@@ -77,36 +79,41 @@ func (t *Table) name(e *entry, wish string, now time.Time) bool {
 	case wish == "":
 		wish = e.hostname
 	}
-	if wish == e.wish {
+	wrong := host != "" && e.hostname != host || t.reservedFrom(e.client.mac, e.hostname)
+	if wish == e.wish && !wrong {
 		return false
 	}
 	before := e.hostname
-	e.wish, e.hostname = wish, t.unique(e, wish, wish == host, now)
+	e.wish, e.hostname = wish, t.unique(e, wish, now)
+	for _, other := range t.byAddr {
+		if other != e && other.active(now) && other.hostname == e.hostname && t.reservedFrom(other.client.mac, e.hostname) {
+			t.name(other, other.wish, now) // it has a name of its own reserved, or gets a suffix
+		}
+	}
 	return e.hostname != before
 }
 
-// unique returns wish, with a suffix if another client has it. A reserved name gives
-// way to nobody's wish.
-func (t *Table) unique(e *entry, wish string, reserved bool, now time.Time) string {
+// reservedFrom says that a name is for others.
+func (t *Table) reservedFrom(mac hwaddr, name string) bool {
+	return t.named[name] && t.hosts[mac].Name != name
+}
+
+// unique returns wish, with a suffix if another client has it or shall have it.
+func (t *Table) unique(e *entry, wish string, now time.Time) string {
 	if wish == "" {
 		return ""
 	}
 	taken := map[string]bool{}
 	for _, other := range t.byAddr {
-		if other != e && other.active(now) {
+		if other != e && other.active(now) && !t.reservedFrom(other.client.mac, other.hostname) {
 			taken[other.hostname] = true
 		}
 	}
-	for mac, h := range t.hosts {
-		if mac != e.client.mac && !reserved {
-			taken[h.Name] = true
-		}
-	}
 	for name, i := wish, 2; ; i++ {
-		if !taken[name] {
+		if !taken[name] && !t.reservedFrom(e.client.mac, name) {
 			return name
 		}
 		suffix := "-" + strconv.Itoa(i)
-		name = wish[:min(len(wish), maxLabel-len(suffix))] + suffix
+		name = strings.TrimRight(wish[:min(len(wish), maxLabel-len(suffix))], "-") + suffix
 	}
 }

@@ -1,6 +1,8 @@
 package dhcp
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,6 +95,24 @@ func TestLongNamesKeepRoomForTheSuffix(t *testing.T) {
 	}
 }
 
+// TestNamesMadeShorterAreStillNames: wherever the name has its hyphen, the one with a suffix is
+// a label, and the file of such leases can be read.
+func TestNamesMadeShorterAreStillNames(t *testing.T) {
+	for at := 55; at < maxLabel-1; at++ {
+		l := newLAN(t)
+		wish := strings.Repeat("x", at) + "-" + strings.Repeat("y", maxLabel-at-1)
+		for n := range 12 {
+			if name := l.nameOf(named(n+1, wish)); label(name) != name || name == "" {
+				t.Errorf("a hyphen at %d: %q", at, name)
+			}
+		}
+		list := l.table.records(l.now)
+		if back, err := parseLeases(appendLeases(nil, list)); err != nil || !slices.Equal(back, list) {
+			t.Errorf("a hyphen at %d: %d of %d leases read, %v", at, len(back), len(list), err)
+		}
+	}
+}
+
 func TestReservedNameIsForItsDeviceAlone(t *testing.T) {
 	l := newLAN(t, func(s *Network) {
 		s.Hosts = []Host{{MAC: dev(1).mac.hardware(), Addr: addr("192.168.8.10"), Name: "NAS"}}
@@ -138,6 +158,107 @@ func TestNameAlone(t *testing.T) {
 	n.now.Store(l.table.names(l.now))
 	if name, _ := n.LookupAddr(a); name != "hall" {
 		t.Errorf("after the change it is %q", name)
+	}
+}
+
+// called makes the names that the owner gives to devices, by number, known to the table.
+func (l *lan) called(names map[int]string) {
+	var list []Host
+	for n, name := range names {
+		list = append(list, Host{MAC: dev(n).mac.hardware(), Name: name})
+	}
+	l.table.spec.Hosts = list
+	l.table.setSpec(l.table.spec)
+}
+
+// told is what others learn of the names of addresses, and the addresses of these names.
+func (l *lan) told(addrs ...netip.Addr) string {
+	l.Helper()
+	var n Names
+	n.now.Store(l.table.names(l.now))
+	var list []string
+	for _, a := range addrs {
+		name, _ := n.LookupAddr(a)
+		if at, ok := n.LookupName(name); name != "" && (!ok || at != a) {
+			l.Errorf("%v is %q, which is %v", a, name, at)
+		}
+		list = append(list, name)
+	}
+	return strings.Join(list, " ")
+}
+
+func (l *lan) wantTold(want string, addrs ...netip.Addr) {
+	l.Helper()
+	if got := l.told(addrs...); got != want {
+		l.Errorf("named %q, want %q", got, want)
+	}
+}
+
+// TestAnOwnersNameIsTakenWhileTheLeaseRuns: with the next renewal a device has the name that
+// its owner gives it, whoever had that before and whatever the device calls itself.
+func TestAnOwnersNameIsTakenWhileTheLeaseRuns(t *testing.T) {
+	l := newLAN(t)
+	first, second := named(1, "iPhone"), named(2, "iPhone")
+	a, b := l.join(first), l.join(second)
+	l.wantTold("iphone iphone-2", a, b)
+	l.called(map[int]string{1: "anna"})
+	l.renew(first, a)
+	l.wantTold("anna iphone-2", a, b)
+	l.called(map[int]string{1: "anna", 2: "iphone"})
+	if ack := l.renew(second, b); !ack.Change {
+		t.Error("the change is not told")
+	}
+	l.wantTold("anna iphone", a, b)
+	l.called(map[int]string{1: "iphone", 2: "anna"}) // they change names
+	l.renew(first, a)
+	l.wantTold("iphone anna", a, b)
+	if ack := l.renew(second, b); ack.Change {
+		t.Error("it has its name already")
+	}
+}
+
+// TestWhoHasAReservedNameLosesIt: who called itself so before gets another name, at the
+// latest when the device comes for which it is, and is not known by it any more at once.
+func TestWhoHasAReservedNameLosesIt(t *testing.T) {
+	for _, renews := range []bool{false, true} {
+		for _, restored := range []bool{false, true} {
+			l := newLAN(t)
+			pushy := named(1, "printer")
+			a := l.join(pushy)
+			if restored {
+				file := l.table.records(l.now)
+				l = newLAN(t)
+				l.table.restore(file, l.now)
+			}
+			l.wantTold("printer", a)
+			l.called(map[int]string{2: "printer"})
+			l.wantTold("", a)
+			if renews {
+				l.renew(pushy, a)
+				l.wantTold("printer-2", a)
+			}
+			b := l.join(named(2, "printer"))
+			l.wantTold("printer-2 printer", a, b)
+			l.renew(pushy, a)
+			l.renew(named(2, "printer"), b)
+			l.wantTold("printer-2 printer", a, b)
+			l.called(nil)
+			l.renew(pushy, a)
+			l.wantTold("printer-2 printer", a, b)
+		}
+	}
+}
+
+// TestOneNameForTwo: the owner's mistake costs the second one a suffix, and settles.
+func TestOneNameForTwo(t *testing.T) {
+	l := newLAN(t)
+	l.called(map[int]string{1: "tv", 2: "tv"})
+	a, b := l.join(named(1, "x")), l.join(named(2, "y"))
+	for range 3 {
+		l.wantTold("tv tv-2", a, b)
+		if l.renew(named(1, "x"), a).Change || l.renew(named(2, "y"), b).Change {
+			t.Error("they change names")
+		}
 	}
 }
 

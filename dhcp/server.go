@@ -161,6 +161,7 @@ func (d *server) tend(now time.Time) (s *session, next time.Time, differs bool) 
 	write := d.saver.take(now)
 	if write {
 		list = d.table.records(now)
+		d.age(now)
 	}
 	retry := time.Time{}
 	if d.fault != "" {
@@ -264,6 +265,13 @@ func (d *server) settle(ended []netip.Addr, now time.Time) {
 	}
 }
 
+// age has the time written that passes for clients of a former run.
+func (d *server) age(now time.Time) {
+	if d.table.aging(now) {
+		d.saver.want(saveSpacingMost, now)
+	}
+}
+
 // publish renews the names.
 func (d *server) publish(now time.Time) {
 	if d.spec.Interface == "" {
@@ -285,6 +293,7 @@ func (d *server) load(now time.Time) {
 		return
 	}
 	d.table.restore(list, now)
+	d.age(now)
 	if d.opt.Binder == nil {
 		return
 	}

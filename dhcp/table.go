@@ -35,6 +35,7 @@ type Table struct {
 	blocked  map[netip.Addr]block
 	hosts    map[hwaddr]Host       // names, and reservations that lie in the subnet
 	owners   map[netip.Addr]hwaddr // the same by address
+	named    map[string]bool       // names that hosts have
 }
 
 // entry is one address and the client it belongs to.
@@ -43,11 +44,13 @@ type entry struct {
 	clientID string
 	addr     netip.Addr
 	hostname string
+	kind     Kind
 	wish     string    // label of which hostname was made
 	since    time.Time // first acknowledged
 	expires  time.Time // zero: never acknowledged
 	saved    time.Time // the expiry that the lease file promises
 	offered  time.Time // an offer stands until then
+	sure     time.Time // when it ends by the file of a former run; zero: its client was heard of since
 	bound    bool      // the Binder knows of it
 	source   hwaddr    // that the holder's frames come with
 	first    hwaddr    // that they came with when it got the lease
@@ -55,6 +58,10 @@ type entry struct {
 
 func (e *entry) active(now time.Time) bool { return now.Before(e.expires) }
 func (e *entry) held(now time.Time) bool   { return now.Before(e.offered) }
+
+// stale reports whether a lease is prolonged just because its client may have renewed it
+// in a former run. It is given up before a new client gets nothing.
+func (e *entry) stale(now time.Time) bool { return !e.sure.IsZero() && !now.Before(e.sure) }
 
 // block is an address that somebody uses without a lease.
 type block struct {
@@ -89,6 +96,10 @@ func (t *Table) setSpec(spec Network) (ended []netip.Addr) {
 	t.hosts, t.owners = map[hwaddr]Host{}, map[netip.Addr]hwaddr{}
 	for _, h := range spec.Hosts {
 		t.addHost(h)
+	}
+	t.named = map[string]bool{}
+	for _, h := range t.hosts {
+		t.named[h.Name] = h.Name != ""
 	}
 	for addr, e := range t.byAddr {
 		if t.usable(addr) {
@@ -184,8 +195,8 @@ func (t *Table) reserved(c client, now time.Time) (netip.Addr, bool) {
 // choose picks an address for a client that looks for one: the reserved one, its
 // own, the one it asks for, one that nobody ever had (starting at a hash of the
 // client, so that it finds the same one when our memory was lost), the one whose
-// lease ended first, and in need that of the oldest offer or of the oldest
-// quarantine. An invalid address means that the pool is exhausted. The choice for a
+// lease ended first, and in need that of the oldest offer, of a stale lease or of the
+// oldest quarantine. An invalid address means that the pool is exhausted. The choice for a
 // client without an address is bounded in offers at a time, so that a flood of
 // made-up clients recycles its own offers.
 //
@@ -210,7 +221,7 @@ func (t *Table) choose(m *message, now time.Time) (addr netip.Addr, probe bool) 
 	if addr := t.untouched(m.client, now); addr.IsValid() {
 		return addr, true
 	}
-	for _, e := range []*entry{s.memory, s.offer} {
+	for _, e := range []*entry{s.memory, s.offer, s.stale} {
 		if e != nil {
 			return e.addr, true
 		}
@@ -252,6 +263,7 @@ func (t *Table) leastBlocked(c client, now time.Time) (least netip.Addr) {
 type census struct {
 	memory *entry // lease that ended first
 	offer  *entry // oldest offer that stands
+	stale  *entry // stale lease that ends first
 	offers int
 	ofMAC  *entry // lease of the same hardware address that ends first
 	leases int    // of the same hardware address
@@ -269,6 +281,9 @@ func (t *Table) census(c client, now time.Time) (s census) {
 			}
 			if ours && t.refusal(addr, c, now, true) == "" {
 				s.ofMAC = olderOf(s.ofMAC, e)
+			}
+			if _, reserved := t.owners[addr]; e.stale(now) && !reserved && t.inPool(addr) {
+				s.stale = olderOf(s.stale, e)
 			}
 		case e.expires.IsZero() && (ours || !e.held(now)):
 			t.remove(e)
@@ -411,6 +426,7 @@ func (t *Table) leases(now time.Time) []Lease {
 			ClientID: []byte(e.clientID),
 			Addr:     addr,
 			Hostname: e.hostname,
+			Kind:     e.kind,
 			Expires:  wall(now, e.expires.Sub(now)),
 			Since:    wall(now, e.since.Sub(now)),
 			Reserved: t.owners[addr] == e.client.mac,
@@ -431,7 +447,7 @@ func (t *Table) free(now time.Time) (n int) {
 		addr := fromUint32(t.first + i)
 		_, reserved := t.owners[addr]
 		e := t.byAddr[addr]
-		if t.usable(addr) && !reserved && !now.Before(t.blocked[addr].until) && (e == nil || !e.active(now)) {
+		if t.usable(addr) && !reserved && !now.Before(t.blocked[addr].until) && (e == nil || !e.active(now) || e.stale(now)) {
 			n++
 		}
 	}

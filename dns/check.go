@@ -1,6 +1,7 @@
 package dns
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"slices"
 
@@ -34,11 +35,13 @@ func (e *engine) leads(q *query, client netip.Addr) bool {
 	return e.spec.Page.IsValid() && e.untold != nil && e.checks[string(q.lower[:q.n])] && e.untold.Untold(client)
 }
 
-// note remembers what a server says of a connectivity-check name.
+// note remembers what a server says of a connectivity-check name. Only the address that
+// clients can use counts: filters answer what else is asked of a name that they block as
+// if there were nothing to it.
 func (e *engine) note(key []byte, sunk bool) {
-	name := key[:len(key)-3]
+	name, qtype := key[:len(key)-3], binary.BigEndian.Uint16(key[len(key)-3:])
 	switch {
-	case !e.checks[string(name)]:
+	case qtype != codec.TypeA || !e.checks[string(name)]:
 	case sunk:
 		e.denied[string(name)] = true
 	default:

@@ -50,8 +50,9 @@ type flight struct {
 
 // asker is one client's packet that waits.
 type asker struct {
-	q    query
-	path path
+	q      query
+	path   path
+	waiter *waiter
 }
 
 // counts are Counts while they grow.
@@ -72,9 +73,7 @@ func (e *engine) use(spec Spec, leases Leases, now time.Time) {
 	for _, p := range e.pending {
 		e.closeTries(p)
 		for i := range p.askers {
-			if a := &p.askers[i]; a.path.tcp != nil {
-				e.edge.send(&a.path, a.q.fail(nil, codec.RcodeServerFailure, 0, ""))
-			}
+			e.abandon(&p.askers[i])
 		}
 	}
 	e.spec, e.up, e.start, e.due = spec, spec.Upstream, now, time.Time{}
@@ -85,7 +84,7 @@ func (e *engine) use(spec Spec, leases Leases, now time.Time) {
 	e.servers = newServers(spec.Upstream)
 	e.pending = map[string]*pending{}
 	e.flights = map[int]flight{}
-	e.room = room{byClient: map[netip.Addr]int{}}
+	e.room = newRoom(len(e.views))
 }
 
 func (e *engine) seconds(now time.Time) uint32 { return uint32(now.Sub(e.start) / time.Second) }
@@ -128,16 +127,18 @@ func (e *engine) wait(now time.Time, q *query, path *path) bool {
 	if p != nil && p.has(path, q.id) {
 		return true
 	}
-	if p == nil && len(e.pending) >= maxPending || !e.room.take(path.client) {
+	w := e.room.of(path.client, e.network(path.client))
+	if !e.admit(w, q.key()) {
 		e.counts.dropped.Add(1)
 		return false
 	}
-	if p != nil {
-		p.askers = append(p.askers, asker{*q, *path})
+	e.room.take(w)
+	if p = e.pending[string(q.key())]; p != nil { // it may have ended to make room
+		p.askers = append(p.askers, asker{*q, *path, w})
 		return true
 	}
 	p = &pending{key: append([]byte(nil), q.key()...), end: now.Add(e.spec.limit()), most: e.spec.most()}
-	p.askers = append(p.askers, asker{*q, *path})
+	p.askers = append(p.askers, asker{*q, *path, w})
 	e.pending[string(p.key)] = p
 	e.advance(now, p)
 	return true
@@ -169,15 +170,13 @@ func (e *engine) wake(t time.Time) {
 // ask sends p's question to s from a socket, and so a port, of its own.
 func (e *engine) ask(now time.Time, p *pending, s *server, edns bool) bool {
 	t := try{server: s, socket: -1, id: randomID(), edns: edns}
-	if len(e.flights) < maxSockets { // else the failure is ours, not the server's
-		e.scratch = appendQuestion(e.scratch[:0], t.id, p.key, t.edns)
-		if socket, err := e.edge.open(e.up, s.addr, e.scratch); err == nil {
-			e.counts.upstream.Add(1)
-			e.flights[socket] = flight{p, len(p.tries)}
-			t.socket, t.sent = socket, true
-		} else {
-			e.miss(now, s)
-		}
+	e.scratch = appendQuestion(e.scratch[:0], t.id, p.key, t.edns)
+	if socket, err := e.edge.open(e.up, s.addr, e.scratch); err == nil {
+		e.counts.upstream.Add(1)
+		e.flights[socket] = flight{p, len(p.tries)}
+		t.socket, t.sent = socket, true
+	} else {
+		e.miss(now, s)
 	}
 	t.failed = t.socket < 0
 	p.tries = append(p.tries, t)
@@ -216,9 +215,6 @@ func (e *engine) hear(now time.Time, socket int, packet []byte) {
 	case truncated:
 		e.finish(p, nil, refusal{truncated: true})
 	case rebinding:
-		if v.sunk {
-			e.note(p.key, true)
-		}
 		e.counts.rebind.Add(1)
 		e.finish(p, nil, rebound)
 	case plain:
@@ -314,7 +310,7 @@ func (e *engine) finish(p *pending, wire []byte, why refusal) {
 	delete(e.pending, string(p.key))
 	for i := range p.askers {
 		a := &p.askers[i]
-		e.room.release(a.path.client)
+		e.room.release(a.waiter)
 		e.edge.send(&a.path, a.reply(e.scratch, wire, why))
 	}
 }

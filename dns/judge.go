@@ -60,7 +60,7 @@ func judge(b []byte, key []byte, id uint16, edns, private bool) verdict {
 		return verdict{kind: bad, rcode: codec.RcodeServerFailure}
 	}
 	if !private && hasPrivate(m.Answer) {
-		return verdict{kind: rebinding, sunk: sunk(&m)}
+		return verdict{kind: rebinding}
 	}
 	life := trim(&m, key[len(key)-1]&flagDO != 0)
 	wire, err := m.Pack()

@@ -78,12 +78,20 @@ func newViews(spec Spec) []view {
 
 // localFor is what an asker may be told of local names.
 func (e *engine) localFor(client netip.Addr) *local {
-	for i := range e.views {
-		if e.views[i].askers.Contains(client) {
-			return &e.views[i].local
-		}
+	if i := e.network(client); i < len(e.views) {
+		return &e.views[i].local
 	}
 	return &e.local
+}
+
+// network is the number of a client's view; who has none comes behind all that have.
+func (e *engine) network(client netip.Addr) int {
+	for i := range e.views {
+		if e.views[i].askers.Contains(client) {
+			return i
+		}
+	}
+	return len(e.views)
 }
 
 // emptyZones are those that mean something on this side of the uplink only, or

@@ -1,7 +1,6 @@
 package dns
 
 import (
-	"net/netip"
 	"slices"
 	"time"
 )
@@ -11,8 +10,7 @@ const (
 	maxPending   = 256 // questions
 	maxAskers    = 512 // clients' packets waiting for them
 	maxPerClient = 64  // of these from one address
-	maxSockets   = 512 // open towards servers
-	maxTries     = 4   // packets for one question
+	maxTries     = 4   // packets for one question, and sockets open towards servers
 )
 
 // giveUp is when a question is answered with a failure.
@@ -103,26 +101,4 @@ func (p *pending) has(path *path, id uint16) bool {
 	return slices.ContainsFunc(p.askers, func(a asker) bool {
 		return a.q.id == id && a.path == *path
 	})
-}
-
-// room counts askers, in all and by client.
-type room struct {
-	total    int
-	byClient map[netip.Addr]int
-}
-
-func (r *room) take(client netip.Addr) bool {
-	if r.total >= maxAskers || r.byClient[client] >= maxPerClient {
-		return false
-	}
-	r.total++
-	r.byClient[client]++
-	return true
-}
-
-func (r *room) release(client netip.Addr) {
-	r.total--
-	if r.byClient[client]--; r.byClient[client] <= 0 {
-		delete(r.byClient, client)
-	}
 }

@@ -70,13 +70,13 @@ func (s *server) rank(now time.Time) int {
 	return rank
 }
 
-// ranked lists the two servers worth asking first.
-func (e *engine) ranked(now time.Time) []netip.Addr {
+// ranked copies the two servers worth asking first.
+func (e *engine) ranked(now time.Time) []server {
 	servers := slices.Clone(e.servers)
 	sort.SliceStable(servers, func(i, j int) bool { return servers[i].rank(now) < servers[j].rank(now) })
-	var addrs []netip.Addr
+	var best []server
 	for _, s := range servers[:min(2, len(servers))] {
-		addrs = append(addrs, s.addr)
+		best = append(best, *s)
 	}
-	return addrs
+	return best
 }

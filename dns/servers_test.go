@@ -132,37 +132,3 @@ func TestDueIsTheNextTryOrTheEnd(t *testing.T) {
 		}
 	}
 }
-
-func TestRoomIsGivenBack(t *testing.T) {
-	r := room{byClient: map[netip.Addr]int{}}
-	for range maxPerClient {
-		if !r.take(first) {
-			t.Fatal("no room")
-		}
-	}
-	if r.take(first) || !r.take(second) {
-		t.Error("one client's bound is another's")
-	}
-	r.release(first)
-	if !r.take(first) {
-		t.Error("room is not given back")
-	}
-	for range maxPerClient {
-		r.release(first)
-	}
-	r.release(second)
-	if r.total != 0 || len(r.byClient) != 0 {
-		t.Errorf("%+v", r)
-	}
-}
-
-func TestRoomIsBoundedInAll(t *testing.T) {
-	r := room{byClient: map[netip.Addr]int{}}
-	taken := 0
-	for addr := first; taken <= maxAskers && r.take(addr); addr = addr.Next() {
-		taken++
-	}
-	if taken != maxAskers {
-		t.Errorf("%d askers", taken)
-	}
-}

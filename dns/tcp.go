@@ -115,25 +115,30 @@ func (d *Driver) reply(ctx context.Context, packet []byte, client netip.Addr) []
 	return reply
 }
 
-// askTCP asks the servers, the best first, for an answer that does not fit UDP.
+// askTCP asks the servers, the best first, for an answer that does not fit UDP. As by UDP,
+// what was asked before something else was applied is not answered after it.
 func (d *Driver) askTCP(ctx context.Context, q *query) []byte {
 	d.mu.Lock()
 	up, cache := d.engine.up, d.engine.cache
 	servers := d.engine.ranked(time.Now())
+	if d.engine.spec.Closed || up.Interface == "" { // since the answer by UDP
+		servers = nil
+	}
 	private := d.engine.local.mayBePrivate(q.key())
 	d.mu.Unlock()
 	for _, server := range servers {
-		v := exchangeTCP(ctx, up, server, q.key(), private)
+		v := exchangeTCP(ctx, up, server.addr, q.key(), !server.plain, private)
 		d.counts.upstream.Add(1)
-		switch v.kind {
-		case good:
-			d.mu.Lock()
-			if d.engine.cache == cache { // still the same bearer
-				cache.put(q.key(), v.wire, d.engine.seconds(time.Now()), v.life)
-			}
-			d.mu.Unlock()
+		if v.kind == plain && d.keep(cache, q, &v) {
+			v = exchangeTCP(ctx, up, server.addr, q.key(), false, private)
+			d.counts.upstream.Add(1)
+		}
+		switch {
+		case !d.keep(cache, q, &v):
+			return q.fail(nil, codec.RcodeServerFailure, 0, "")
+		case v.kind == good:
 			return q.reply(nil, v.wire, 0, maxTCP)
-		case rebinding:
+		case v.kind == rebinding:
 			d.counts.rebind.Add(1)
 			return q.fail(nil, rebound.rcode, rebound.code, rebound.text)
 		}
@@ -142,8 +147,22 @@ func (d *Driver) askTCP(ctx context.Context, q *query) []byte {
 	return q.fail(nil, codec.RcodeServerFailure, unreached.code, unreached.text)
 }
 
+// keep puts a good answer into the cache of those who asked, and tells whether that cache
+// is still in use.
+func (d *Driver) keep(cache *cache, q *query, v *verdict) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.engine.cache != cache {
+		return false
+	}
+	if v.kind == good {
+		cache.put(q.key(), v.wire, d.engine.seconds(time.Now()), v.life)
+	}
+	return true
+}
+
 // exchangeTCP asks one server. What goes wrong is a bad verdict.
-func exchangeTCP(ctx context.Context, up Upstream, server netip.Addr, key []byte, private bool) verdict {
+func exchangeTCP(ctx context.Context, up Upstream, server netip.Addr, key []byte, edns, private bool) verdict {
 	ctx, cancel := context.WithTimeout(ctx, tcpPatience)
 	defer cancel()
 	dialer := net.Dialer{Control: egress.Control(up.Interface, up.Mark)}
@@ -154,7 +173,7 @@ func exchangeTCP(ctx context.Context, up Upstream, server netip.Addr, key []byte
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
 	id := randomID()
-	if writeMessage(conn, appendQuestion(nil, id, key, true)) != nil {
+	if writeMessage(conn, appendQuestion(nil, id, key, edns)) != nil {
 		return verdict{kind: bad}
 	}
 	answer := make([]byte, maxTCP)
@@ -162,7 +181,7 @@ func exchangeTCP(ctx context.Context, up Upstream, server netip.Addr, key []byte
 	if err != nil {
 		return verdict{kind: bad}
 	}
-	return judge(answer[:n], key, id, true, private)
+	return judge(answer[:n], key, id, edns, private)
 }
 
 // readMessage reads one message with its length (RFC 1035 section 4.2.2) into b. One

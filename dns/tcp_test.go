@@ -140,6 +140,42 @@ func TestServerWithoutTCPIsPassedOver(t *testing.T) {
 	expect(t, dig(t, "+tcp", "a.example"), "203.0.113.9")
 }
 
+// TestServerWithoutEDNSIsAskedWithoutByTCPToo: also one that says so by TCP alone.
+func TestServerWithoutEDNSIsAskedWithoutByTCPToo(t *testing.T) {
+	old := func(next codec.HandlerFunc) codec.HandlerFunc {
+		return func(w codec.ResponseWriter, m *codec.Msg) {
+			if m.IsEdns0() == nil {
+				next(w, m)
+				return
+			}
+			w.WriteMsg(new(codec.Msg).SetRcodeFormatError(m))
+		}
+	}
+	for name, c := range map[string]struct {
+		udp codec.HandlerFunc
+		tcp int // questions
+	}{"by both": {old(cutUDP), 1}, "by TCP alone": {cutUDP, 2}} {
+		t.Run(name, func(t *testing.T) {
+			o := newOperator(t, "127.0.0.53", c.udp, old(zoneText(t, "a.example. 60 IN A 203.0.113.9")))
+			newOperator(t, "127.0.0.54", c.udp, func(codec.ResponseWriter, *codec.Msg) { t.Error("the second server is asked by TCP") })
+			serving(t, lanSpec(), nil)
+			expect(t, dig(t, "+tcp", "a.example"), "NOERROR", "203.0.113.9")
+			expect(t, dig(t, "+tcp", "+edns=0", "a.example"), "NOERROR", "203.0.113.9")
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			asked := 0
+			for _, a := range o.asked {
+				if strings.HasPrefix(a, "tcp ") {
+					asked++
+				}
+			}
+			if asked != c.tcp {
+				t.Errorf("asked by TCP %d times: %v", asked, o.asked)
+			}
+		})
+	}
+}
+
 func TestNobodySpeaksTCP(t *testing.T) {
 	garbage := func(w codec.ResponseWriter, _ *codec.Msg) { w.Write([]byte("garbage, and long enough")) }
 	newOperator(t, "127.0.0.53", cutUDP, garbage)
@@ -151,26 +187,62 @@ func TestNobodySpeaksTCP(t *testing.T) {
 	}
 }
 
-func TestBearerThatChangesWhileTCPIsAskedKeepsItsOwnCache(t *testing.T) {
-	asked, answer := make(chan struct{}), make(chan struct{})
-	slow := func(w codec.ResponseWriter, m *codec.Msg) {
-		close(asked)
-		<-answer
-		w.WriteMsg(answerTo(t, m, "a.example. 60 IN A 203.0.113.9"))
+// TestBearerThatChangesWhileTCPIsAsked: neither what the former one answers counts, nor is
+// anybody else asked by it.
+func TestBearerThatChangesWhileTCPIsAsked(t *testing.T) {
+	for what, reply := range map[string]func(codec.ResponseWriter, *codec.Msg){
+		"an answer": func(w codec.ResponseWriter, m *codec.Msg) {
+			w.WriteMsg(answerTo(t, m, "a.example. 60 IN A 203.0.113.9"))
+		},
+		"no answer":            func(w codec.ResponseWriter, m *codec.Msg) { w.Close() },
+		"no knowledge of EDNS": func(w codec.ResponseWriter, m *codec.Msg) { w.WriteMsg(new(codec.Msg).SetRcodeFormatError(m)) },
+	} {
+		t.Run(what, func(t *testing.T) {
+			asked, answer := make(chan struct{}, 8), make(chan struct{})
+			slow := func(w codec.ResponseWriter, m *codec.Msg) {
+				asked <- struct{}{}
+				<-answer
+				reply(w, m)
+			}
+			newOperator(t, "127.0.0.53", cutUDP, slow)
+			newOperator(t, "127.0.0.54", cutUDP, func(codec.ResponseWriter, *codec.Msg) { t.Error("the second server is asked") })
+			d, _ := serving(t, lanSpec(), nil)
+			done := make(chan string)
+			go func() { done <- dig(t, "+tcp", "+tries=1", "a.example") }()
+			<-asked
+			spec := lanSpec()
+			spec.Upstream.Mark = 9
+			if err := d.Apply(spec); err != nil {
+				t.Error(err)
+			}
+			close(answer)
+			expect(t, <-done, "SERVFAIL")
+			if len(asked) > 0 {
+				t.Error("asked again")
+			}
+			if got := d.Observe().CacheBytes; got != 0 {
+				t.Errorf("%d bytes in the new bearer's cache", got)
+			}
+		})
 	}
-	newOperator(t, "127.0.0.53", cutUDP, slow)
-	d, _ := serving(t, lanSpec(), nil)
-	done := make(chan string)
-	go func() { done <- dig(t, "+tcp", "a.example") }()
-	<-asked
-	spec := lanSpec()
-	spec.Upstream.Mark = 9
-	if err := d.Apply(spec); err != nil {
-		t.Error(err)
-	}
-	close(answer)
-	expect(t, <-done, "203.0.113.9") // true when it was asked
-	if got := d.Observe().CacheBytes; got != 0 {
-		t.Errorf("%d bytes in the new bearer's cache", got)
+}
+
+// TestNobodyIsAskedByTCPWithoutABearer: between an answer by UDP that does not fit and the
+// question by TCP the bearer may go, or sharing be refused.
+func TestNobodyIsAskedByTCPWithoutABearer(t *testing.T) {
+	o := newOperator(t, "127.0.0.53", nil, zoneText(t, "a.example. 60 IN A 203.0.113.9"))
+	gone, closed := lanSpec(), lanSpec()
+	gone.Upstream.Interface, closed.Closed = "", true
+	q := parsed(t, packet(t, "a.example.", codec.TypeA, nil))
+	for _, spec := range []Spec{gone, closed} {
+		spec.Listen = nil
+		d := New(Options{})
+		if err := d.Apply(spec); err != nil {
+			t.Fatal(err)
+		}
+		m := new(codec.Msg)
+		if err := m.Unpack(d.askTCP(t.Context(), q)); err != nil || m.Rcode != codec.RcodeServerFailure || o.count() != 0 {
+			t.Errorf("%v, %v; asked %d times", m, err, o.count())
+		}
 	}
 }

@@ -45,6 +45,10 @@ func illnesses() []illness {
 	return []illness{
 		{"the modem is gone", "RC01", "gone", Fault, func(p *patient) { p.down(modem.PhaseNoModem) }, "vanished"},
 		{"the modem is silent", "RC01", "silent", Fault, func(p *patient) { p.down(modem.PhaseUnanswered) }, "does not answer"},
+		{"the modem refuses", "RC01", "refuses", Fault, func(p *patient) {
+			p.down(modem.PhaseOpening)
+			p.Observed.Modem.Since, p.Observed.Modem.Error = p.Observed.Now.Add(-firstOpening), "mbim: open: failure"
+		}, "refuses to be opened (open: failure)"},
 		{"there never was a modem", "RC02", "", Fault, func(p *patient) {
 			p.down(modem.PhaseNoModem)
 			p.report.Memory.ModemSeen, p.Observed.Modem.Device = false, modem.Device{}
@@ -431,6 +435,31 @@ func TestDeniedChecksAreTold(t *testing.T) {
 	p.see().pass(10 * time.Second)
 	if p.code() == "RC38" {
 		t.Error("without Internet it is the verdict")
+	}
+}
+
+// TestAdviceAboutTheClock: while it is going to be set nobody is told to; who may not set it, or
+// cannot, says so, and what one server alone says, or the modem has said before, sets nothing.
+func TestAdviceAboutTheClock(t *testing.T) {
+	p := well(t)
+	for _, c := range []struct {
+		may    bool
+		trust  clock.Trust
+		fault  string
+		remedy bool
+		advice bool
+	}{
+		{may: true, trust: clock.TrustNetwork, remedy: true},
+		{may: true, trust: clock.TrustNetwork, fault: "clock: it cannot be set: operation not permitted", remedy: true, advice: true},
+		{may: true, trust: clock.TrustOne, remedy: true, advice: true},
+		{may: true, trust: clock.TrustModem, remedy: true, advice: true}, // it was set by that before it was moved
+		{trust: clock.TrustNetwork, advice: true},
+	} {
+		p.Facts.SetClock = c.may
+		p.Observed.Clock = clock.Status{Trust: c.trust, Offset: 26 * time.Hour, Source: "203.0.113.123", Error: c.fault}
+		if f := p.see().pass(time.Minute).expect("RC35"); f.Advice != c.advice || (f.Remedy != nil) != c.remedy || strings.Contains(Sentence("en", *f), "Set it") != c.advice {
+			t.Errorf("%+v: %s (remedy %+v)", c, Sentence("en", *f), f.Remedy)
+		}
 	}
 }
 

@@ -93,7 +93,7 @@ type Path struct {
 	SIM     int               // counts up with each other SIM or its settings
 	Looking bool              // there may be other access points to try
 	Outcome provision.Outcome // of the rung that is wished
-	Story   []provision.Try   // oldest first
+	Story   []provision.Try   // of this SIM and these settings, oldest first
 	// Attach names the access points that may be tried for registering, "" for the network's
 	// own choice; AttachSame says that the one that is tried is what the modem had.
 	Attach     []string
@@ -140,6 +140,3 @@ type Report struct {
 
 // maxHistory bounds Report.History.
 const maxHistory = 64
-
-// Healthy says that nothing keeps clients from the Internet.
-func (r Report) Healthy() bool { return r.Verdict == nil }

@@ -10,19 +10,25 @@ const again = time.Minute
 
 // remember makes an episode of a finding that is over.
 func (e *exam) remember(history []Episode, f Finding) []Episode {
-	ep := Episode{Code: f.Code, Variant: f.Variant, Args: f.Args, From: f.Since, To: e.Observed.Now}
+	now := e.Observed.Now
+	since := now.Add(f.Since.Sub(now)) // by the clock as it is now: it may have been set meanwhile
+	ep := Episode{Code: f.Code, Variant: f.Variant, Args: f.Args, From: since, To: now}
 	if kind, helped := e.outcome(f); kind != "" {
 		ep.Remedy, ep.Helped = string(kind), helped
 	}
 	return add(history, ep)
 }
 
-// add appends an episode, or lengthens the last one of the same cause.
+// add appends an episode, or lengthens the last one of the same cause that it touches: after
+// a start with an older clock it is before those of yesterday.
 func add(history []Episode, ep Episode) []Episode {
 	out := slices.Clone(history)
 	for i := len(out) - 1; i >= 0; i-- {
-		if out[i].Code == ep.Code && ep.From.Sub(out[i].To) < again {
-			ep.From = earlier(out[i].From, ep.From)
+		if old := out[i]; old.Code == ep.Code && ep.From.Sub(old.To) < again && old.From.Sub(ep.To) < again {
+			ep.From = earlier(old.From, ep.From)
+			if ep.To.Before(old.To) {
+				ep.To = old.To
+			}
 			out = slices.Delete(out, i, i+1)
 			break
 		}

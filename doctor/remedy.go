@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tetherd/tetherd/clock"
 	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/provision"
 )
@@ -106,6 +107,7 @@ func (e *exam) treat(found []Finding, worst *Finding) []Finding {
 		}
 		switch {
 		case c.self == SetClock && !e.Facts.SetClock: // another program's matter
+			found[i].Remedy = nil
 		case e.remediable(c, found[i]):
 			found[i].Remedy = e.climb(c, found[i], found[i].Code == code)
 			if c.once {
@@ -138,6 +140,9 @@ func (e *exam) stuck(c cause, r *Remedy) bool {
 	switch {
 	case r == nil:
 		return true
+	case r.Kind == SetClock: // by two servers that agree, once they answer; by the modem's time it was set
+		c := e.Observed.Clock
+		return c.Error != "" || c.Trust == clock.TrustOne || c.Trust == clock.TrustModem
 	case r.Kind == c.self: // the ladder's, which waits when it has tried everything
 		return e.Path.Outcome != provision.Trying
 	}

@@ -25,6 +25,13 @@ func (e *exam) modemSigns() {
 	}
 	seen := Value{"modem seen before", yesNo(e.m.ModemSeen)}
 	switch m.Phase {
+	case modem.PhaseOpening:
+		if until := m.Since.Add(firstOpening); e.Observed.Now.Before(until) {
+			e.at(until)
+		} else if m.Error != "" {
+			e.sign(sign{code: "RC01", variant: "refuses", confidence: 70, args: []Value{{"detail", clause(m.Error, "")}},
+				evidence: []Value{phase, {"node", m.Device.Control}, {"error", m.Error}}})
+		}
 	case modem.PhaseNoModem:
 		if e.m.ModemSeen {
 			e.sign(sign{code: "RC01", variant: "gone", confidence: 80, evidence: []Value{phase, seen}})
@@ -37,6 +44,9 @@ func (e *exam) modemSigns() {
 		e.sign(sign{code: "RC03", confidence: 90, evidence: []Value{phase}})
 	}
 }
+
+// firstOpening is how long a modem that has just started may refuse to be opened.
+const firstOpening = time.Minute
 
 // contention is what it takes from clients that another program has the modem open:
 // everything when the modem does not do what is asked, for the answers may go there.

@@ -12,9 +12,18 @@ import (
 //go:embed text/*.txt
 var texts embed.FS
 
-// Languages are the languages that a finding can be told in, the first for want of
-// another. Each is a file in text/.
-func Languages() []string { return []string{"en", "ru"} }
+// Languages are the languages that a finding can be told in, each a file in text/. English
+// is the first, for want of another.
+func Languages() []string {
+	out := []string{"en"}
+	list, _ := texts.ReadDir("text") // embedded, so it can be read
+	for _, e := range list {
+		if name := strings.TrimSuffix(e.Name(), ".txt"); name != out[0] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
 
 // Sentence tells a finding to a person: what is wrong, since when, what is done about
 // it, what the person can do. An unknown language is English.

@@ -83,6 +83,27 @@ func TestFlappingIsOneEpisode(t *testing.T) {
 	}
 }
 
+// TestHistoryUnderAnOlderClock: a board that starts with the time of its image, or whose clock
+// was set back, loses no episode of before; one that overlaps another makes it no shorter.
+func TestHistoryUnderAnOlderClock(t *testing.T) {
+	episode := func(from time.Time, minutes int) Episode {
+		return Episode{Code: "RC14", From: from, To: from.Add(time.Duration(minutes) * time.Minute)}
+	}
+	yesterday := episode(begun(), 20)
+	image := episode(time.Unix(60, 0).UTC(), 5)
+	h := add(add([]Episode{yesterday}, image), episode(begun().Add(24*time.Hour), 1))
+	if len(h) != 3 || !reflect.DeepEqual(h[:2], []Episode{yesterday, image}) {
+		t.Errorf("past %+v", h)
+	}
+	if h = add([]Episode{yesterday}, episode(begun().Add(5*time.Minute), 5)); !reflect.DeepEqual(h, []Episode{yesterday}) {
+		t.Errorf("past %+v", h)
+	}
+	before := begun().Add(-5 * time.Minute)
+	if h = add([]Episode{yesterday}, episode(before, 5)); len(h) != 1 || !h[0].From.Equal(before) || !h[0].To.Equal(yesterday.To) {
+		t.Errorf("past %+v", h)
+	}
+}
+
 // TestHistoryIsBounded and keeps the newest.
 func TestHistoryIsBounded(t *testing.T) {
 	var h []Episode
@@ -626,6 +647,10 @@ func TestBootIsNoFault(t *testing.T) {
 		t.Fatalf("remedy %s", got)
 	}
 	search(p).pass(40 * time.Second).expect("RC14")
+	p = fresh()
+	p.Observed.Modem.Phase, p.Observed.Modem.Error = modem.PhaseOpening, "mbim: open: busy"
+	p.see().pass(firstOpening + 7*time.Second).expect("")
+	p.pass(2 * time.Second).expect("RC01")
 	for phase, modemIs := range map[modem.Phase]State{modem.PhaseOpening: NotEvaluated, modem.PhaseMending: NotEvaluated, modem.PhaseReading: OK, modem.PhaseSIM: OK} {
 		p = well(t)
 		p.down(phase)

@@ -53,7 +53,7 @@ func (d *Driver) Apply(s Spec) error {
 	d.mu.Lock()
 	kept := map[string]Result{}
 	for _, r := range s.Requests {
-		before, ok := find(d.spec, r.ID)
+		before, ok := d.spec.Find(r.ID)
 		result, answered := d.results[r.ID]
 		switch {
 		case !ok || before != r || !answered:
@@ -64,8 +64,8 @@ func (d *Driver) Apply(s Spec) error {
 		kept[r.ID] = result
 	}
 	d.results = kept
-	now, wished := find(s, d.asking)
-	if before, _ := find(d.spec, d.asking); d.stop != nil && (!wished || now != before || !d.spec.sameWay(s)) {
+	now, wished := s.Find(d.asking)
+	if before, _ := d.spec.Find(d.asking); d.stop != nil && (!wished || now != before || !d.spec.sameWay(s)) {
 		d.stop()
 	}
 	d.spec = s
@@ -145,7 +145,7 @@ func (d *Driver) end(ctx context.Context, r Request, result Result, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.asking, d.stop = "", nil
-	if now, ok := find(d.spec, r.ID); ctx.Err() != nil || !ok || now != r {
+	if now, ok := d.spec.Find(r.ID); ctx.Err() != nil || !ok || now != r {
 		return
 	}
 	before := d.results[r.ID]
@@ -195,7 +195,8 @@ func (d *Driver) due() (first Request, at time.Time, ever bool) {
 	return first, at, ever
 }
 
-func find(s Spec, id string) (Request, bool) {
+// Find is the request with an ID; false when there is none.
+func (s Spec) Find(id string) (Request, bool) {
 	i := slices.IndexFunc(s.Requests, func(r Request) bool { return r.ID == id })
 	if i < 0 {
 		return Request{}, false
@@ -221,12 +222,12 @@ func Drift(s Spec, st Status) []string {
 		lines = append(lines, "way out: "+st.InForce.Interface+", wanted "+s.Interface)
 	}
 	for _, r := range s.Requests {
-		if have, ok := find(st.InForce, r.ID); !ok || have != r {
+		if have, ok := st.InForce.Find(r.ID); !ok || have != r {
 			lines = append(lines, "request: wanted "+r.ID)
 		}
 	}
 	for _, r := range st.InForce.Requests {
-		if _, ok := find(s, r.ID); !ok {
+		if _, ok := s.Find(r.ID); !ok {
 			lines = append(lines, "request: not wanted "+r.ID)
 		}
 	}

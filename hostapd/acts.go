@@ -37,12 +37,23 @@ func (a *acts) take(kicks []Kick, there func(net.HardwareAddr) bool, now time.Ti
 		*a = append(*a, act{id: k.ID, mac: slices.Clone(k.MAC), until: now.Add(k.Ban), found: there(k.MAC)})
 	}
 	for len(*a) > maxActs {
-		i := slices.IndexFunc(*a, func(x act) bool {
-			return !slices.ContainsFunc(kicks, func(k Kick) bool { return k.ID == x.id })
-		})
-		*a = slices.Delete(*a, max(i, 0), max(i, 0)+1)
+		i := a.needless(kicks, now)
+		*a = slices.Delete(*a, i, i+1)
 	}
 	return fresh
+}
+
+// needless is which act to forget: the oldest that is not wished any more, rather one
+// whose ban is over.
+func (a acts) needless(kicks []Kick, now time.Time) int {
+	former := func(x act) bool {
+		return !slices.ContainsFunc(kicks, func(k Kick) bool { return k.ID == x.id })
+	}
+	i := slices.IndexFunc(a, func(x act) bool { return former(x) && !x.until.After(now) })
+	if i < 0 {
+		i = max(slices.IndexFunc(a, former), 0)
+	}
+	return i
 }
 
 // denied joins the blocked stations with those under a ban, sorted, each once, and

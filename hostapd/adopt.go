@@ -23,12 +23,13 @@ import (
 
 func pidPath(dir, radio string) string { return filepath.Join(dir, radio+".pid") }
 
-// leftovers lists the radios of which a former process left a note.
+// leftovers lists the radios that a former process did not take off the air in order: a
+// hostapd that it was just about to change has files and no note.
 func leftovers(dir string) []string {
-	paths, _ := filepath.Glob(filepath.Join(dir, "*.pid")) // the pattern is right
+	paths, _ := filepath.Glob(filepath.Join(dir, "*.conf")) // the pattern is right
 	var out []string
 	for _, p := range paths {
-		out = append(out, strings.TrimSuffix(filepath.Base(p), ".pid"))
+		out = append(out, strings.TrimSuffix(filepath.Base(p), ".conf"))
 	}
 	return out
 }
@@ -74,7 +75,12 @@ func findProcess(path string) (*process, bool) {
 	}
 	_ = unix.SetNonblock(fd, true) // for the poller; PIDFD_NONBLOCK is younger
 	handle := os.NewFile(uintptr(fd), "pidfd")
-	if born, err := birth(pid); err != nil || born != f[1] {
+	born, err := birth(pid)
+	known, ended := err == nil && born == f[1], hasEnded(uintptr(fd))
+	if known && ended {
+		reap(pid)
+	}
+	if !known || ended {
 		handle.Close()
 		return nil, false
 	}
@@ -93,10 +99,16 @@ func findProcess(path string) (*process, bool) {
 		defer close(p.done)
 		defer handle.Close()
 		conn.Read(hasEnded)
-		var status unix.WaitStatus
-		unix.Wait4(pid, &status, unix.WNOHANG, nil) // a process that was replaced in place is its parent
+		reap(pid)
 	}()
 	return p, true
+}
+
+// reap lets go of a process that has ended: one of ours that was replaced in place is its
+// parent.
+func reap(pid int) {
+	var status unix.WaitStatus
+	unix.Wait4(pid, &status, unix.WNOHANG, nil)
 }
 
 // hasEnded says that the process behind a pidfd is gone: it becomes readable.
@@ -185,12 +197,36 @@ func parseElement(element string) Cost {
 	return Cost{}
 }
 
-// evict ends a hostapd that a former process of ours left on a radio.
-func evict(ctx context.Context, dir, radio string) {
-	if p, ok := findProcess(pidPath(dir, radio)); ok {
-		p.stop(stopGrace)
-		return
+// evict ends a hostapd that a former process of ours left on a radio, and takes off the air
+// what one left there that ended without taking leave: its note lies there still. One that
+// nothing ends is told by false.
+func (d *Driver) evict(ctx context.Context, radio string) bool {
+	note := pidPath(d.dir(), radio)
+	p, ok := findProcess(note)
+	if ok && p.stop(stopGrace) {
+		return true
 	}
+	if !ok {
+		terminate(ctx, d.dir(), radio)
+	}
+	if _, err := os.Stat(note); err == nil {
+		d.release(radio)
+	}
+	return !ok || p.ended()
+}
+
+// release takes off the air what nobody looks after any more, and out of its bridge, as
+// hostapd does at its end.
+func (d *Driver) release(radio string) {
+	for i := range maxNetworks {
+		if err := d.hw.release(bssName(radio, i)); err != nil {
+			d.opt.Log.Warn("hostapd: interface not set down", "interface", bssName(radio, i), "error", err)
+		}
+	}
+}
+
+// terminate ends a hostapd by its control socket.
+func terminate(ctx context.Context, dir, radio string) {
 	c := newCtrl(filepath.Join(dir, "ctrl"), bssName(radio, 0))
 	defer c.close()
 	if c.tell("TERMINATE") != nil {

@@ -96,6 +96,53 @@ func TestWhatNobodyWishesIsEnded(t *testing.T) {
 	}
 }
 
+// A process that is killed while it changes a hostapd leaves no note of that.
+func TestUnfinishedChangeThatNobodyWishesIsEnded(t *testing.T) {
+	t.Parallel()
+	former, pid := left(t, one())
+	os.Remove(pidPath(filepath.Join(former.dir, "hostapd"), "wlan0"))
+	b := next(t, former).start()
+	b.apply(Spec{})
+	if st := b.Observe(); !slices.Equal(st.Former, []string{"wlan0"}) {
+		t.Errorf("the radio was not ours: %q", st.Former)
+	}
+	b.finish()
+	gone(t, pid)
+}
+
+// Who ends in order says nothing of a radio to whoever comes next: it may be another's by then.
+func TestRadioIsNotOursForEver(t *testing.T) {
+	t.Parallel()
+	b := broadcasting(t)
+	b.finish()
+	files, _ := filepath.Glob(filepath.Join(b.dir, "hostapd", "wlan0*"))
+	if st := next(t, b).Observe(); len(st.Former) != 0 || len(files) != 0 {
+		t.Errorf("former %q, files %q", st.Former, files)
+	}
+}
+
+// Both are killed, as when memory runs out: the kernel goes on transmitting for hostapd.
+func TestWhatADeadHostapdLeftIsEnded(t *testing.T) {
+	t.Parallel()
+	for name, wish := range map[string]Spec{"wished": one(), "not wished": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			former, pid := left(t, one())
+			syscall.Kill(pid, syscall.SIGKILL)
+			gone(t, pid)
+			b := next(t, former).start()
+			b.apply(wish)
+			if len(wish.Radios) > 0 {
+				b.until("the network", on)
+			}
+			b.finish()
+			if got := b.released(); !slices.Equal(got, []string{"wlan0"}) {
+				t.Errorf("released %q", got)
+			}
+		})
+	}
+}
+
 // A note that names a process of somebody else is not believed.
 func TestForeignProcessIsNotFound(t *testing.T) {
 	t.Parallel()

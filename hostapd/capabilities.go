@@ -15,8 +15,8 @@ type Capabilities struct {
 	Address     net.HardwareAddr
 	AP          bool // can be an access point
 	MaxNetworks int  // how many networks at once; 0 unknown
-	// Protection says that management frames can be protected (IEEE 802.11w), which
-	// WPA3 needs.
+	// Protection says that management frames of an access point can be protected
+	// (IEEE 802.11w), which WPA3 needs.
 	Protection bool
 	// SelfManaged says that the driver keeps its own rules and ignores the country.
 	SelfManaged bool
@@ -24,8 +24,12 @@ type Capabilities struct {
 	Bands       []BandCapabilities
 }
 
-// without leaves out the standards that hostapd was found to be built without.
+// without leaves out the standards that hostapd was found to be built without, and the
+// networks that the radio was found not to carry.
 func (c Capabilities) without(t Trouble) Capabilities {
+	if t.Most > 0 {
+		c.MaxNetworks = t.Most
+	}
 	c.Bands = slices.Clone(c.Bands)
 	for i := range c.Bands {
 		b := &c.Bands[i]

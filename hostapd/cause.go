@@ -14,6 +14,7 @@ const (
 	remedySAE                   // without WPA3
 	remedyAX                    // without 802.11ax
 	remedyAC                    // without 802.11ac
+	remedyFewer                 // one network less
 )
 
 // cause is why hostapd ended or does not transmit.
@@ -39,6 +40,8 @@ var known = []struct {
 	{"rfkill: WLAN hard blocked", cause{"the radio is switched off by its switch (rfkill)", remedyWait}},
 	{"Match already configured", cause{"another program runs an access point or a client on this radio", remedyWait}},
 	{"ctrl_iface exists and seems to be in use", cause{"another hostapd of ours still runs on this radio", remedyWait}},
+	{"ACS was disabled on your build", cause{"the radio could not choose a channel by itself", remedyACS}},
+	{"ACS: Failed to request initial scan", cause{"the radio could not choose a channel by itself", remedyACS}},
 	{"ACS: Unable to collect survey data", cause{"the radio could not choose a channel by itself", remedyACS}},
 	{"ACS: Possibly channel configuration is invalid", cause{"the radio could not choose a channel by itself", remedyACS}},
 	{"ACS-FAILED", cause{"the radio could not choose a channel by itself", remedyACS}},
@@ -54,7 +57,7 @@ var known = []struct {
 	{"No such device", cause{"the radio is gone", remedyWait}},
 	{"Could not read interface", cause{"the radio is gone", remedyWait}},
 	{"into bridge", cause{"the radio could not be joined to its bridge", remedyWait}},
-	{"Failed to add BSS", cause{"the radio could not carry another network", remedyNone}},
+	{"Failed to add BSS", cause{"the radio could not carry another network", remedyFewer}},
 	{"Failed to set beacon parameters", cause{"the radio's driver refused to transmit", remedyWait}},
 	{"nl80211 driver initialization failed", cause{"the radio's driver could not be opened", remedyWait}},
 	{"out of memory", cause{"out of memory", remedyWait}},

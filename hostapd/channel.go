@@ -14,10 +14,14 @@ type Trouble struct {
 	SAE      bool  // this hostapd is built without WPA3
 	AX, AC   bool  // and without 802.11ax, or 802.11ac
 	Channels []int // that hostapd refused
+	Some     bool  // a network that cannot be secured is left out, for the others' sake
+	Most     int   // networks at once, after one more was refused; 0 unknown
 }
 
-// program is what of the trouble is the program's, wherever it transmits.
-func (t Trouble) program() Trouble { return Trouble{SAE: t.SAE, AX: t.AX, AC: t.AC} }
+// lasting is what of the trouble stays wherever the radio transmits.
+func (t Trouble) lasting() Trouble {
+	return Trouble{SAE: t.SAE, AX: t.AX, AC: t.AC, Most: t.Most}
+}
 
 // Tune is where a radio transmits, and why not where it was wished.
 type Tune struct {
@@ -29,6 +33,7 @@ type Tune struct {
 	Secondary int   // of 40 MHz and more: 1 above, -1 below the channel; 0 none
 	Centre    int   // channel number of the centre of 80 and 160 MHz; 0 else
 	Radar     bool  // a radar check comes first
+	Places    []int // of the networks among those wished, by which interfaces are named; nil: none before the last is left out
 	Why       []string
 }
 

@@ -38,6 +38,13 @@ func TestCheckTakesWhatIsRight(t *testing.T) {
 		"a VLAN as bridge":     func(s *Spec) { s.Radios[0].Networks[0].Bridge = "br-lan.10" },
 		"most stations":        func(s *Spec) { s.Radios[0].Networks[0].MaxStations = 2007 },
 		"an act without a ban": func(s *Spec) { s.Kicks[0].Ban = 0 },
+		"two sticks of one batch, each with two networks": func(s *Spec) {
+			guests := s.Radios[0].Networks[0]
+			guests.SSID, guests.Guest = "Guests", true
+			s.Radios[0].Networks = append(s.Radios[0].Networks[:1:1], guests)
+			s.Radios = append(s.Radios[:1:1], s.Radios[0])
+			s.Radios[0].Interface, s.Radios[1].Interface = "wlx00c0ca98a1b2", "wlx00c0ca98a1b7"
+		},
 	} {
 		s := good()
 		change(&s)

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 func TestChoose(t *testing.T) {
@@ -156,6 +158,28 @@ func TestFitRefusesARadioWithoutAccessPoint(t *testing.T) {
 	c.AP = false
 	if _, _, err := Fit(Radio{Networks: []Network{home()}}, c, Trouble{}); err == nil {
 		t.Error("accepted")
+	}
+}
+
+// TestPlacesAreForThoseThatCanBe: a network that is left out for its security takes no place
+// from one behind it, and those beyond the last place need none.
+func TestPlacesAreForThoseThatCanBe(t *testing.T) {
+	c := made(t, "ac")
+	c.Protection, c.MaxNetworks = false, 2
+	named := func(ssid string, security wpa.Security) Network {
+		n := home()
+		n.SSID, n.Security = ssid, security
+		return n
+	}
+	r := Radio{Networks: []Network{home(), named("Guests", wpa.WPA3), named("Shop", ""), named("Attic", wpa.WPA3)}}
+	got, tune, err := Fit(r, c, Trouble{Some: true})
+	if err != nil || len(got.Networks) != 2 || got.Networks[1].SSID != "Shop" || !slices.Equal(tune.Places, []int{0, 2}) {
+		t.Errorf("on the air are %+v in %v, %v", got.Networks, tune.Places, err)
+	}
+	for _, why := range []string{`network "Guests" is left out: the radio cannot protect`, `network "Attic" is left out: the radio carries 2 at once`} {
+		if !strings.Contains(strings.Join(tune.Why, "\n"), why) {
+			t.Errorf("%q is not among %q", why, tune.Why)
+		}
 	}
 }
 

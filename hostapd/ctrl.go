@@ -155,6 +155,19 @@ func (c *ctrl) attach(events chan<- event, lost chan<- struct{}) error {
 	return nil
 }
 
+// renew asks for events again, for hostapd drops whoever did not take many in a row. One
+// that did not is attached as before (since 2.7). The answer comes between the events, and
+// is none; where there is no answer, the next question finds out.
+func (c *ctrl) renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.events == nil || c.hurried {
+		return
+	}
+	c.events.sock.SetWriteDeadline(time.Now().Add(pingLimit))
+	c.events.sock.WriteToUnix([]byte("ATTACH"), &c.events.peer)
+}
+
 // listen ends when the socket is closed or fails.
 func (c *conn) listen(events chan<- event, lost chan<- struct{}) {
 	for {
@@ -182,8 +195,21 @@ func (c *ctrl) close() {
 	c.drop(&c.commands)
 }
 
-// stations reads the station table of one network, at most maxStations entries.
+// stations reads the station table of one network, at most maxStations entries. Where the
+// station that the next is asked after has just left, it begins again, once.
 func (c *ctrl) stations() ([]Station, error) {
+	list, err := c.walk()
+	if errors.Is(err, errLeft) {
+		list, err = c.walk()
+	}
+	return list, err
+}
+
+var errLeft = errors.New("a station left while the list was read")
+
+// walk goes through the table once. Its end is an empty answer; one that was asked after
+// and is not there any more is answered with a failure.
+func (c *ctrl) walk() ([]Station, error) {
 	var list []Station
 	command := "STA-FIRST"
 	for range maxStations {
@@ -192,8 +218,11 @@ func (c *ctrl) stations() ([]Station, error) {
 			return nil, err
 		}
 		s, ok := parseStation(reply)
-		if !ok {
-			break
+		switch {
+		case !ok && reply == "FAIL\n" && len(list) > 0:
+			return nil, errLeft
+		case !ok:
+			return list, nil
 		}
 		list = append(list, s)
 		command = "STA-NEXT " + s.MAC.String()

@@ -23,6 +23,9 @@ import (
 // events come in bursts, and hostapd causes some.
 const linkPause = 200 * time.Millisecond
 
+// listAgain is how long after a failure the radios are listed again.
+const listAgain = 2 * time.Second
+
 // strayLimit is how long what a former process left may wait to be wished for.
 const strayLimit = 10 * time.Second
 
@@ -47,7 +50,7 @@ type Driver struct {
 	spec    Spec
 	air     map[string]onAir // by radio
 	listed  bool             // the radios were listed once
-	former  []string         // radios of which a former process left a note
+	former  []string         // radios that a former process left on the air
 	devices []Capabilities
 	fault   string
 	acts    acts
@@ -165,6 +168,9 @@ func (d *Driver) Run(ctx context.Context, changed func()) error {
 		<-x.done
 	}
 	if !r.leaving() {
+		for name := range r.radios {
+			removeFiles(r.dir(), name)
+		}
 		r.clear()
 	}
 	d.mu.Lock()
@@ -203,6 +209,10 @@ func (r *runner) loop(links <-chan struct{}) {
 			if r.survey() {
 				r.changed()
 			}
+			if r.unlisted() {
+				waiting = true
+				quiet.Reset(listAgain)
+			}
 			for _, x := range r.radios {
 				poke(x.links)
 			}
@@ -210,8 +220,9 @@ func (r *runner) loop(links <-chan struct{}) {
 	}
 }
 
-// survey lists the radios of the machine and tells whether they differ from before. The
-// first time it also looks which of them a former process had, before Run ends any.
+// survey lists the radios of the machine and tells whether they differ from before. While
+// they cannot be listed they are what they were, as what is on the air stays. The first
+// time it also looks which of them a former process had, before Run ends any.
 func (d *Driver) survey() bool {
 	former := leftovers(d.dir())
 	list, err := d.hw.list()
@@ -220,6 +231,9 @@ func (d *Driver) survey() bool {
 		fault = err.Error()
 	}
 	d.mu.Lock()
+	if err != nil {
+		list = d.devices
+	}
 	differs := fault != d.fault || !reflect.DeepEqual(list, d.devices)
 	if !d.listed {
 		d.former = former
@@ -230,6 +244,13 @@ func (d *Driver) survey() bool {
 		d.opt.Log.Info("hostapd: radios listed", "radios", len(list), "error", fault)
 	}
 	return differs
+}
+
+// unlisted says that the radios could not be listed the last time.
+func (d *Driver) unlisted() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.fault != ""
 }
 
 // reconcile gives every radio its wish, and ends those that have none. It returns when
@@ -341,7 +362,7 @@ func (r *runner) clear() {
 	for _, name := range r.strays {
 		if r.radios[name] == nil {
 			r.opt.Log.Info("hostapd: ended what a former process had left", "radio", name)
-			evict(context.WithoutCancel(r.ctx), r.dir(), name)
+			r.evict(context.WithoutCancel(r.ctx), name)
 			removeFiles(r.dir(), name)
 		}
 	}

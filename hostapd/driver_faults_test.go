@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -20,9 +21,7 @@ import (
 // ends, and the former settings come back.
 func TestWishThatHostapdRefuses(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	two := one()
 	guest := home()
 	guest.Guest, guest.Security, guest.SSID = true, wpa.WPA2, "Guests"
@@ -34,6 +33,58 @@ func TestWishThatHostapdRefuses(t *testing.T) {
 	}
 	b.apply(one())
 	b.until("the former wish", func(r RadioStatus) bool { return r.Refused == "" && on(r) })
+}
+
+// A radio that has no place for guests, which only trying tells, still carries the first
+// network when it is started with both.
+func TestNetworkTooManyAtTheStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "").start()
+	s := one()
+	guest := s.Radios[0].Networks[0]
+	guest.Guest, guest.SSID = true, "Guests"
+	s.Radios[0].Networks = append(s.Radios[0].Networks, guest)
+	b.apply(s)
+	b.until("the first network", func(r RadioStatus) bool {
+		return on(r) && r.Refused == "" && slices.Contains(r.Why, `network "Guests" is left out: the radio carries 1 at once`)
+	})
+	s.Radios[0].Channel = 11
+	b.apply(s)
+	b.until("another channel", func(r RadioStatus) bool { return on(r) && r.Refused == "" && r.Channel == 11 })
+	// What is new beside them is refused all the same, and what was before is back then.
+	before := b.radio().Restarts
+	more := s
+	shop := home()
+	shop.SSID = "Shop"
+	more.Radios = []Radio{s.Radios[0]}
+	more.Radios[0].Networks = append(slices.Clone(s.Radios[0].Networks), shop)
+	b.apply(more)
+	b.until("the refusal", func(r RadioStatus) bool { return r.Refused == "the radio could not carry another network" && on(r) })
+	b.apply(s)
+	b.until("the wish of before", func(r RadioStatus) bool { return on(r) && r.Refused == "" })
+	if n := b.radio().Restarts; n != before+2 {
+		t.Errorf("%d starts for a wish that is refused and undone", n-before)
+	}
+}
+
+// A network for guests that cannot be as secure as it must be is left out at a start, for
+// the others' sake, and the one behind it keeps its interface, by which others know it.
+func TestNetworkThatCannotBeSecuredAtTheStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "")
+	b.radios[0].Protection = false
+	b.start()
+	s := one()
+	guest := s.Radios[0].Networks[0]
+	guest.Guest, guest.SSID, guest.Security = true, "Guests", wpa.WPA3
+	s.Radios[0].Networks = append(s.Radios[0].Networks, guest)
+	b.apply(s)
+	b.until("the first network", func(r RadioStatus) bool {
+		return on(r) && r.Refused == "" && slices.Contains(r.Why, `network "Guests" is left out: the radio cannot protect management frames, which WPA3 needs`)
+	})
+	s.Radios[0].Channel = 11
+	b.apply(s)
+	b.until("another channel", func(r RadioStatus) bool { return on(r) && r.Refused == "" && r.Channel == 11 })
 }
 
 func TestCountryIsSetBeforeTheChannelIsChosen(t *testing.T) {
@@ -94,13 +145,24 @@ func TestHostapdWithoutSAEIsToldOnce(t *testing.T) {
 
 func TestFailingChoiceOfAChannel(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, script(t, `if grep -q channel=0 "$1"; then echo "ACS: Unable to collect survey data"; exit 1; fi; exec hostapd "$1"`)).start()
-	s := one()
-	s.Radios[0].Channel = 0
-	b.apply(s)
-	b.until("a fixed channel", func(r RadioStatus) bool {
-		return on(r) && r.Channel == 1 && slices.Contains(r.Why, "the radio could not choose a channel by itself")
-	})
+	const none = "Configured channel (0) or frequency (0) (secondary_channel=0) not found from the channel list of the current mode (1) IEEE 802.11g\nHardware does not support configured channel"
+	for name, says := range map[string]string{
+		"no survey":   "ACS: Unable to collect survey data",
+		"not built":   "ACS was disabled on your build, rebuild hostapd with CONFIG_ACS=y or set channel\n" + none,
+		"no scan":     "ACS: Failed to request initial scan\n" + none,
+		"nothing why": none,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, script(t, `if grep -q channel=0 "$1"; then echo "`+says+`"; exit 1; fi; exec hostapd "$1"`)).start()
+			s := one()
+			s.Radios[0].Channel = 0
+			b.apply(s)
+			b.until("a fixed channel", func(r RadioStatus) bool {
+				return on(r) && r.Channel == 1 && slices.Contains(r.Why, "the radio could not choose a channel by itself")
+			})
+		})
+	}
 }
 
 func TestRefusedChannelIsAvoided(t *testing.T) {
@@ -108,6 +170,22 @@ func TestRefusedChannelIsAvoided(t *testing.T) {
 	b := newBench(t, script(t, `if grep -q channel=6 "$1"; then echo "Channel 6 (primary) not allowed for AP mode, flags: 0x3"; exit 1; fi; exec hostapd "$1"`)).start()
 	b.apply(one())
 	b.until("another channel", func(r RadioStatus) bool { return on(r) && r.Channel == 1 })
+}
+
+// A hostapd that sleeps in its driver is not ended by a signal. Nobody waits for it longer
+// than for others, and its note stays for whoever comes next.
+func TestHostapdThatNothingEnds(t *testing.T) {
+	s, _, _ := fakeSession(t)
+	var sent []string
+	s.proc = &process{pid: os.Getpid(), done: make(chan struct{}), signal: func(n syscall.Signal) error {
+		sent = append(sent, n.String())
+		return nil
+	}}
+	s.note()
+	s.close()
+	if _, err := os.Stat(pidPath(s.set.Dir, s.name)); err != nil || !slices.Equal(sent, []string{"terminated", "killed"}) {
+		t.Errorf("%q, note: %v", sent, err)
+	}
 }
 
 func TestFailureIsToldAndTriedAgain(t *testing.T) {
@@ -208,9 +286,27 @@ func TestStubbornChildIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	await(t, "the child", func() bool { return len(p.out.text()) > 0 })
-	p.stop(50 * time.Millisecond)
-	if !strings.Contains(p.end, "killed") {
+	if p.stop(50*time.Millisecond) || !strings.Contains(p.end, "killed") {
 		t.Errorf("it ended by %q", p.end)
+	}
+}
+
+// Only who ended by itself took leave of its stations.
+func TestLeaveIsTaken(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		"exit 0": true, "exit 1": true, "kill -9 $$": false, // before it is asked
+		"trap 'exit 0' TERM; echo ready; while :; do sleep 0.05; done": true,
+		"echo ready; while :; do sleep 0.05; done":                     false, // the signal is the end of it
+	} {
+		p, err := startProcess(script(t, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		await(t, "the child", func() bool { return len(p.out.text()) > 0 || p.ended() })
+		if got := p.stop(patience); got != want {
+			t.Errorf("%s: %v, it ended by %q", text, got, p.end)
+		}
 	}
 }
 
@@ -258,6 +354,19 @@ func TestRadiosThatCannotBeListed(t *testing.T) {
 	})
 	broken.Store(false)
 	b.until("the network", on)
+	await(t, "the list", func() bool { return b.Observe().Error == "" })
+
+	// What is there is not forgotten over it, or its network would not be wished any more;
+	// and that it is over is found out though no interface changes.
+	have := b.Observe().Devices
+	broken.Store(true)
+	b.touched()
+	await(t, "the fault to be told", func() bool { return b.Observe().Error != "" })
+	if st := b.Observe(); len(have) != 1 || !reflect.DeepEqual(st.Devices, have) {
+		t.Errorf("of %+v there is %+v", have, st.Devices)
+	}
+	broken.Store(false)
+	await(t, "the list again", func() bool { return b.Observe().Error == "" })
 }
 
 // A country in whose rules no channel is left is found out only after its rules are in

@@ -34,6 +34,8 @@ type bench struct {
 	mu     sync.Mutex
 	radios []Capabilities
 	index  map[string]int
+	down   map[string]bool // interfaces
+	freed  []string        // interfaces, in the order of their release
 	// touched tells the driver that an interface changed.
 	touched func()
 }
@@ -53,6 +55,15 @@ func (b *lockedBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.String()
+}
+
+// broadcasting is a bench that runs, with its network on the air.
+func broadcasting(t *testing.T) *bench {
+	t.Helper()
+	b := newBench(t, "").start()
+	b.apply(one())
+	b.until("the network", on)
+	return b
 }
 
 // newBench has one dual-band radio, wlan0, and does not run yet.
@@ -82,10 +93,18 @@ func newBench(t *testing.T, program string) *bench {
 			<-ctx.Done()
 			return nil
 		},
-		index: func(name string) int {
+		netif: func(name string) (netif, error) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
-			return b.index[name]
+			return netif{index: b.index[name], up: !b.down[name]}, nil
+		},
+		release: func(name string) error {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if b.index[name] != 0 {
+				b.freed = append(b.freed, name)
+			}
+			return nil
 		},
 	}
 	t.Cleanup(func() {
@@ -95,6 +114,15 @@ func newBench(t *testing.T, program string) *bench {
 		}
 	})
 	return b
+}
+
+// released are the interfaces that were set down since the last call.
+func (b *bench) released() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	out := b.freed
+	b.freed = nil
+	return out
 }
 
 // start begins Run.
@@ -175,9 +203,7 @@ func one() Spec {
 
 func TestOnTheAirAndOff(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	st := b.Observe()
 	if r := st.Radios[0]; r.Channel != 6 || r.Band != Band2 || r.Error != "" || r.Refused != "" || r.Restarts != 0 || r.Since.IsZero() {
 		t.Errorf("%+v", r)
@@ -203,6 +229,9 @@ func TestOnTheAirAndOff(t *testing.T) {
 	if len(left) != 0 || len(Drift(Spec{}, b.Observe())) != 0 {
 		t.Errorf("left: %q %q", left, Drift(Spec{}, b.Observe()))
 	}
+	if got := b.released(); got != nil {
+		t.Errorf("hostapd itself set its interfaces down, and still %q were", got)
+	}
 	for _, secret := range []string{"kfw7", "Tether 4821"} {
 		if strings.Contains(b.log.String(), secret) {
 			t.Errorf("the log holds %q", secret)
@@ -212,9 +241,7 @@ func TestOnTheAirAndOff(t *testing.T) {
 
 func TestRunEndsWithItsProcesses(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	pid := b.pid()
 	b.finish()
 	if pid == 0 || syscall.Kill(pid, 0) == nil {
@@ -279,9 +306,7 @@ func TestWhatIsNotLiveStartsAgain(t *testing.T) {
 
 func TestStationsAreListed(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	b.said("NEW_STA 02:00:00:00:00:02")
 	b.said("NEW_STA 02:00:00:00:00:01")
 	before := b.changes.Load()
@@ -316,7 +341,7 @@ func TestKickedOnceAndBanned(t *testing.T) {
 	await(t, "the station", func() bool { return len(b.Observe().Stations) == 1 })
 
 	s = s.clone()
-	s.Kicks = []Kick{{ID: "k1", MAC: mac(1), Ban: time.Second}, {ID: "k2", MAC: mac(2)}}
+	s.Kicks = []Kick{{ID: "k1", MAC: mac(1), Ban: 5 * time.Second}, {ID: "k2", MAC: mac(2)}}
 	b.apply(s)
 	await(t, "the ban", func() bool { return strings.Contains(b.said("DENY_ACL SHOW"), "02:00:00:00:00:01") })
 	await(t, "the kick", func() bool {
@@ -346,22 +371,33 @@ func TestKickedOnceAndBanned(t *testing.T) {
 
 func TestKilledHostapdComesBack(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	pid := b.pid()
 	syscall.Kill(pid, syscall.SIGKILL)
 	b.until("the restart", func(r RadioStatus) bool { return on(r) && r.Restarts == 1 })
 	if b.pid() == pid {
 		t.Error("it is the killed one")
 	}
+	if got := b.released(); !slices.Equal(got, []string{"wlan0"}) {
+		t.Errorf("what it left on the air was to be ended: %q", got)
+	}
+}
+
+// A hostapd that does not end by itself leaves nothing on the air either.
+func TestHungHostapdLeavesTheAir(t *testing.T) {
+	t.Parallel()
+	b := broadcasting(t)
+	syscall.Kill(b.pid(), syscall.SIGSTOP)
+	b.apply(Spec{})
+	await(t, "the end", func() bool { return len(b.Observe().Radios) == 0 })
+	if got := b.released(); !slices.Equal(got, []string{"wlan0"}) {
+		t.Errorf("released %q", got)
+	}
 }
 
 func TestHungHostapdIsReplaced(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	syscall.Kill(b.pid(), syscall.SIGSTOP)
 	s := one()
 	s.Radios[0].Networks[0].MaxStations = 3
@@ -371,9 +407,7 @@ func TestHungHostapdIsReplaced(t *testing.T) {
 
 func TestRadioRemovedAndBack(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	have := b.radios
 	b.mu.Lock()
 	b.radios, b.index = nil, map[string]int{}
@@ -390,11 +424,28 @@ func TestRadioRemovedAndBack(t *testing.T) {
 	b.until("the network again", on)
 }
 
+// What hostapd does not notice, that its radio was switched off under it, is told, and it is
+// started again until it is over.
+func TestRadioSetDownAndUp(t *testing.T) {
+	t.Parallel()
+	b := broadcasting(t)
+	set := func(down bool) {
+		b.mu.Lock()
+		b.down = map[string]bool{"wlan0": down}
+		b.mu.Unlock()
+		b.touched()
+	}
+	set(true)
+	b.until("the fault", func(r RadioStatus) bool {
+		return r.State == StateWaiting && r.Error == "the interface wlan0 was set down"
+	})
+	set(false)
+	b.until("the network again", func(r RadioStatus) bool { return on(r) && r.Restarts > 0 })
+}
+
 func TestRefusedWishLeavesTheFormer(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 
 	bad := one()
 	bad.Radios[0].Networks[0].Passphrase = "short"
@@ -425,6 +476,16 @@ func TestRefusedWishLeavesTheFormer(t *testing.T) {
 	if b.pid() != pid || len(Drift(bad, b.Observe())) != 0 {
 		t.Error("the former settings are not in force, or the wish would be applied for ever")
 	}
+
+	// Nor can it for guests, beside a network that works.
+	bad = one()
+	guest := home()
+	guest.Guest, guest.SSID, guest.Bridge, guest.Security = true, "Guests", "", wpa.WPA3
+	bad.Radios[0].Networks = append(bad.Radios[0].Networks, guest)
+	b.apply(bad)
+	b.until("the refusal of guests", func(r RadioStatus) bool {
+		return strings.Contains(r.Refused, `network "Guests": the radio cannot protect`)
+	})
 
 	// What may change meanwhile still does.
 	bad = bad.clone()

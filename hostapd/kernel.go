@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"slices"
 	"sort"
 
@@ -21,21 +20,14 @@ import (
 type hardware struct {
 	list    func() ([]Capabilities, error) // sorted by Interface
 	country func(code string) error        // asks the kernel to set the rules; it takes its time
-	index   func(name string) int          // of a network interface; 0 none
+	netif   func(name string) (netif, error)
+	release func(name string) error // sets an interface down and takes it out of its bridge
 	// watch calls touched when an interface came, went or changed, until ctx ends.
 	watch func(ctx context.Context, touched func()) error
 }
 
 func kernel() hardware {
-	return hardware{list: listRadios, country: setCountry, index: indexOf, watch: linkwatch.Watch}
-}
-
-func indexOf(name string) int {
-	ifi, err := net.InterfaceByName(name)
-	if err != nil {
-		return 0
-	}
-	return ifi.Index
+	return hardware{list: listRadios, country: setCountry, netif: interfaceOf, release: releaseInterface, watch: linkwatch.Watch}
 }
 
 func setCountry(code string) error {
@@ -87,8 +79,12 @@ func capabilitiesOf(p *wifi.PHY, ifis []*wifi.Interface, country string, d detai
 		PHY: p.Name, Country: country,
 		AP:          slices.Contains(p.SupportedIftypes, wifi.InterfaceTypeAP),
 		MaxNetworks: maxAPs(p.InterfaceCombinations),
-		Protection:  hasCipher(p.Extra[unix.NL80211_ATTR_CIPHER_SUITES], suiteBIP),
 	}
+	// A firmware that authenticates stations itself, which no driver of mac80211's has,
+	// is not believed: brcmfmac's lists the cipher for what it can do as a client, and
+	// takes no station where frames are protected.
+	_, sme := p.Extra[unix.NL80211_ATTR_DEVICE_AP_SME]
+	c.Protection = !sme && hasCipher(p.Extra[unix.NL80211_ATTR_CIPHER_SUITES], suiteBIP)
 	_, c.SelfManaged = p.Extra[unix.NL80211_ATTR_WIPHY_SELF_MANAGED_REG]
 	for n, i := range interfacesOf(p.Index, ifis) {
 		if n == 0 {

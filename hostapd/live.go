@@ -61,7 +61,7 @@ func (s Setting) still(other Setting) Setting {
 		}
 	}
 	if s.Tune.switchable() && other.Tune.switchable() && s.Tune.Band == other.Tune.Band && s.Tune.Width == other.Tune.Width {
-		s.Tune = Tune{Band: s.Tune.Band, Width: s.Tune.Width, Channel: 1, Secondary: min(1, s.Tune.Width/40)}
+		s.Tune = Tune{Band: s.Tune.Band, Width: s.Tune.Width, Channel: 1, Secondary: min(1, s.Tune.Width/40), Places: s.Tune.Places}
 	}
 	return s
 }

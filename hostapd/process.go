@@ -91,15 +91,35 @@ func startProcess(program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// stop asks the process to end, and makes it after the grace.
-func (p *process) stop(grace time.Duration) {
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop asks the process to end, and makes it after the grace. It tells whether the process
+// took leave; the kernel goes on transmitting for one that did not. One that sleeps in a
+// driver does not even end when it is killed, so that the wait for that has an end too.
+func (p *process) stop(grace time.Duration) bool {
+	if p.ended() { // how, is not known of one that is no child
+		return strings.HasPrefix(p.end, "exit status")
+	}
 	p.signal(unix.SIGTERM)
 	limit := time.NewTimer(grace)
 	defer limit.Stop()
 	select {
 	case <-p.done:
+		return !strings.HasPrefix(p.end, "signal")
 	case <-limit.C:
 		p.signal(unix.SIGKILL)
-		<-p.done
 	}
+	limit.Reset(2 * stopGrace)
+	select {
+	case <-p.done:
+	case <-limit.C:
+	}
+	return false
 }

@@ -59,6 +59,8 @@ type radio struct {
 	good     *Setting // the last that was on the air
 	refused  string   // why the wish cannot be, while good is
 	trouble  Trouble
+	asked    int // networks that were wished when some were found too many
+	guarded  int // likewise those to have WPA3 alone, when some could not
 	fails    int // in a row
 	starts   uint32
 	status   RadioStatus
@@ -140,8 +142,18 @@ func (w *radio) former(set Setting) Setting {
 
 // setting fits the wish to the radio.
 func (w *radio) setting(caps Capabilities) (Setting, error) {
-	caps = caps.without(w.trouble)
-	r, tune, err := Fit(w.wish.radio, caps, w.trouble)
+	t := w.trouble
+	if t.Some = false; w.good != nil && len(w.wish.radio.Networks) > w.asked {
+		t.Most = 0 // what is new of a wish beside one that works is not left out
+	}
+	caps = caps.without(t)
+	r, tune, err := Fit(w.wish.radio, caps, t)
+	if n := w.wish.radio.guarded(); err != nil && (w.good == nil || n <= w.guarded) {
+		t.Some = true
+		if r, tune, err = Fit(w.wish.radio, caps, t); err == nil {
+			w.guarded = max(w.guarded, n)
+		}
+	}
 	if err != nil {
 		return Setting{Tune: tune}, err
 	}
@@ -207,8 +219,14 @@ func (w *radio) learn(set Setting, wasOnAir bool, c cause) error {
 		w.trouble.AX = true
 	case remedyAC:
 		w.trouble.AC = true
+	case remedyFewer: // unless that is what is new of a wish, which then is refused
+		if n := len(set.Radio.Networks); n > 1 && (w.good == nil || Render(*w.good).equal(Render(set))) {
+			w.trouble.Most, w.asked = n-1, len(w.wish.radio.Networks)
+		}
 	case remedyChannel:
-		if set.Tune.Channel != 0 && !slices.Contains(w.trouble.Channels, set.Tune.Channel) {
+		if set.Tune.Channel == 0 { // hostapd did not come to choose one
+			w.trouble.ACS = true
+		} else if !slices.Contains(w.trouble.Channels, set.Tune.Channel) {
 			w.trouble.Channels = append(w.trouble.Channels, set.Tune.Channel)
 		}
 	}
@@ -268,9 +286,17 @@ func (w *radio) take(n wish) {
 	}
 	was.Networks, is.Networks = nil, nil
 	if w.wish.country != n.country || !same(reflect.ValueOf(was), reflect.ValueOf(is)) {
-		w.trouble = w.trouble.program()
+		w.trouble = w.trouble.lasting()
 	}
 	w.wish = n
+}
+
+// works notes that a setting that was not refused is on the air, which may show that a
+// trouble has passed.
+func (w *radio) works(set Setting) {
+	if w.good = &set; len(set.Radio.Networks) > w.trouble.Most {
+		w.trouble.Most = 0
+	}
 }
 
 // enter notes and tells a state.
@@ -288,16 +314,21 @@ func (w *radio) enter(s State, fault string) {
 
 // launch has a hostapd that answers: one of before, or a new one.
 func (w *radio) launch(ctx context.Context, set Setting) (*session, error) {
-	index := w.d.hw.index(w.name)
-	if index == 0 {
+	f, err := w.d.hw.netif(w.name)
+	if err != nil {
+		return nil, err
+	}
+	if f.index == 0 {
 		return nil, errAbsent
 	}
 	w.status.Restarts = w.starts
 	w.starts++
-	if s := w.adopt(ctx, set, index); s != nil {
+	if s := w.adopt(ctx, set, f.index); s != nil {
 		return s, nil
 	}
-	evict(ctx, set.Dir, w.name) // before the files tell of something else than it does
+	if !w.d.evict(ctx, w.name) { // before the files tell of something else than it does
+		return nil, cause{"another hostapd of ours still runs on this radio", remedyWait}
+	}
 	if err := writeFiles(set); err != nil {
 		return nil, err
 	}
@@ -305,12 +336,12 @@ func (w *radio) launch(ctx context.Context, set Setting) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start hostapd: %w", err)
 	}
-	s := newSession(ctx, w, set, p, index)
+	s := newSession(ctx, w, set, p, f.index)
 	s.note()
 	limit := time.Now().Add(startLimit)
 	for !s.answers(pingLimit) {
 		switch {
-		case s.ended():
+		case p.ended():
 			s.close()
 			return nil, diagnose(p.out.text(), p.end)
 		case time.Now().After(limit):

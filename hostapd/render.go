@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"net"
 	"path/filepath"
@@ -21,9 +22,18 @@ func (s Setting) configPath() string        { return filepath.Join(s.Dir, s.Radi
 func (s Setting) denyPath() string          { return filepath.Join(s.Dir, s.Radio.Interface+".deny") }
 func (s Setting) keyPath(bss string) string { return filepath.Join(s.Dir, bss+".psk") }
 func (s Setting) ctrlDir() string           { return filepath.Join(s.Dir, "ctrl") }
-func (s Setting) bss(i int) string          { return bssName(s.Radio.Interface, i) }
+func (s Setting) bss(i int) string          { return bssName(s.Radio.Interface, s.place(i)) }
 
-// Interfaces are the network interfaces of a radio's networks, in their order.
+// place is that of the i-th network among those that were wished.
+func (s Setting) place(i int) int {
+	if s.Tune.Places != nil {
+		i = s.Tune.Places[i]
+	}
+	return i
+}
+
+// Interfaces are the network interfaces of the networks that are wished of a radio, in
+// their order. One that is left out leaves its interface to none of the others.
 func (r Radio) Interfaces() []string {
 	out := make([]string, len(r.Networks))
 	for i := range r.Networks {
@@ -32,13 +42,19 @@ func (r Radio) Interfaces() []string {
 	return out
 }
 
-// bssName is the interface of a radio's i-th network.
+// bssName is the interface of a radio's i-th network. Where the radio's name must be cut,
+// four digits of its sum stand for its end: sticks of one make are named by their hardware
+// addresses, as wlx00c0ca98a1b2, and differ there alone.
 func bssName(radio string, i int) string {
 	if i == 0 {
 		return radio
 	}
 	tail := fmt.Sprintf("_%d", i)
-	return radio[:min(len(radio), maxInterface-len(tail))] + tail
+	if len(radio)+len(tail) > maxInterface {
+		tail = fmt.Sprintf("%04x", crc32.ChecksumIEEE([]byte(radio))&0xffff) + tail
+		radio = radio[:maxInterface-len(tail)]
+	}
+	return radio + tail
 }
 
 // Render writes the files of one process. The text of a Setting whose wish was
@@ -115,7 +131,7 @@ func (l *lines) network(s Setting, i int) {
 	if i > 0 {
 		l.text.WriteString("\n")
 		l.set("bss", s.bss(i))
-		l.set("bssid", bssid(s.Capabilities.Address, i))
+		l.set("bssid", bssid(s.Capabilities.Address, s.place(i)))
 	}
 	l.set("ctrl_interface", s.ctrlDir())
 	l.set("logger_syslog", 0)

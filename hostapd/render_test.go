@@ -251,10 +251,20 @@ func TestFurtherNetworksHaveAddressesOfTheirOwn(t *testing.T) {
 }
 
 func TestInterfacesOfFurtherNetworksFit(t *testing.T) {
-	for radio, want := range map[string]string{"wlan0": "wlan0_3", "wlp0s20f0u1u2i3": "wlp0s20f0u1u2_3"} {
+	for radio, want := range map[string]string{"wlan0": "wlan0_3", "wlx00c0ca98a1": "wlx00c0ca98a1_3", "wlp0s20f0u1u2i3": "wlp0s20f0f572_3"} {
 		if got := bssName(radio, 3); got != want || len(got) > maxInterface {
 			t.Errorf("%s: %s", radio, got)
 		}
+	}
+	// Sticks of one batch are a few numbers apart.
+	seen := map[string]string{}
+	for n := range 256 {
+		radio := fmt.Sprintf("wlx00c0ca98a1%02x", n)
+		name := bssName(radio, 1)
+		if other := seen[name]; other != "" || len(name) != maxInterface {
+			t.Fatalf("%s and %s both have %s", radio, other, name)
+		}
+		seen[name] = radio
 	}
 }
 

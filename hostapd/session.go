@@ -70,9 +70,14 @@ func (s *session) note() {
 	}
 }
 
-// close ends hostapd and waits for it.
+// close ends hostapd and waits for it. The note of one that has ended goes.
 func (s *session) close() {
-	s.proc.stop(stopGrace)
+	if !s.proc.stop(stopGrace) {
+		s.d.release(s.name)
+	}
+	if s.proc.ended() {
+		os.Remove(pidPath(s.set.Dir, s.name))
+	}
 	s.leave()
 }
 
@@ -82,15 +87,6 @@ func (s *session) leave() {
 	s.hurried()
 	for _, c := range s.ctrls {
 		c.close()
-	}
-}
-
-func (s *session) ended() bool {
-	select {
-	case <-s.proc.done:
-		return true
-	default:
-		return false
 	}
 }
 
@@ -148,10 +144,38 @@ func (s *session) attach() error {
 
 // present finds out whether the radio still is the one that hostapd was started on.
 func (s *session) present() error {
-	if s.d.hw.index(s.name) == s.index {
-		return nil
+	f, err := s.d.hw.netif(s.name)
+	if err == nil && f.index != s.index {
+		return errAbsent
 	}
-	return errAbsent
+	if s.carried() != nil { // unless hostapd is about to change that itself
+		s.next(lookSoon)
+	}
+	return nil
+}
+
+// carried tells what keeps a network from its stations, or these from their bridge, while
+// hostapd thinks that all is well: it joins a bridge and sets its interfaces up when it
+// starts, and where a bridge was made anew, or the radio was switched off meanwhile
+// (rfkill), it must start again. What cannot be read is no complaint.
+func (s *session) carried() error {
+	for i, n := range s.set.Radio.Networks {
+		name := s.set.bss(i)
+		f, err := s.d.hw.netif(name)
+		if err != nil {
+			continue
+		}
+		if !f.up {
+			return cause{"the interface " + name + " was set down", remedyWait}
+		}
+		if n.Bridge == "" {
+			continue
+		}
+		if b, err := s.d.hw.netif(n.Bridge); err == nil && b.index != 0 && b.index != f.master {
+			return cause{"the interface " + name + " was taken out of its bridge " + n.Bridge, remedyWait}
+		}
+	}
+	return nil
 }
 
 // change makes n the wish, live if hostapd can.
@@ -230,7 +254,7 @@ func (s *session) apply(set Setting, commands []command) error {
 	}
 	s.set = set
 	if s.onAir && s.refused == "" {
-		s.good = &set
+		s.works(set)
 	}
 	s.status.Why, s.status.Refused = set.Tune.Why, s.refused
 	s.next(lookSoon)
@@ -301,9 +325,14 @@ func (s *session) poll() error {
 		}
 		return nil
 	}
-	if s.silent > 0 { // it may have dropped our event sockets meanwhile
-		s.silent = 0
-		poke(s.lost)
+	s.silent = 0
+	for _, c := range s.ctrls {
+		c.renew()
+	}
+	if a.state == StateEnabled {
+		if err := s.carried(); err != nil {
+			return err
+		}
 	}
 	s.follow(a)
 	if err := s.stuck(a); err != nil {
@@ -347,8 +376,7 @@ func (s *session) enabled() {
 	s.fails = 0
 	s.proc.out.forget()
 	if s.refused == "" {
-		set := s.set
-		s.good = &set
+		s.works(s.set)
 	}
 }
 

@@ -3,11 +3,14 @@ package hostapd
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/tetherd/tetherd/wpa"
 )
 
 // quietSession is a session without a process, on 5 GHz.
@@ -164,6 +167,9 @@ func TestLearn(t *testing.T) {
 		x.Country = "FR"
 		return x
 	}
+	second := func(s *session) {
+		s.set.Radio.Networks = append(slices.Clone(s.set.Radio.Networks), home())
+	}
 	for name, c := range map[string]struct {
 		cause   remedy
 		onAir   bool
@@ -176,9 +182,17 @@ func TestLearn(t *testing.T) {
 		"no survey, again":       {cause: remedyACS, before: func(w *session) { w.trouble.ACS = true }, trouble: Trouble{ACS: true}},
 		"radar while on the air": {cause: remedyRadar, onAir: true, again: true, trouble: Trouble{Radar: true}},
 		"a channel":              {cause: remedyChannel, again: true, trouble: Trouble{Channels: []int{52}}},
-		"no WPA3":                {cause: remedySAE, again: true, trouble: Trouble{SAE: true}},
-		"no 802.11ax":            {cause: remedyAX, again: true, trouble: Trouble{AX: true}},
-		"no 802.11ac":            {cause: remedyAC, again: true, trouble: Trouble{AC: true}},
+		"no channel to choose from": {cause: remedyChannel, again: true, trouble: Trouble{ACS: true},
+			before: func(w *session) { w.set.Tune.Channel = 0 }},
+		"no WPA3":              {cause: remedySAE, again: true, trouble: Trouble{SAE: true}},
+		"no 802.11ax":          {cause: remedyAX, again: true, trouble: Trouble{AX: true}},
+		"no 802.11ac":          {cause: remedyAC, again: true, trouble: Trouble{AC: true}},
+		"one network too many": {cause: remedyFewer, again: true, trouble: Trouble{Most: 1}, before: second},
+		"of which both worked before": {cause: remedyFewer, again: true, trouble: Trouble{Most: 1},
+			before: func(w *session) { second(w); g := set(w); w.good = &g }},
+		"one too many is wished": {cause: remedyFewer, again: true, refused: true,
+			before: func(w *session) { g := set(w); w.good = &g; second(w) }},
+		"the only network": {cause: remedyFewer},
 		"killed while on the air": {cause: remedyWait, onAir: true,
 			before: func(w *session) { g := other(w); w.good = &g }},
 		"refused, and the former works": {cause: remedyNone, again: true, refused: true,
@@ -206,10 +220,63 @@ func TestLearn(t *testing.T) {
 	}
 }
 
+// TestWhatIsNewIsNotLeftOut: networks that were left out at a start stay so whatever else the
+// owner changes, but who wishes more than that is refused, and has before what was.
+func TestWhatIsNewIsNotLeftOut(t *testing.T) {
+	as := func(list ...wpa.Security) wish {
+		w := wish{radio: Radio{Interface: "wlan0", Channel: 6}}
+		for i, s := range list {
+			n := home()
+			n.SSID, n.Security = fmt.Sprint("net ", i), s
+			w.radio.Networks = append(w.radio.Networks, n)
+		}
+		return w
+	}
+	const open, safe = wpa.WPA2, wpa.WPA3
+	quiet := as(open, safe, open)
+	quiet.radio.Networks[2].Passphrase = "another one"
+	for name, c := range map[string]struct {
+		most int // that the radio has claimed to carry
+		wish wish
+		want int // networks on the air; 0: it is refused
+	}{
+		"a passphrase":            {1, quiet, 1},
+		"one less":                {1, as(open, open), 1},
+		"one more":                {2, as(open, safe, open, open), 3},
+		"one that cannot be safe": {2, as(open, safe, safe), 0},
+		"safe no more":            {2, as(open, open, open), 2},
+		"the first to be safe":    {2, as(safe, safe, open), 0},
+	} {
+		s, _ := quietSession(t)
+		caps := made(t, "g")
+		caps.Protection = false
+		s.wish, s.trouble, s.good = as(open, safe, open), Trouble{Most: c.most}, nil
+		s.asked = 3
+		if set, err := s.setting(caps); err != nil || len(set.Radio.Networks) != c.most {
+			t.Fatalf("%s: at the start %+v, %v", name, set.Radio.Networks, err)
+		} else {
+			s.works(set)
+		}
+		s.take(c.wish)
+		banned := c.wish
+		banned.denied = []net.HardwareAddr{mac(7)}
+		s.take(banned) // changes nothing of it
+		set, err := s.setting(caps)
+		if (err != nil) != (c.want == 0) || err == nil && len(set.Radio.Networks) != c.want {
+			t.Errorf("%s: %+v, %v", name, set.Radio.Networks, err)
+		}
+		s.take(as(open, safe, open))
+		if set, err := s.setting(caps); err != nil || len(set.Radio.Networks) != c.most {
+			t.Errorf("%s, undone: %+v, %v", name, set.Radio.Networks, err)
+		}
+	}
+}
+
 func TestTroublesAreForgottenWithTheirReason(t *testing.T) {
 	s, _ := quietSession(t)
 	base := wish{country: "DE", radio: Radio{Interface: "wlan0", Channel: 52, Networks: []Network{home()}}}
-	all := Trouble{ACS: true, Radar: true, SAE: true, AX: true, AC: true, Channels: []int{36}}
+	all := Trouble{ACS: true, Radar: true, SAE: true, AX: true, AC: true, Channels: []int{36}, Some: true, Most: 2}
+	lasting := Trouble{SAE: true, AX: true, AC: true, Most: 2}
 	for name, c := range map[string]struct {
 		change  func(*wish)
 		refused bool
@@ -220,8 +287,8 @@ func TestTroublesAreForgottenWithTheirReason(t *testing.T) {
 			n.Passphrase = "another one"
 			w.radio.Networks = []Network{n}
 		}, false, all},
-		"another channel": {func(w *wish) { w.radio.Channel = 36 }, false, all.program()},
-		"another country": {func(w *wish) { w.country = "FR" }, false, all.program()},
+		"another channel": {func(w *wish) { w.radio.Channel = 36 }, false, lasting},
+		"another country": {func(w *wish) { w.country = "FR" }, false, lasting},
 		"a blocked one":   {func(w *wish) { w.denied = append(w.denied, mac(1)) }, true, all},
 	} {
 		s.wish, s.trouble, s.refused = base, all, "no"

@@ -152,9 +152,7 @@ func TestKernelThatRefusesTheCountry(t *testing.T) {
 
 func TestFolderThatCannotBeWritten(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, "").start()
-	b.apply(one())
-	b.until("the network", on)
+	b := broadcasting(t)
 	if err := os.RemoveAll(b.Driver.dir()); err != nil {
 		t.Fatal(err)
 	}

@@ -30,14 +30,19 @@ import (
 // force.
 type double struct {
 	now   atomic.Pointer[golden]
-	deeds chan deed   // what it was told to do
-	away  atomic.Bool // nobody reaches it, as after another name of the network
+	deeds chan deed    // what it was told to do
+	away  atomic.Bool  // nobody reaches it, as after another name of the network
+	pages atomic.Int32 // that follow the state
+
+	barred atomic.Bool // who is there may do nothing
 
 	mu       sync.Mutex
 	n        int    // states until now
 	path     string // of the golden
 	settings string
-	last     *api.OutcomeDoc // how the last change ended
+	last     *api.OutcomeDoc          // how the last change ended
+	edit     func(doc map[string]any) // makes of the golden the state that is shown; nil as it is
+	others   map[string]func() any    // what looks are answered, by path, in the place of what is usual
 }
 
 // golden is one state, until there is another.
@@ -94,6 +99,9 @@ func (d *double) turn(path string) error {
 	if d.last != nil {
 		doc["last_change"] = d.last
 	}
+	if d.edit != nil {
+		d.edit(doc)
+	}
 	text, err = json.Marshal(doc)
 	if err != nil {
 		return err
@@ -104,8 +112,38 @@ func (d *double) turn(path string) error {
 	return nil
 }
 
+// alter changes what is shown of the golden, now and from now on.
+func (d *double) alter(edit func(doc map[string]any)) error {
+	d.mu.Lock()
+	d.edit = edit
+	d.mu.Unlock()
+	return d.turn("")
+}
+
+// answers has a look answered by another value from now on.
+func (d *double) answers(path string, value func() any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.others == nil {
+		d.others = map[string]func() any{}
+	}
+	d.others[path] = value
+}
+
+// other is what a look is answered in the place of what is usual.
+func (d *double) other(path string, usual func() any) func() any {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if value, ok := d.others[path]; ok {
+		return value
+	}
+	return usual
+}
+
 // events tells a page of each state.
 func (d *double) events(w http.ResponseWriter, r *http.Request) {
+	d.pages.Add(1)
+	defer d.pages.Add(-1)
 	w.Header().Set("Content-Type", "text/event-stream")
 	for !d.away.Load() {
 		now := d.now.Load()
@@ -138,7 +176,7 @@ func (d *double) handler(t *testing.T) http.Handler {
 	}
 	mux := http.NewServeMux()
 	look := func(path string, value func() any) {
-		mux.HandleFunc("GET /v1/"+path, func(w http.ResponseWriter, _ *http.Request) { answer(w, value()) })
+		mux.HandleFunc("GET /v1/"+path, func(w http.ResponseWriter, _ *http.Request) { answer(w, d.other(path, value)()) })
 	}
 	for path, value := range map[string]any{
 		"session":       map[string]bool{"in": true},
@@ -178,6 +216,11 @@ func answer(w http.ResponseWriter, value any) {
 func (d *double) told(w http.ResponseWriter, r *http.Request) {
 	one := deed{verb: strings.ReplaceAll(strings.TrimPrefix(r.URL.Path, "/v1/"), "/", " ")}
 	told, err := api.Change{Interrupts: []api.Interrupt{}, Sections: []api.SectionDiff{{Section: "some", Option: "thing", Before: []string{}, After: []string{"else"}}}}, json.NewDecoder(r.Body).Decode(&one.args)
+	if d.barred.Load() {
+		w.WriteHeader(http.StatusForbidden)
+		answer(w, map[string]any{"error": api.Fault{Code: api.Denied, Message: one.verb + " needs the scope admin"}})
+		return
+	}
 	if err == nil && one.verb == "config set" {
 		err = d.change(one.args)
 	}

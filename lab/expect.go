@@ -106,6 +106,9 @@ func condition(kind string, args []string) (func(api.Document) bool, error) {
 	if len(args) < least || len(args) > most {
 		return nil, fmt.Errorf("expect %s: takes %d to %d words", kind, least, most)
 	}
+	if kind == "sharing" && arg(0) != "allowed" && arg(0) != "refused" {
+		return nil, fmt.Errorf("expect sharing: there is no %q", arg(0))
+	}
 	switch kind {
 	case "online":
 		return func(d api.Document) bool { return d.Online }, nil

@@ -36,7 +36,7 @@ func (j *journey) fills(card, button string, fields ...string) {
 
 func (j *journey) pressIn(card, button string) {
 	j.Helper()
-	j.do(j.Wait(long, inCard(card, button)+"?.disabled === false"))
+	j.do(j.Wait(long, inCard(card, button)+"?.hasAttribute('aria-disabled') === false"))
 	j.do(j.Eval("void "+inCard(card, button)+".click()", nil))
 }
 

@@ -158,8 +158,12 @@ func occupyStep(_ context.Context, w *World, args []string) (string, error) {
 }
 
 // rivalStep lets another program have the modem's control node too, to which the modem's
-// answers go, and no longer: rival [gone].
+// answers go, and no longer, or open and close the modem once: rival [gone|closes].
 func rivalStep(_ context.Context, w *World, args []string) (string, error) {
+	if len(args) > 0 && args[0] == "closes" {
+		w.modem.Shut()
+		return "", nil
+	}
 	if len(args) > 0 {
 		w.modem.Silence(0)
 		return vacateStep(nil, w, nil)

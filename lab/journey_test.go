@@ -171,7 +171,7 @@ func TestJourneys(t *testing.T) {
 		"first-start": firstStart, "every-view": everyView, "wrong-pin": wrongPIN, "no-sim": noSIM,
 		"limit-reached": limitReached, "operator": operatorsDocument, "doctor": whatWasWrong, "rename": rename,
 		"lose-contact": loseContact, "backup": backup, "access-point": accessPoint, "russian": russian, "told": told, "share": share,
-		"two-changes": twoChanges,
+		"two-changes": twoChanges, "told-to-pay": toldToPay, "told-of-the-limit": toldOfTheLimit,
 	} {
 		t.Run(name, func(t *testing.T) { walk(t, tetherd) })
 	}
@@ -204,16 +204,18 @@ func firstStart(t *testing.T, tetherd string) {
 	j.quiet()
 }
 
+// appleCheck is what a telephone asks for to learn whether it has Internet.
+const appleCheck = "http://captive.apple.com/hotspot-detect.html"
+
 // told: while there is no SIM the telephone's own connectivity check opens a page that says
 // so; it sees by itself when the Internet is back, and is not opened for who wants to hear
 // no more of it.
 func told(t *testing.T, tetherd string) {
-	const check = "http://captive.apple.com/hotspot-detect.html"
 	j := begin(t, tetherd, plain)
 	j.awaits("expect", "online")
 	j.world.modem.RemoveSIM()
 	j.awaits("expect", "verdict", "RC04")
-	j.do(j.Open(check))
+	j.do(j.Open(appleCheck))
 	j.sees("there is no SIM in the modem")
 	j.picture("page")
 	j.audit()
@@ -224,10 +226,49 @@ func told(t *testing.T, tetherd string) {
 	j.audit()
 	j.world.modem.RemoveSIM()
 	j.awaits("expect", "verdict", "RC04")
-	j.do(j.Open(check))
+	j.do(j.Open(appleCheck))
 	j.press("Do not tell me about this again")
 	j.sees("not told about it again")
 	j.awaits("check", "client1", "apple", "offline")
+}
+
+// toldToPay: at a pay wall the page that opens by itself leads to the operator's, and is over
+// once that has been dealt with.
+func toldToPay(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, plain)
+	j.awaits("expect", "online")
+	j.awaits("lease", "client2")
+	j.awaits("traffic", "client2")
+	j.awaits("policy", "internet.telekom", "walled")
+	j.awaits("expect", "within", "45s", "verdict", "RC18")
+	j.do(j.Open(appleCheck))
+	j.sees("the operator shows a page of its own")
+	j.picture("page")
+	j.audit()
+	j.press("Open the operator's page")
+	j.sees("Buy a plan")
+	j.awaits("policy", "internet.telekom")
+	j.awaits("expect", "online")
+	j.awaits("check", "client1", "apple", "online")
+}
+
+// toldOfTheLimit: a device that found all places taken is told so, and has Internet once
+// one is free, without anybody's doing.
+func toldOfTheLimit(t *testing.T, tetherd string) {
+	j := begin(t, tetherd, worldOf+"insert lab\napn internet.telekom\n-- tetherd --\nconfig sharing\n\toption max_clients '1'\n\toption absence '10m'\nconfig lan 'lan'\n\tlist port 'lan1'\n\tlist port 'lan2'\n-- story --\nstart\n")
+	j.awaits("expect", "online")
+	j.awaits("lease", "client2")
+	j.awaits("fetch", "client2", "http://www.example.com/")
+	j.do(j.Open(appleCheck))
+	j.sees("1 of 1 devices have Internet already")
+	j.sees("The next free place is yours")
+	j.picture("page")
+	j.audit()
+	link, err := j.world.clients["client2"].run(j.Context(), "ip", "-br", "link", "show", "eth0")
+	j.do(err)
+	j.awaits("tetherd", "place", "free", strings.Fields(link)[2])
+	j.sees("This device has Internet")
+	j.audit()
 }
 
 // awaits plays one step of a story.

@@ -80,6 +80,9 @@ func (w *World) killAt(ctx context.Context, kind string, n int, step []string, w
 		select {
 		case last = <-events:
 		case err := <-over:
+			if err == nil && i == 0 && len(events) == 0 {
+				err = fmt.Errorf("%s ended, and nothing was seen at which to kill", strings.Join(step, " "))
+			}
 			return last, false, err
 		case <-limit.C:
 			return "", false, fmt.Errorf("only %d such events were seen; the last one was %s", i, last)
@@ -107,14 +110,14 @@ func hush(ctx context.Context, events <-chan string) {
 }
 
 // checkKill finds what could only fail when kill-while or kill-every is played.
-func (s *Scenario) checkKill(kind string, step []string) error {
+func (s *Scenario) checkKill(kind string, step Step) error {
 	if !slices.Contains([]string{"files", "rules", "links", "modem", "steps"}, kind) {
 		return fmt.Errorf("there is nothing like %q to kill at", kind)
 	}
-	if strings.HasPrefix(step[0], "kill-") {
+	if strings.HasPrefix(step.Words[0], "kill-") {
 		return errors.New("a kill is no step to kill at")
 	}
-	return s.check(Step{Words: step})
+	return s.check(step)
 }
 
 // events tells of every event of a kind until ctx ends: files (something happens to a file

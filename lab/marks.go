@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -222,6 +223,27 @@ func markStep(_ context.Context, w *World, args []string) (string, error) {
 	ctx, quiet := context.WithCancel(context.Background())
 	w.quiet[args[0]] = quiet
 	return "", w.mark(ctx, args[0], ns, "")
+}
+
+// checkMarked finds a name that nobody above this line has: whatever is said of its packets
+// would be said of none.
+func (s *Scenario) checkMarked(line int, who string) error {
+	for _, st := range s.Story {
+		word, args := st.Words[0], st.Words[1:]
+		if st.Line >= line || len(args) == 0 {
+			continue
+		}
+		if (word == "mark" || word == "flood") && args[0] == who {
+			return nil
+		}
+		if name, one, ok := strings.Cut(who, "."); word == "crowd" && ok && args[0] == name {
+			n, err := number(args[1:], 99)
+			if i, odd := strconv.Atoi(one); err == nil && odd == nil && 1 <= i && i <= n {
+				return nil
+			}
+		}
+	}
+	return fmt.Errorf("%s is not marked above", who)
 }
 
 // quietStep ends what mark began.

@@ -79,16 +79,18 @@ func parseNetwork(args []string) (simmodem.Network, error) {
 	return n, parseRegistration(&n, args[2:])
 }
 
+// registrations are the states of registration, as tetherd names them too.
+var registrations = map[string]simmodem.RegisterState{
+	"home": simmodem.Home, "roaming": simmodem.Roaming, "partner": simmodem.Partner,
+	"searching": simmodem.Searching, "denied": simmodem.Denied,
+}
+
 // parseRegistration reads [STATE [CAUSE]] into a network.
 func parseRegistration(n *simmodem.Network, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	states := map[string]simmodem.RegisterState{
-		"home": simmodem.Home, "roaming": simmodem.Roaming, "partner": simmodem.Partner,
-		"searching": simmodem.Searching, "denied": simmodem.Denied,
-	}
-	state, ok := states[args[0]]
+	state, ok := registrations[args[0]]
 	if !ok {
 		return fmt.Errorf("there is no registration state %q", args[0])
 	}

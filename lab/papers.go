@@ -21,7 +21,7 @@ func signer() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed
 // authorityPath is where tetherd finds the authority of the operator's servers.
 func (d *daemon) authorityPath() string { return filepath.Join(d.dir, "authority.pem") }
 
-// provisionStep has the owner apply a document: provision NAME [refused|undone] [TEXT].
+// provisionStep has the owner apply a document: provision NAME [refused [TEXT]].
 func provisionStep(ctx context.Context, w *World, args []string) (string, error) {
 	text, ok := w.scenario.Documents[args[0]]
 	if !ok {

@@ -47,7 +47,7 @@ func TestPowerCut(t *testing.T) {
 	d := newDisk(t)
 	tetherd := program(t)
 	t.Setenv("TMPDIR", d.mount)
-	p := &powered{T: t, disk: d, world: layOut(t, tetherd, household)}
+	p := &powered{T: t, disk: d, world: layOut(t, tetherd, household), aim: 20 * time.Millisecond}
 	d.sync(t) // what the owner has had for long is on the disk
 	found := map[string]int{}
 	for n := range cuts {
@@ -65,6 +65,7 @@ type powered struct {
 	disk  *disk
 	world *World
 	took  time.Duration // a confirmation, the last time
+	aim   time.Duration // bounds the delay of the next cut of one: half after a late cut, double after an early one
 }
 
 // stages are where the power is cut: while the change is put on trial, while it is
@@ -75,6 +76,9 @@ var stages = []string{"set", "confirm", "answered"}
 // then: the "old" configuration or the "new" one.
 func (p *powered) cut(n int) string {
 	stage, delay := stages[n%len(stages)], rand.N(2*max(p.took, 6*time.Millisecond))
+	if stage == "confirm" {
+		delay = rand.N(p.aim)
+	}
 	before := p.boot()
 	domain := fmt.Sprintf("d%d", n)
 	set := func() (any, error) {
@@ -106,7 +110,15 @@ func (p *powered) cut(n int) string {
 		p.Fatal(err)
 	}
 	after := p.disk.cut(p.T, n)
-	return p.judge(n, stage, delay, after, before, domain, confirmed)
+	found := p.judge(n, stage, delay, after, before, domain, confirmed)
+	switch {
+	case stage != "confirm":
+	case found == "new":
+		p.aim = max(p.aim/2, time.Millisecond/4)
+	default:
+		p.aim = min(p.aim*2, time.Second)
+	}
+	return found
 }
 
 // boot starts the gateway and returns its domain.

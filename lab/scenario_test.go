@@ -37,12 +37,31 @@ func TestFaultsAreNamed(t *testing.T) {
 		"missing words":       {"T\n-- story --\nfetch client1\n", "line 3: fetch takes 2 to 3 words, has 1"},
 		"wrong duration":      {"T\n-- story --\nsilent 5\n", "line 3: time: missing unit"},
 		"open quote":          {"T\n-- operator --\nnetwork 26201 'X\n-- story --\nstart\n", "line 3: a quote is not closed"},
+		"unknown ending":      {"T\n-- story --\nprovision lab undone\n", `line 3: there is no "undone"`},
+		"unknown signature":   {"T\n-- story --\npublish lab signed\n", `line 3: there is no "signed"`},
+		"nobody's packets":    {"T\n-- operator --\napn x\n-- story --\nmark client1\nnever x client2\n", "line 6: client2 is not marked above"},
+		"marked too late":     {"T\n-- story --\nmuted client1\nmark client1\n", "line 3: client1 is not marked above"},
+		"one too many":        {"T\n-- story --\ncrowd client1 2\nsteady client1.3\n", "line 4: client1.3 is not marked above"},
+		"nothing leaves by":   {"T\n-- operator --\napn x\n-- story --\nmark gateway\nnever y gateway\n", `line 6: there is no access point "y"`},
+		"nor carries":         {"T\n-- operator --\napn x\n-- story --\nmark gateway\ncarries y gateway\n", `line 6: there is no access point "y"`},
+		"killed meanwhile":    {"T\n-- story --\nmark client1\nkill-while links 1 muted client2\n", "line 4: client2 is not marked above"},
+		"a word of muted":     {"T\n-- story --\nmark client1\nmuted client1 all\n", `line 4: there is no "all"`},
+		"a word of never":     {"T\n-- operator --\napn x\n-- story --\nmark client1\nnever x client1 names\n", `line 6: there is no "names"`},
 		"unknown SIM":         {"T\n-- operator --\ninsert b\n-- story --\nstart\n", "insert b: there is no such SIM"},
 	} {
 		_, err := ParseScenario([]byte(c.text))
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// TestNamesOfPackets: the names that mark, flood and crowd give are known below them.
+func TestNamesOfPackets(t *testing.T) {
+	text := "T\n-- operator --\napn x\n-- story --\nmark client1\nflood client2\ncrowd client1 2\n" +
+		"never x client1\nnever x client2 datagrams\ncarries x client1.2\nmuted client1.1 names\nkill-every links steady client1\n"
+	if _, err := ParseScenario([]byte(text)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -68,7 +87,7 @@ func TestRegistrationStates(t *testing.T) {
 
 // TestExpectationsAreChecked: a wrong expectation is a fault, not one that never holds.
 func TestExpectationsAreChecked(t *testing.T) {
-	for _, words := range []string{"", "not", "happy", "online now", "stage sim", "lan here", "within soon online"} {
+	for _, words := range []string{"", "not", "happy", "online now", "stage sim", "lan here", "within soon online", "sharing allwed"} {
 		if _, err := parseExpectation(strings.Fields(words)); err == nil {
 			t.Errorf("expect %s is accepted", words)
 		}

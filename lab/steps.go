@@ -104,9 +104,9 @@ func (s *Scenario) check(st Step) (err error) {
 	case "expect", "always":
 		_, err = parseExpectation(args)
 	case "kill-while":
-		err = s.checkKill(args[0], args[2:])
+		err = s.checkKill(args[0], Step{st.Line, args[2:]})
 	case "kill-every":
-		err = s.checkKill(args[0], args[1:])
+		err = s.checkKill(args[0], Step{st.Line, args[1:]})
 	case "silent", "calm", "skew":
 		_, err = time.ParseDuration(args[0])
 	case "attach":
@@ -114,7 +114,7 @@ func (s *Scenario) check(st Step) (err error) {
 	case "path":
 		_, err = parsePath(args)
 	case "rival":
-		if len(args) > 0 && args[0] != "gone" {
+		if len(args) > 0 && args[0] != "gone" && args[0] != "closes" {
 			err = fmt.Errorf("rival: there is no %q", args[0])
 		}
 	case "stale":
@@ -122,9 +122,7 @@ func (s *Scenario) check(st Step) (err error) {
 			err = errors.New("stale takes nothing, or until and one of detach, radio and reset")
 		}
 	case "policy":
-		if _, ok := s.APNs[args[0]]; !ok {
-			err = fmt.Errorf("there is no access point %q", args[0])
-		}
+		err = s.checkAPN(args[0])
 	case "inject", "detect", "recover":
 		if s.Fault == nil {
 			return errors.New("there is no section 'fault'")
@@ -140,14 +138,18 @@ func (s *Scenario) check(st Step) (err error) {
 		if _, ok := s.Configs[args[0]]; !ok {
 			err = fmt.Errorf("there is no section 'tetherd %s'", args[0])
 		}
+	case "carries":
+		err = errors.Join(s.checkAPN(args[0]), s.checkMarked(st.Line, args[1]))
+	case "steady":
+		err = s.checkMarked(st.Line, args[0])
 	case "muted":
-		if len(args) > 1 && args[1] != "names" {
-			err = fmt.Errorf("muted: there is no %q", args[1])
-		}
+		err = errors.Join(s.checkMarked(st.Line, args[0]), checkMore(args[1:], "names"))
 	case "never":
-		if len(args) > 2 && args[2] != "datagrams" {
-			err = fmt.Errorf("never: there is no %q", args[2])
-		}
+		err = errors.Join(s.checkAPN(args[0]), s.checkMarked(st.Line, args[1]), checkMore(args[2:], "datagrams"))
+	case "provision":
+		err = checkMore(args[1:min(len(args), 2)], "refused")
+	case "publish":
+		err = checkMore(args[1:], "unsigned")
 	case "impersonate":
 		if !slices.Contains([]string{"mac", "address", "both"}, args[2]) {
 			err = fmt.Errorf("impersonate: there is no %q", args[2])
@@ -158,6 +160,21 @@ func (s *Scenario) check(st Step) (err error) {
 		}
 	}
 	return err
+}
+
+// checkMore finds a word at the end that is none of the step's.
+func checkMore(args []string, word string) error {
+	if len(args) > 0 && args[0] != word {
+		return fmt.Errorf("there is no %q; did you mean %s?", args[0], word)
+	}
+	return nil
+}
+
+func (s *Scenario) checkAPN(name string) error {
+	if _, ok := s.APNs[name]; !ok {
+		return fmt.Errorf("there is no access point %q", name)
+	}
+	return nil
 }
 
 func startStep(_ context.Context, w *World, args []string) (string, error) {
@@ -196,8 +213,13 @@ func killAfterStep(ctx context.Context, w *World, args []string) (string, error)
 	}
 }
 
-func configStep(_ context.Context, w *World, args []string) (string, error) {
-	return "", w.daemon.configure(w.scenario.Configs[args[0]])
+// configStep replaces the configuration file. A tetherd that runs has taken it when the
+// step ends: what is expected then is not of the settings before.
+func configStep(ctx context.Context, w *World, args []string) (string, error) {
+	if err := w.daemon.configure(w.scenario.Configs[args[0]]); err != nil || !w.daemon.runs() {
+		return "", err
+	}
+	return "", w.daemon.obeyed(ctx)
 }
 
 func plugStep(_ context.Context, w *World, args []string) (string, error) {
@@ -216,22 +238,47 @@ func insertStep(_ context.Context, w *World, args []string) (string, error) {
 	return "", nil
 }
 
-func registerStep(_ context.Context, w *World, args []string) (string, error) {
+func registerStep(ctx context.Context, w *World, args []string) (string, error) {
 	if err := parseRegistration(&w.network, args); err != nil {
 		return "", err
 	}
-	w.modem.SetNetwork(w.network)
-	return "", nil
+	return "", w.enter(ctx, w.network)
 }
 
-func networkStep(_ context.Context, w *World, args []string) (string, error) {
+func networkStep(ctx context.Context, w *World, args []string) (string, error) {
 	n, err := parseNetwork(args)
 	if err != nil {
 		return "", err
 	}
+	return "", w.enter(ctx, n)
+}
+
+// enter changes the radio network around the modem. A tetherd that knows of a network
+// knows of this one when it ends.
+func (w *World) enter(ctx context.Context, n simmodem.Network) error {
 	w.network = n
 	w.modem.SetNetwork(n)
-	return "", nil
+	if doc, _ := w.daemon.current(); !w.daemon.runs() || doc.Modem.Registration == "" {
+		return nil
+	}
+	doc, err := w.daemon.await(ctx, expectLimit, w.knowsNetwork)
+	if err != nil {
+		return fmt.Errorf("tetherd is not told: %w; the status says:\n%s", err, indent(doc))
+	}
+	return nil
+}
+
+// knowsNetwork says that tetherd tells of the network what the modem does. Without a SIM
+// there is none.
+func (w *World) knowsNetwork(d api.Document) bool {
+	switch is := w.modem.Status().Registered; is {
+	case simmodem.Deregistered:
+		return true
+	case simmodem.Searching, simmodem.Denied:
+		return registrations[d.Modem.Registration] == is
+	default:
+		return registrations[d.Modem.Registration] == is && d.Modem.Network == w.network.PLMN
+	}
 }
 
 func dropStep(_ context.Context, w *World, args []string) (string, error) {

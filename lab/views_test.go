@@ -38,11 +38,15 @@ func TestViews(t *testing.T) {
 func (d *double) show(j *journey, path, lang string) {
 	name := strings.TrimSuffix(filepath.Base(path), ".json")
 	j.do(d.turn(path))
-	for _, view := range []string{"devices", "home", "hotspot", "sim", "operator", "doctor"} {
+	for _, view := range []string{"devices", "home", "hotspot", "sim", "operator", "doctor", "system"} {
 		j.do(j.Eval("void (location.hash = '#/"+view+"')", nil))
 		j.do(j.Wait(long, "document.querySelector('nav a[aria-current]')?.hash === '#/"+view+"' && document.querySelector('main .card')"))
 		if view == "devices" {
 			j.do(j.Wait(long, fmt.Sprintf("/\\b%d\\b/.test(document.getElementById('many')?.textContent)", d.n)))
+		}
+		if view == "system" { // what it asks for itself, and what can be unfolded
+			j.do(j.Wait(long, "document.querySelector('main fieldset') && document.querySelectorAll('main details').length > 2"))
+			j.do(j.Eval("document.querySelectorAll('main details').forEach((d) => { d.open = true; })", nil))
 		}
 		var seen string
 		j.do(j.Eval("new Promise((r) => setTimeout(r, 0)).then(() => document.body.innerText)", &seen))

@@ -1,10 +1,12 @@
 package link
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jsimonetti/rtnetlink/v2"
@@ -68,15 +70,26 @@ func header(size int) []byte {
 	return b
 }
 
+// dump asks for a whole list. One that was changed while the kernel told it may lack what
+// was there all the while, and is asked for again.
 func dump(c *netlink.Conn, request netlink.HeaderType, data []byte, each func([]byte)) error {
-	msgs, err := c.Execute(netlink.Message{
-		Header: netlink.Header{Type: request, Flags: netlink.Request | netlink.Dump},
-		Data:   data,
-	})
-	for _, m := range msgs {
-		each(m.Data)
+	for range 5 {
+		msgs, err := c.Execute(netlink.Message{
+			Header: netlink.Header{Type: request, Flags: netlink.Request | netlink.Dump},
+			Data:   data,
+		})
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(msgs, func(m netlink.Message) bool { return m.Header.Flags&netlink.DumpInterrupted != 0 }) {
+			continue
+		}
+		for _, m := range msgs {
+			each(m.Data)
+		}
+		return nil
 	}
-	return err
+	return errors.New("it changes faster than it can be read")
 }
 
 func (k *kernel) dev(name string) (netdev, bool) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/netlink"
+	"github.com/mdlayher/netlink/nltest"
 	"github.com/tetherd/tetherd/lab/nstest"
 	"golang.org/x/sys/unix"
 )
@@ -153,5 +154,29 @@ func TestObserveBesideApply(t *testing.T) {
 	wg.Wait()
 	if n := strings.Count(log.String(), `msg="link changed" step=create item="bridge br-tether"`); n != 5 {
 		t.Errorf("%d bridges made according to the log", n)
+	}
+}
+
+// TestInterruptedDump: a list that was changed while it was told is read again, and is never
+// taken for the whole.
+func TestInterruptedDump(t *testing.T) {
+	asked, broken := 0, 2
+	c := nltest.Dial(func(req []netlink.Message) ([]netlink.Message, error) {
+		asked++
+		m := netlink.Message{Header: netlink.Header{Sequence: req[0].Header.Sequence}, Data: []byte{byte(asked)}}
+		if asked <= broken {
+			m.Header.Flags = netlink.DumpInterrupted
+		}
+		return []netlink.Message{m}, nil
+	})
+	defer c.Close()
+	var got []byte
+	each := func(b []byte) { got = append(got, b...) }
+	if err := dump(c, unix.RTM_GETLINK, nil, each); err != nil || string(got) != "\x03" {
+		t.Errorf("%v, %v", got, err)
+	}
+	asked, broken, got = 0, 100, nil
+	if err := dump(c, unix.RTM_GETLINK, nil, each); err == nil || len(got) > 0 || asked > 10 {
+		t.Errorf("%v, %v, asked %d times", got, err, asked)
 	}
 }

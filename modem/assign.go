@@ -219,6 +219,10 @@ func (s *State) sim() SIM {
 		sim.State = SIMAbsent
 	case simBad:
 		sim.State = SIMBad
+	case simStarting:
+		if s.phase == PhaseNoSIM { // it has had its time
+			sim.State = SIMBad
+		}
 	case simLocked:
 		sim.State = k.pin.state.lock
 		if k.pin.state.lock != "" {
@@ -241,9 +245,19 @@ func (s *State) bearer(slot *slot) BearerStatus {
 	b.Session = slot.id
 	b.Interface = s.node.Interface
 	if slot.id > 0 && b.Interface != "" {
-		b.Interface = fmt.Sprintf("%s.%d", b.Interface, slot.id)
+		b.Parent, b.Interface = b.Interface, sessionName(b.Interface, slot.id)
 	}
 	return b
+}
+
+// maxName is the longest name of a network interface, in bytes (IFNAMSIZ less its end).
+const maxName = 15
+
+// sessionName names a session's VLAN. Those who name interfaces by where they are, as
+// wwp0s20f0u2i12, leave no room for it: the end of such a name is left out.
+func sessionName(parent string, session uint32) string {
+	end := fmt.Sprintf(".%d", session)
+	return parent[:min(len(parent), maxName-len(end))] + end
 }
 
 // unserved is a wished bearer for which there is no session.

@@ -141,7 +141,7 @@ func simpleRequest(c Command) (mbim.Request, bool) {
 }
 
 // ask does one request. A refusal's buffer is read too: it holds the cause, and a
-// few modems refuse what they then do.
+// few modems refuse what they then do, or what they then tell.
 func (b *mbimBackend) ask(ctx context.Context, r mbim.Request) (fact, *failure) {
 	m, err := b.conn.Do(ctx, r)
 	if err != nil {
@@ -149,7 +149,9 @@ func (b *mbimBackend) ask(ctx context.Context, r mbim.Request) (fact, *failure) 
 	}
 	var f fact
 	if len(m.Info) > 0 {
-		f, err = translate(m)
+		if f, err = translate(m); err != nil {
+			f = nil
+		}
 	}
 	if refusal := m.Refusal(); refusal != nil {
 		out := explain(ctx, refusal)
@@ -157,12 +159,39 @@ func (b *mbimBackend) ask(ctx context.Context, r mbim.Request) (fact, *failure) 
 		if state, ok := f.(bearerState); ok && state.state == contextActivated {
 			return f, nil
 		}
+		if sim := refusedSIM(r, f, m.Status); sim.state != simUnknown {
+			return sim, nil
+		}
 		return nil, out
 	}
 	if err != nil {
-		return nil, explain(ctx, err)
+		return nil, &failure{reason: reasonUnread, tries: -1, text: err.Error()}
 	}
 	return f, nil
+}
+
+// refusedSIM is the state of the SIM that a refusal to tell it says, by its buffer or else by
+// its status; simUnknown none.
+func refusedSIM(r mbim.Request, f fact, status uint32) simState {
+	sim, _ := f.(simState)
+	if r.Service != mbim.ServiceBasicConnect || r.CID != mbim.CIDSubscriberReady || sim.state > simStarting {
+		return sim
+	}
+	sim.state = cmp.Or(cardTrouble(status), sim.state)
+	return sim
+}
+
+// cardTrouble is the state of the SIM that a status means; simUnknown none.
+func cardTrouble(status uint32) simReadiness {
+	switch status {
+	case mbim.StatusSIMNotInserted:
+		return simAbsent
+	case mbim.StatusBadSIM:
+		return simBad
+	case mbim.StatusPINRequired:
+		return simLocked
+	}
+	return simUnknown
 }
 
 // causeOf is the 3GPP cause that a fact carries.
@@ -182,6 +211,7 @@ func causeOf(f fact) uint32 {
 func explain(ctx context.Context, err error) *failure {
 	f := &failure{reason: reasonRefused, tries: -1, text: err.Error()}
 	var status *mbim.StatusError
+	var broken *mbim.ProtocolError
 	var path *fs.PathError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
@@ -189,11 +219,16 @@ func explain(ctx context.Context, err error) *failure {
 	case errors.As(err, &status) && (status.Status == mbim.StatusNoDeviceSupport ||
 		status.Status == mbim.StatusInvalidDeviceOperation):
 		f.reason = reasonUnsupported
+	case status != nil && (status.Status == mbim.StatusBusy || status.Status == mbim.StatusNotInitialized):
+		f.reason = reasonEarly
 	case status != nil:
 		f.cause = statusCause(status.Status)
+		f.card = cardTrouble(status.Status) != simUnknown
 		if offline(status.Status) {
 			f.reason = reasonOffline
 		}
+	case errors.As(err, &broken) && broken.Type == mbim.TypeFunctionError && broken.Code == mbim.ErrorNotOpened:
+		f.reason = reasonClosed
 	case errors.As(err, &path):
 		f.text = fmt.Sprintf("open %s: %v", path.Path, path.Err)
 	case ctx.Err() != nil:
@@ -211,7 +246,7 @@ func statusCause(status uint32) uint32 {
 	case mbim.StatusInvalidUserPassword:
 		return 29
 	case mbim.StatusMaxActivatedContexts:
-		return 65
+		return causeTooMany
 	}
 	return 0
 }
@@ -337,7 +372,8 @@ func (b *mbimBackend) activate(ctx context.Context, data Secret) (fact, *failure
 	return nil, nil
 }
 
-// hangUp deactivates a session; that there is none to deactivate is success.
+// hangUp deactivates a session; that there is none to deactivate is success. The answer may
+// say that it goes on.
 func (b *mbimBackend) hangUp(ctx context.Context, session uint32) (fact, *failure) {
 	m, err := b.conn.Do(ctx, mbim.SetDisconnect(session))
 	if err == nil && m.Status != mbim.StatusContextNotActivated {
@@ -345,6 +381,9 @@ func (b *mbimBackend) hangUp(ctx context.Context, session uint32) (fact, *failur
 	}
 	if err != nil {
 		return nil, explain(ctx, err)
+	}
+	if f, err := translate(m); err == nil && m.Status == mbim.StatusOK {
+		return f, nil
 	}
 	return nil, nil
 }

@@ -13,8 +13,9 @@ type slot struct {
 	recalled Bearer // that the run record was compared with
 	lane     lane
 	context  contextKnowledge
-	pending  bool // the dial was answered "activating"; the end comes as a notice
-	hangs    int  // hang-ups that were refused, in a row
+	pending  time.Time // the dial's answer did not tell its end: until when that is waited for; zero: not
+	absences int       // looks meanwhile that found nothing, in a row
+	hangs    int       // hang-ups that were refused, or looks after one that found no end of it, in a row
 
 	status   BearerStatus
 	granted  Family    // families that the network granted; "" not told
@@ -37,11 +38,13 @@ const (
 
 // idle reports that nothing has to be undone on the modem.
 func (s *slot) idle() bool {
-	return !s.lane.busy() && (s.context == contextDown || s.context == contextUnasked)
+	return !s.lane.busy() && s.pending.IsZero() && (s.context == contextDown || s.context == contextUnasked)
 }
 
 // dialing reports a dial under way.
-func (s *slot) dialing() bool { return s.lane.busy() && s.lane.op == opDial }
+func (s *slot) dialing() bool {
+	return s.lane.busy() && s.lane.op == opDial || !s.pending.IsZero()
+}
 
 // become changes the bearer's state.
 func (s *slot) become(state BearerState, at time.Time) {
@@ -55,7 +58,7 @@ func (s *slot) become(state BearerState, at time.Time) {
 
 // lost takes away whatever the slot had: the modem or its SIM is gone.
 func (s *slot) lost(at time.Time) {
-	s.lane, s.context, s.pending, s.hangs = lane{}, contextUnasked, false, 0
+	s.lane, s.context, s.pending, s.hangs = lane{}, contextUnasked, time.Time{}, 0
 	s.ipAsk, s.ipUntil = false, time.Time{}
 	s.become(BearerDown, at)
 }
@@ -71,6 +74,8 @@ func (t *turn) tend(s *slot) {
 	case s.dialing() && s.status.InForce != s.wish:
 		t.hangUp(s)
 	case s.lane.busy():
+	case !s.pending.IsZero():
+		t.await(s)
 	case s.context == contextUnsure:
 		t.end(s)
 	case s.context == contextOurs && s.status.InForce != s.wish:
@@ -114,12 +119,13 @@ func (t *turn) release(s *slot) {
 	}
 }
 
-// end hangs up. After a refusal it waits, and looks first whether anything is up still.
+// end hangs up. After a refusal, or the answer that it has begun, it waits, and looks first
+// whether anything is up still.
 func (t *turn) end(s *slot) {
 	switch {
 	case s.hangs == 0:
 		t.hangUp(s)
-	case !s.lane.hold.After(t.at):
+	case !s.lane.poll.After(t.at):
 		t.startSlot(s, Command{op: opReadBearer}, timeoutQuery)
 	}
 }
@@ -135,7 +141,7 @@ func (t *turn) dial(s *slot) {
 		s.status.Cause, s.status.Error = 0, ""
 	}
 	s.status.InForce = s.wish
-	s.pending = false
+	s.pending = time.Time{}
 	s.become(BearerConnecting, t.at)
 	t.startSlot(s, Command{op: opDial, bearer: s.wish}, timeoutDial)
 }
@@ -146,9 +152,56 @@ func (t *turn) hangUp(s *slot) {
 	if s.status.State != BearerFailed {
 		s.become(BearerDown, t.at)
 	}
-	s.ipAsk, s.ipUntil, s.pending = false, time.Time{}, false
+	s.ipAsk, s.ipUntil, s.pending = false, time.Time{}, time.Time{}
 	t.send(Command{op: opForgetRun, session: s.id})
 	t.startSlot(s, Command{op: opHangUp}, timeoutHangUp)
+}
+
+// ends reports whether a dial's answer tells its end: a modem may agree and say that it goes on,
+// or nothing that can be read.
+func (s bearerState) ends(err *failure) bool {
+	if err != nil {
+		return err.reason != reasonUnread
+	}
+	return s.state == contextActivated || s.state == contextDeactivated
+}
+
+// await waits for the end of a dial whose answer did not tell it. The notice of it may get
+// lost, or overtake that answer, so the modem is asked now and then; it may be too busy with
+// the dial to answer before its end.
+func (t *turn) await(s *slot) {
+	switch {
+	case !s.pending.After(t.at):
+		t.dialed(s, bearerState{}, &failure{reason: reasonTimeout, tries: -1, text: opDial.String() + ": no answer"})
+		t.hangUp(s)
+	case s.lane.poll.IsZero():
+		s.lane.poll = t.at.Add(askIP)
+	case !s.lane.poll.After(t.at):
+		t.startSlot(s, Command{op: opReadBearer}, s.pending.Sub(t.at))
+	}
+}
+
+// That nothing is there counts after so many looks in a row, for the dial may not have begun
+// yet: with a cause that is told, or without.
+const (
+	enoughTold   = 2
+	enoughUntold = 6
+)
+
+// awaited takes what the modem says meanwhile.
+func (t *turn) awaited(s *slot, state bearerState, err *failure) {
+	enough := enoughUntold
+	if state.cause != 0 {
+		enough = enoughTold
+	}
+	switch {
+	case err != nil || state.state != contextActivated && state.state != contextDeactivated:
+		s.absences = 0
+	case state.state == contextDeactivated && s.absences+1 < enough:
+		s.absences++
+	default:
+		t.dialed(s, state, nil)
+	}
 }
 
 // keep looks after a bearer that is up.
@@ -178,9 +231,8 @@ func (t *turn) keep(s *slot) {
 // slotAnswer takes the answer of the slot's command.
 func (t *turn) slotAnswer(s *slot, a answered) {
 	state, _ := a.result.(bearerState)
-	if s.lane.op == opDial && a.err == nil && state.state == contextActivating {
-		s.pending = true // a notice or the deadline ends it
-		return
+	if s.lane.op == opDial && !state.ends(a.err) {
+		s.pending, s.absences = s.lane.deadline, 0
 	}
 	s.lane.id = 0
 	switch s.lane.op {
@@ -190,9 +242,11 @@ func (t *turn) slotAnswer(s *slot, a answered) {
 		record, _ := a.result.(runRecord)
 		t.adopt(s, record.match && a.err == nil)
 	case opDial:
-		t.dialed(s, state, a.err)
+		if s.pending.IsZero() {
+			t.dialed(s, state, a.err)
+		}
 	case opHangUp:
-		t.hungUp(s, a.err)
+		t.hungUp(s, state, a.err)
 	case opReadIP:
 		if ip, ok := a.result.(ipConfiguration); ok {
 			t.takeIP(s, ip)
@@ -206,6 +260,10 @@ func (t *turn) slotAnswer(s *slot, a answered) {
 func (t *turn) readBearer(s *slot, state bearerState, err *failure) {
 	up := err == nil && state.state == contextActivated
 	switch {
+	case !s.pending.IsZero():
+		t.awaited(s, state, err)
+	case err != nil && err.reason == reasonTimeout && s.context == contextUnsure:
+		s.lane.poll = t.at.Add(redialFirst)
 	case err != nil && err.reason == reasonTimeout:
 		s.lane.hold = t.at.Add(redialFirst)
 	case s.context == contextOurs && up:
@@ -213,6 +271,8 @@ func (t *turn) readBearer(s *slot, state bearerState, err *failure) {
 	case s.context == contextOurs && err == nil:
 		t.dropped(s, state.cause)
 	case s.context == contextOurs:
+	case s.context == contextUnsure && err == nil && state.state == contextDeactivating:
+		t.hungUp(s, state, nil)
 	case s.context == contextUnsure && err == nil && state.state != contextDeactivated:
 		t.hangUp(s)
 	case up:
@@ -239,7 +299,7 @@ func (t *turn) adopt(s *slot, match bool) {
 
 // connected begins the life of an active session.
 func (t *turn) connected(s *slot, granted Family) {
-	s.context, s.granted, s.pending = contextOurs, granted, false
+	s.context, s.granted, s.pending = contextOurs, granted, time.Time{}
 	s.upSince, s.lane.poll = t.at, time.Time{}
 	s.ipAsk, s.ipUntil = true, t.at.Add(waitIP)
 	if s.status.State != BearerUp {
@@ -259,16 +319,29 @@ func (t *turn) dialed(s *slot, state bearerState, err *failure) {
 	case err.reason == reasonTimeout:
 		t.refused(s, 0, err.text)
 		s.context = contextUnsure
-	case err.reason == reasonOffline && err.cause == 0:
-		t.untried(s, err.text)
+	case (err.reason == reasonOffline || err.reason == reasonEarly || err.card) && err.cause == 0:
+		t.untried(s, err)
 	default:
 		t.refused(s, err.cause, err.text)
+		s.context = afterRefusal(err.cause)
 	}
+}
+
+// afterRefusal is what a dial that the modem refused by itself leaves known: one with too many
+// contexts has something up there that we believed down, and one without a cause may have.
+func afterRefusal(cause uint32) contextKnowledge {
+	switch cause {
+	case 0:
+		return contextUnasked
+	case causeTooMany:
+		return contextUnsure
+	}
+	return contextDown
 }
 
 // refused takes a dial that failed and sets when the same wish is tried again.
 func (t *turn) refused(s *slot, cause uint32, text string) {
-	s.context, s.pending = contextDown, false
+	s.context, s.pending = contextDown, time.Time{}
 	s.become(BearerFailed, t.at)
 	s.status.Cause, s.status.Error = cause, text
 	if cause == 0 && text == "" {
@@ -277,14 +350,19 @@ func (t *turn) refused(s *slot, cause uint32, text string) {
 	t.backOff(s, cause)
 }
 
-// untried takes a dial that did not reach the network: it says nothing of the wish, and
-// what the modem told of the network is no longer so.
-func (t *turn) untried(s *slot, text string) {
-	s.context, s.pending = contextDown, false
+// untried takes a dial that did not reach the network: it says nothing of the wish, and off
+// the network what the modem told of it is no longer so.
+func (t *turn) untried(s *slot, err *failure) {
+	s.context, s.pending = contextDown, time.Time{}
 	s.become(BearerDown, t.at)
-	s.status.Cause, s.status.Error = 0, text
-	t.known.registrationRead, t.known.packetRead = false, false
+	s.status.Cause, s.status.Error = 0, err.text
+	if err.reason == reasonOffline {
+		t.known.registrationRead, t.known.packetRead = false, false
+	}
 	t.backOff(s, 0)
+	if soon := t.at.Add(redialBusy); err.reason == reasonEarly && s.lane.hold.After(soon) {
+		s.lane.hold = soon
+	}
 }
 
 func (t *turn) backOff(s *slot, cause uint32) {
@@ -307,21 +385,22 @@ func permanent(cause uint32) bool {
 	return false
 }
 
-// maxHangs is how often a session is hung up that the modem refuses to end: the next
-// dial tells what is the matter.
+// maxHangs is how often a session is hung up, or looked at, that the modem refuses to end:
+// the next dial tells what is the matter.
 const maxHangs = 5
 
 // hungUp ends a session. Off the network there is none; without an answer it is looked
-// at afresh, and after any other refusal it may be up still.
-func (t *turn) hungUp(s *slot, err *failure) {
+// at afresh, and after any other refusal, or while its end is under way, it may be up still.
+func (t *turn) hungUp(s *slot, state bearerState, err *failure) {
+	ended := err == nil && state.state != contextDeactivating || err != nil && err.reason == reasonOffline
 	switch {
 	case err != nil && err.reason == reasonTimeout:
 		s.context, s.hangs = contextUnasked, 0
-	case err == nil || err.reason == reasonOffline || s.hangs >= maxHangs:
+	case ended || s.hangs >= maxHangs:
 		s.context, s.hangs = contextDown, 0
 	default:
 		s.context = contextUnsure
-		s.lane.hold = t.at.Add(backoff(redialFirst, s.hangs, maxBackoff))
+		s.lane.poll = t.at.Add(backoff(redialFirst, s.hangs, maxBackoff))
 		s.hangs++
 	}
 }
@@ -344,15 +423,18 @@ func (t *turn) dropped(s *slot, cause uint32) {
 	s.redialed = true
 }
 
-// noticeBearer takes what the modem tells by itself about a session.
+// noticeBearer takes what the modem tells by itself about a session. An end without a cause, or
+// with that of every regular one, may be the former bearer's, told late: it is one look of many.
 func (t *turn) noticeBearer(s *slot, f bearerState) {
-	dialing := s.dialing()
 	switch {
-	case dialing && !s.pending: // the answer follows
-	case dialing && f.state == contextActivated, dialing && f.state == contextDeactivated:
+	case s.dialing() && s.pending.IsZero(): // the answer follows
+	case s.dialing() && f.state == contextDeactivated && (f.cause == 0 || f.cause == causeRegular):
+		s.lane.id = 0
+		t.awaited(s, f, nil)
+	case s.dialing() && (f.state == contextActivated || f.state == contextDeactivated):
 		s.lane.id = 0
 		t.dialed(s, f, nil)
-	case dialing:
+	case s.dialing():
 	case s.lane.busy() && s.lane.op == opHangUp:
 	case s.context == contextOurs && f.state == contextDeactivated:
 		s.lane.id = 0
@@ -363,6 +445,9 @@ func (t *turn) noticeBearer(s *slot, f bearerState) {
 		s.context = contextUnsure // nobody asked for it
 	case s.context == contextForeign && f.state == contextDeactivated:
 		s.context = contextDown
+	case s.context == contextUnsure && f.state == contextDeactivated:
+		s.lane.id = 0
+		s.context, s.hangs = contextDown, 0
 	}
 }
 

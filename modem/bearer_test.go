@@ -189,6 +189,152 @@ func TestActivatingIsAnsweredLaterByANotice(t *testing.T) {
 	}
 }
 
+// TestActivatingIsAskedAfter: the notice of a dial's end gets lost, or overtakes the answer
+// "activating", and the bearer is known to be up, or refused, all the same.
+func TestActivatingIsAskedAfter(t *testing.T) {
+	for name, c := range map[string]struct {
+		early bool        // the notice comes before the answer
+		then  bearerState // what is there when the modem is asked
+		takes time.Duration
+		want  BearerState
+	}{
+		"a notice that is lost":            {false, bearerState{state: contextActivated, family: IPv4v6}, askIP, BearerUp},
+		"a notice that is too early":       {true, bearerState{state: contextActivated, family: IPv4v6}, askIP, BearerUp},
+		"a refusal whose notice is lost":   {false, bearerState{state: contextDeactivated, cause: 33}, enoughTold * askIP, BearerFailed},
+		"nothing, and no cause":            {false, bearerState{state: contextDeactivated}, enoughUntold * askIP, BearerFailed},
+		"one that takes all the time":      {false, bearerState{state: contextActivating}, timeoutDial, BearerFailed},
+		"one that cannot be asked of":      {false, bearerState{state: contextUnknown}, timeoutDial, BearerFailed},
+		"a modem that begins after a look": {false, bearerState{}, 3 * askIP, BearerUp},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.mute[opDial] = true
+			w.begin(wish(internet))
+			if c.early {
+				w.event(bearerState{state: contextActivated, family: IPv4v6})
+			}
+			looks := 0
+			w.answer[opReadBearer] = func(Command) (fact, *failure) {
+				if looks++; c.takes == 3*askIP {
+					return []fact{bearerState{state: contextDeactivated}, bearerState{state: contextActivating}, bearerState{state: contextActivated}}[looks-1], nil
+				}
+				return c.then, nil
+			}
+			w.release(opDial, bearerState{state: contextActivating}, nil)
+			w.pass(c.takes - time.Second)
+			w.bearer(Shared, BearerConnecting)
+			w.never(opHangUp)
+			w.pass(time.Second)
+			if b := w.bearer(Shared, c.want); b.Cause != c.then.cause {
+				t.Errorf("bearer %+v", b)
+			}
+			if hung := w.count(opHangUp) == 1; hung != (c.takes == timeoutDial) {
+				t.Errorf("hung up %d times", w.count(opHangUp))
+			}
+		})
+	}
+}
+
+// TestDialWhoseAnswerTellsNothingIsAskedAfter: the modem agreed, and whether the bearer is up is
+// known by asking.
+func TestDialWhoseAnswerTellsNothingIsAskedAfter(t *testing.T) {
+	for name, answer := range map[string]func() (fact, *failure){
+		"an empty answer": func() (fact, *failure) { return nil, nil },
+		"an odd state":    func() (fact, *failure) { return bearerState{state: contextUnknown}, nil },
+		"a broken answer": func() (fact, *failure) { return nil, &failure{reason: reasonUnread, text: "short"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.answer[opDial] = func(c Command) (fact, *failure) {
+				w.up[c.session] = c.bearer
+				return answer()
+			}
+			w.begin(wish(internet))
+			w.bearer(Shared, BearerConnecting)
+			w.pass(askIP)
+			w.bearer(Shared, BearerUp)
+			w.times(opDial, 1)
+			w.never(opHangUp)
+		})
+	}
+}
+
+// TestSessionThatIsUpUnseenIsEnded: one that we believe down and that is up lets the modem refuse
+// each dial, until somebody hangs up.
+func TestSessionThatIsUpUnseenIsEnded(t *testing.T) {
+	for name, c := range map[string]struct {
+		refusal     failure
+		looks, ends int // the modem refuses so many of them first
+	}{
+		"too many contexts":                        {failure{cause: causeTooMany, text: "max contexts"}, 1, 0},
+		"too many contexts and no way to look":     {failure{cause: causeTooMany, text: "max contexts"}, 1000, 0},
+		"too many contexts after refused hang-ups": {failure{cause: causeTooMany, text: "max contexts"}, 1, maxHangs + 1},
+		"a refusal without a cause":                {failure{text: "failure"}, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.up[0] = tether
+			w.answer[opReadBearer] = func(cmd Command) (fact, *failure) {
+				if c.looks--; c.looks >= 0 {
+					return nil, &failure{text: "failure"}
+				}
+				if _, up := w.up[0]; up {
+					return bearerState{state: contextActivated}, nil
+				}
+				return bearerState{state: contextDeactivated}, nil
+			}
+			w.answer[opHangUp] = func(Command) (fact, *failure) {
+				if c.ends--; c.ends >= 0 {
+					return nil, &failure{text: "failure"}
+				}
+				delete(w.up, 0)
+				return nil, nil
+			}
+			w.answer[opDial] = func(cmd Command) (fact, *failure) {
+				if _, up := w.up[0]; up {
+					return nil, &c.refusal
+				}
+				w.up[0] = cmd.bearer
+				return bearerState{state: contextActivated, family: IPv4v6}, nil
+			}
+			w.begin(wish(internet))
+			if b := w.bearer(Shared, BearerFailed); b.Cause != c.refusal.cause || b.Error == "" {
+				t.Errorf("bearer %+v", b)
+			}
+			w.pass(3 * time.Minute)
+			if b := w.bearer(Shared, BearerUp); b.InForce != internet || b.Adopted {
+				t.Errorf("bearer %+v", b)
+			}
+			if n := w.count(opDial); n > 3 {
+				t.Errorf("dialled %d times", n)
+			}
+		})
+	}
+}
+
+// TestModemThatIsBusyWithADialIsNotTakenForDead: it answers nothing about the bearer before
+// the dial's end, and is hung up after that time, or at once when something else is wished.
+func TestModemThatIsBusyWithADialIsNotTakenForDead(t *testing.T) {
+	for _, changes := range []bool{false, true} {
+		w := newWorld(t)
+		w.refuse["internet"] = bearerState{state: contextActivating}
+		w.begin(wish(internet))
+		w.mute[opReadBearer] = true
+		w.pass(timeoutDial - time.Second)
+		w.bearer(Shared, BearerConnecting)
+		w.never(opHangUp)
+		if changes {
+			w.event(specChanged{wish(tether)})
+			w.bearer(Shared, BearerUp)
+		} else {
+			w.pass(time.Second)
+			w.bearer(Shared, BearerFailed)
+		}
+		w.times(opHangUp, 1)
+		w.times(opClose, 0)
+	}
+}
+
 func TestAddressesThatComeLateAreWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	full := w.ip
@@ -304,7 +450,7 @@ func TestDistinctBearersGetSessionsOfTheirOwn(t *testing.T) {
 	w := newWorld(t)
 	w.begin(Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}})
 	own, shared := w.bearer(Own, BearerUp), w.bearer(Shared, BearerUp)
-	if shared.Session != 0 || shared.Interface != "wwan0" || own.Session != 1 || own.Interface != "wwan0.1" {
+	if shared.Session != 0 || shared.Interface != "wwan0" || own.Session != 1 || own.Interface != "wwan0.1" || own.Parent != "wwan0" || shared.Parent != "" {
 		t.Fatalf("own %+v, shared %+v", own, shared)
 	}
 	w.forget()
@@ -313,6 +459,28 @@ func TestDistinctBearersGetSessionsOfTheirOwn(t *testing.T) {
 	w.times(opHangUp, 1)
 	if own := w.bearer(Own, BearerUp); own.Session != 0 {
 		t.Fatalf("own %+v", own)
+	}
+}
+
+// TestNameOfASessionFits: whatever the modem's interface is called, the kernel takes the name,
+// and no two sessions have the same.
+func TestNameOfASessionFits(t *testing.T) {
+	for parent, want := range map[string]string{"wwan0": "wwan0.1", "wwp0s20f0u2i1": "wwp0s20f0u2i1.1",
+		"wwp0s20f0u2i12": "wwp0s20f0u2i1.1", "wwx028037ec0200": "wwx028037ec02.1"} {
+		if got := sessionName(parent, 1); got != want || len(got) > 15 {
+			t.Errorf("%s: %s", parent, got)
+		}
+		if got := sessionName(parent, maxSlots-1); len(got) > 15 || got == want {
+			t.Errorf("%s: %s", parent, got)
+		}
+	}
+	w := newWorld(t)
+	long := testNode("0")
+	long.Interface = "wwx028037ec0200"
+	w.event(specChanged{Spec{Enabled: true, Bearers: map[Purpose]Bearer{Own: internet, Shared: tether}}})
+	w.event(devicesSeen{[]node{long}})
+	if own := w.bearer(Own, BearerUp); own.Interface != "wwx028037ec02.1" || own.Parent != long.Interface {
+		t.Errorf("own %+v", own)
 	}
 }
 
@@ -582,6 +750,159 @@ func TestModemThatNeverHangsUpIsDialledInTheEnd(t *testing.T) {
 	w.pass(10 * time.Minute)
 	w.times(opHangUp, 1+maxHangs)
 	w.times(opDial, 1)
+}
+
+// TestHangUpThatGoesOnIsWaitedFor: a hang-up that is answered "deactivating" is not done, and
+// the next dial waits for its end, which the modem tells or is asked for.
+func TestHangUpThatGoesOnIsWaitedFor(t *testing.T) {
+	down, ending := bearerState{state: contextDeactivated}, bearerState{state: contextDeactivating}
+	for name, c := range map[string]struct {
+		end   func(*world)
+		looks int
+	}{
+		"its end is told":     {func(w *world) { w.pass(time.Second); w.event(down) }, 0},
+		"its end is asked":    {func(w *world) { w.pass(redialFirst) }, 1},
+		"it takes two looks":  {func(w *world) { w.pass(3 * redialFirst) }, 2},
+		"it never tells that": {func(w *world) { w.pass((1<<maxHangs - 1) * redialFirst) }, maxHangs},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := ready(t)
+			w.answer[opHangUp] = func(c Command) (fact, *failure) {
+				delete(w.up, c.session)
+				return ending, nil
+			}
+			looks := 0
+			w.answer[opReadBearer] = func(Command) (fact, *failure) {
+				if looks++; looks < c.looks || c.looks == maxHangs {
+					return ending, nil
+				}
+				return down, nil
+			}
+			w.forget()
+			w.event(specChanged{wish(tether)})
+			w.event(bearerState{state: contextDeactivating})
+			w.never(opDial)
+			if w.state.slots[0].idle() {
+				t.Error("nothing is to be waited for")
+			}
+			c.end(w)
+			w.times(opReadBearer, c.looks)
+			w.times(opHangUp, 1)
+			w.times(opDial, 1)
+			if b := w.bearer(Shared, BearerUp); b.InForce != tether {
+				t.Errorf("bearer %+v", b)
+			}
+		})
+	}
+}
+
+// TestEndOfTheFormerBearerIsNotTheNextOnes: told after the next dial was answered "activating",
+// it blames nobody; a dial that ended so is known by looking.
+func TestEndOfTheFormerBearerIsNotTheNextOnes(t *testing.T) {
+	for _, cause := range []uint32{0, causeRegular} {
+		for _, state := range []contextState{contextActivated, contextDeactivated} {
+			w := ready(t)
+			w.refuse["tether"] = bearerState{state: contextActivating}
+			w.answer[opReadBearer] = func(Command) (fact, *failure) { return bearerState{state: state}, nil }
+			w.event(specChanged{wish(tether)})
+			w.event(bearerState{state: contextDeactivated, cause: cause})
+			w.bearer(Shared, BearerConnecting)
+			w.pass((enoughUntold - 1) * askIP)
+			want := map[contextState]BearerState{contextActivated: BearerUp, contextDeactivated: BearerFailed}[state]
+			if b := w.bearer(Shared, want); b.InForce != tether {
+				t.Errorf("bearer %+v", b)
+			}
+		}
+	}
+}
+
+// A back-off that a failed bearer earned is not cut short by the end of what was half of it.
+func TestHangUpThatGoesOnKeepsTheBackOff(t *testing.T) {
+	w := newWorld(t)
+	w.ip = ipConfiguration{}
+	w.answer[opHangUp] = func(c Command) (fact, *failure) {
+		delete(w.up, c.session)
+		return bearerState{state: contextDeactivating}, nil
+	}
+	w.begin(wish(internet))
+	w.pass(time.Hour)
+	if n := w.count(opDial); n < 10 || n > 20 {
+		t.Fatalf("dialled %d times in an hour", n)
+	}
+}
+
+// A modem that is too busy to dial, for half a minute, has not refused the access point.
+func TestBusyModemRefusesNoAccessPoint(t *testing.T) {
+	w := newWorld(t)
+	w.answer[opDial] = func(Command) (fact, *failure) { return nil, &failure{reason: reasonEarly, text: "busy"} }
+	w.begin(wish(internet))
+	for range 15 {
+		if b := w.bearer(Shared, BearerDown); b.Error != "busy" || b.Cause != 0 {
+			t.Fatalf("bearer %+v", b)
+		}
+		w.pass(redialFirst)
+	}
+	w.times(opDial, 5) // after 2, 6, 14 and 30 seconds again
+	w.times(opReadRegistration, 1)
+	w.answer[opDial] = nil
+	w.pass(16 * redialFirst)
+	w.bearer(Shared, BearerUp)
+}
+
+// One that is busy for longer is dialled often enough that the last half of four minutes tells.
+func TestModemThatStaysBusyIsDialledWithinHalfAMinute(t *testing.T) {
+	w := newWorld(t)
+	w.answer[opDial] = func(Command) (fact, *failure) { return nil, &failure{reason: reasonEarly, text: "busy"} }
+	w.begin(wish(internet))
+	w.pass(130 * time.Second)
+	w.bearer(Shared, BearerDown)
+	w.answer[opDial] = nil
+	w.pass(redialBusy)
+	w.bearer(Shared, BearerUp)
+
+	w = newWorld(t)
+	w.answer[opDial] = func(Command) (fact, *failure) { return nil, &failure{reason: reasonEarly, text: "busy"} }
+	w.begin(wish(internet))
+	w.forget()
+	w.pass(time.Hour)
+	if n := w.count(opDial); n < 110 || n > 125 {
+		t.Errorf("dialled %d times in an hour", n)
+	}
+}
+
+// A dial that is refused for the SIM's sake says nothing of the access point either.
+func TestDialRefusedForTheSIMRefusesNoAccessPoint(t *testing.T) {
+	for _, state := range []simReadiness{simBad, simLocked} {
+		w := newWorld(t)
+		w.answer[opDial] = func(Command) (fact, *failure) {
+			w.sim.state, w.pin.lock = state, SIMPIN
+			return nil, &failure{card: true, tries: -1, text: "SIM"}
+		}
+		w.mute[opReadSIM] = true
+		w.begin(wish(internet))
+		w.release(opReadSIM, w.sim, nil)
+		w.phase(PhaseReady)
+		if b := w.bearer(Shared, BearerDown); b.Error != "SIM" || b.Cause != 0 {
+			t.Errorf("bearer %+v", b)
+		}
+		w.mute[opReadSIM] = false
+		w.release(opReadSIM, w.sim, nil)
+		if w.phaseIs(PhaseReady) {
+			t.Error("still in service")
+		}
+		clear(w.answer)
+		w.sim.state = simReady
+		w.event(w.sim)
+		w.pass(redialFirst)
+		w.bearer(Shared, BearerUp)
+	}
+
+	w := newWorld(t) // the network's own word weighs more
+	w.answer[opDial] = func(Command) (fact, *failure) { return nil, &failure{card: true, cause: 33, tries: -1, text: "SIM"} }
+	w.begin(wish(internet))
+	if b := w.bearer(Shared, BearerFailed); b.Cause != 33 {
+		t.Errorf("bearer %+v", b)
+	}
 }
 
 // A dial that the modem did not even try says nothing of the access point.

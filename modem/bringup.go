@@ -15,6 +15,7 @@ func (t *turn) steer() {
 	case t.channel == channelClosing:
 	case t.channel == channelClosed && !t.spec.Enabled:
 		t.dismiss()
+		t.struck = struck{}
 		t.enter(PhaseOff, "")
 	case t.channel == channelClosed && !t.pick():
 		t.enter(PhaseNoModem, t.missing())
@@ -57,6 +58,9 @@ func (t *turn) pick() bool {
 	for _, n := range t.nodes {
 		if n.protocol != "" && n.matches(t.spec.Device) {
 			t.node = n
+			if n.Path == t.struck.path && t.at.Sub(t.struck.at) < backByReset {
+				t.rung, t.control.hold = t.struck.rung, t.struck.hold
+			}
 			return true
 		}
 	}
@@ -113,7 +117,8 @@ func (t *turn) closed() {
 
 // breakSilence acts on a modem that does not answer: the channel is closed and
 // opened anew, every second time after a reset, each time after a longer dwell. One that
-// does not even open is reset by its port.
+// does not even open is reset by its port. One that another program has open is not reset,
+// for that may get the answers, and live well on it.
 func (t *turn) breakSilence() {
 	t.enter(PhaseUnanswered, "the modem does not answer")
 	for i := range t.slots {
@@ -122,11 +127,15 @@ func (t *turn) breakSilence() {
 	t.timeouts = 0
 	t.rung++
 	t.control.hold = t.at.Add(backoff(redialFirst, t.rung-1, maxBackoff))
+	strike := t.rung%2 == 0 && t.node.Holder == ""
+	if strike {
+		t.struck = struck{t.node.Path, t.at, t.rung, t.control.hold}
+	}
 	switch {
-	case t.channel != channelOpen && t.rung%2 == 0 && t.node.port != "" && t.node.Holder == "":
+	case t.channel != channelOpen && strike && t.node.port != "":
 		t.replug()
 	case t.channel != channelOpen:
-	case t.rung%2 == 0:
+	case strike:
 		t.start(&t.control, Command{op: opReset}, timeoutQuery)
 	default:
 		t.shut()
@@ -146,7 +155,7 @@ func (t *turn) bringUp() {
 		}
 	}
 	t.enter(PhaseReady, "")
-	t.rung, t.losses = 0, 0
+	t.rung, t.losses, t.struck = 0, 0, struck{}
 	t.pollService()
 }
 
@@ -220,6 +229,10 @@ func (t *turn) unlockSIM() bool {
 	k := &t.known
 	switch k.sim.state {
 	case simReady:
+		t.typed = t.spec.PINTyped // what is typed now is no leave for a SIM that comes later
+		if k.simDoubt && t.askWith(Command{op: opReadSIM}, timeoutQuery) {
+			k.simDoubt = false
+		}
 		return true
 	case simLocked:
 		t.unlock()
@@ -286,18 +299,26 @@ func (t *turn) register() bool {
 			return true
 		}
 		t.enter(PhaseRoaming, "the network is a foreign one and roaming is not allowed")
-		t.pollWith(opReadRegistration, timeoutQuery, time.Minute, maxBackoff)
+		t.seek(opReadRegistration, timeoutQuery, time.Minute, maxBackoff)
 	case "denied":
 		t.enter(PhaseDenied, "the network refused the registration")
-		t.pollWith(opReadRegistration, timeoutQuery, 15*time.Second, maxBackoff)
+		t.seek(opReadRegistration, timeoutQuery, 15*time.Second, maxBackoff)
 	case "deregistered":
 		t.enter(PhaseRegister, "")
-		t.pollWith(opSetAutomatic, timeoutRegister, 10*time.Second, maxBackoff)
+		t.seek(opSetAutomatic, timeoutRegister, 10*time.Second, maxBackoff)
 	default:
 		t.enter(PhaseRegister, "")
-		t.pollWith(opReadRegistration, timeoutQuery, 5*time.Second, time.Minute)
+		t.seek(opReadRegistration, timeoutQuery, 5*time.Second, time.Minute)
 	}
 	return false
+}
+
+// seek asks now and then for the network, and for the SIM as often: what keeps us off may be that
+// it is gone, and another one may be in.
+func (t *turn) seek(o op, timeout, first, most time.Duration) {
+	polls := t.control.polls
+	t.pollWith(o, timeout, first, most)
+	t.known.simDoubt = t.known.simDoubt || t.control.polls > polls
 }
 
 func (t *turn) attach() bool {
@@ -318,8 +339,8 @@ func (t *turn) attach() bool {
 	return false
 }
 
-// pollService asks a modem in service for its signal and registration in turn: it
-// may have missed telling us, or have died.
+// pollService asks a modem in service for its registration, its signal and its SIM in turn:
+// it may have missed telling us, or have died.
 func (t *turn) pollService() {
 	if !t.known.signalRead {
 		t.ask(opReadSignal, timeoutQuery)
@@ -329,11 +350,8 @@ func (t *turn) pollService() {
 		t.ask(opReadTime, timeoutQuery)
 		return
 	}
-	question := opReadSignal
-	if t.control.polls%2 == 0 {
-		question = opReadRegistration
-	}
-	t.pollWith(question, timeoutQuery, pollReady, pollReady)
+	questions := [...]op{opReadRegistration, opReadSignal, opReadSIM}
+	t.pollWith(questions[t.control.polls%len(questions)], timeoutQuery, pollReady, pollReady)
 }
 
 // controlAnswer takes the answer of the control lane's command.
@@ -354,6 +372,7 @@ func (t *turn) controlAnswer(a answered) {
 		t.replugged()
 		return
 	}
+	doubted := l.op == opReadSIM && t.known.sim.state == simReady
 	if a.result != nil {
 		t.learn(a.result)
 	}
@@ -367,7 +386,9 @@ func (t *turn) controlAnswer(a answered) {
 		l.trouble = err.text
 		return
 	}
-	l.failures, l.trouble = 0, ""
+	if !doubted || t.known.sim.state != simReady { // else what was refused for its sake has not ended
+		l.failures, l.trouble = 0, ""
+	}
 	t.finish(l.op, err == nil)
 }
 

@@ -69,10 +69,13 @@ func TestSIMThatStartsIsWaitedForAMinute(t *testing.T) {
 	stuck(t, w, PhaseSIM)
 	w.pass(waitSIM - time.Second)
 	w.phase(PhaseSIM)
+	if s := w.state.snapshot(); s.SIM.State != SIMUnknown {
+		t.Fatalf("while it starts the SIM is %q", s.SIM.State)
+	}
 	w.pass(6 * time.Second)
 	w.phase(PhaseNoSIM)
-	if w.state.snapshot().Error == "" {
-		t.Fatal("no complaint")
+	if s := w.state.snapshot(); s.Error == "" || s.SIM.State != SIMBad {
+		t.Fatalf("complaint %q, the SIM is %q", s.Error, s.SIM.State)
 	}
 	w.event(ready)
 	w.bearer(Shared, BearerUp)
@@ -132,6 +135,182 @@ func TestSIMSwappedWithoutASignOfItsAbsence(t *testing.T) {
 	w.times(opDial, 1)
 }
 
+// TestAnotherSubscriptionOnTheSameCard: a travel SIM changes its IMSI, and its home with it. That
+// it is not told for a while, because the modem reads the card anew, changes nothing.
+func TestAnotherSubscriptionOnTheSameCard(t *testing.T) {
+	w := ready(t)
+	first := w.sim.imsi
+	w.forget()
+	for _, told := range []simState{{state: simReady, iccid: w.sim.iccid}, {state: simStarting}, w.sim} {
+		w.event(told)
+		if s := w.state.snapshot(); s.SIM.IMSI != first {
+			t.Errorf("after %+v the IMSI is %q", told, string(s.SIM.IMSI))
+		}
+	}
+	w.never(opReadIdentity)
+	w.never(opHangUp)
+	w.event(simState{state: simStarting})
+	w.answer[opReadIdentity] = func(c Command) (fact, *failure) {
+		if c.imsi != w.sim.imsi {
+			t.Errorf("the identity of %q is asked for", string(c.imsi))
+		}
+		return identity{mcc: "204", mnc: "04"}, nil
+	}
+	w.sim.imsi = "204040000000001"
+	w.event(w.sim)
+	if s := w.state.snapshot(); s.SIM.MCC != "204" || s.SIM.SPN != "" || s.SIM.IMSI != w.sim.imsi || s.SIM.ICCID != w.sim.iccid {
+		t.Errorf("SIM %+v", s.SIM)
+	}
+	w.times(opReadIdentity, 1)
+	w.times(opHangUp, 1) // what was up is the former subscription's
+	w.times(opDial, 1)
+	w.bearer(Shared, BearerUp)
+	w.event(simState{state: simAbsent})
+	if s := w.state.snapshot(); s.SIM.IMSI != "" {
+		t.Errorf("without a SIM: %+v", s.SIM)
+	}
+}
+
+// TestAnotherSubscriptionAfterALock: nor does it go unseen when the card is locked, or cannot be
+// read, between the two.
+func TestAnotherSubscriptionAfterALock(t *testing.T) {
+	for _, between := range []simState{{state: simLocked}, {state: simBad}, {state: simLocked, iccid: "8949000000000000001"}} {
+		w := ready(t)
+		w.forget()
+		w.event(between)
+		w.event(w.sim)
+		w.pass(redialFirst)
+		w.never(opReadIdentity) // the same one
+		w.bearer(Shared, BearerUp)
+		w.event(between)
+		w.answer[opReadIdentity] = func(Command) (fact, *failure) { return identity{mcc: "204", mnc: "04"}, nil }
+		w.sim.imsi = "204040000000001"
+		w.event(w.sim)
+		if s := w.state.snapshot(); s.SIM.MCC != "204" || s.SIM.SPN != "" || s.SIM.IMSI != w.sim.imsi {
+			t.Errorf("after %+v: SIM %+v", between, s.SIM)
+		}
+		w.pass(redialFirst)
+		w.bearer(Shared, BearerUp)
+	}
+}
+
+// TestSIMThatGoesOrComesOutOfServiceWithoutANotice: it is asked for when the registration comes or
+// goes, and as often as the network while there is none.
+func TestSIMThatGoesOrComesOutOfServiceWithoutANotice(t *testing.T) {
+	other := simState{state: simReady, iccid: "8941000000000000002", imsi: "228020000000002"}
+	w := ready(t)
+	w.reg.state = "searching"
+	w.event(w.reg)
+	w.phase(PhaseRegister)
+	w.sim = other
+	w.reg.state = "home"
+	w.forget()
+	w.event(w.reg)
+	w.times(opReadSIM, 1)
+	if s := w.state.snapshot(); s.SIM.ICCID != other.iccid {
+		t.Errorf("the former SIM: %+v", s.SIM)
+	}
+	w.bearer(Shared, BearerUp)
+
+	for state, within := range map[string]time.Duration{"searching": 5 * time.Second, "?": 5 * time.Second,
+		"denied": 15 * time.Second, "deregistered": 10 * time.Second, "roaming": time.Minute} {
+		for _, sim := range []simState{other, {state: simAbsent}} {
+			w = ready(t)
+			w.reg.state = state
+			w.event(w.reg)
+			if phase := w.state.phase; phase == PhaseReady {
+				t.Fatalf("%s: in service", state)
+			}
+			w.sim = sim
+			w.pass(within)
+			if s := w.state.snapshot(); s.SIM.ICCID != sim.iccid || (s.Phase == PhaseNoSIM) != (sim.state == simAbsent) {
+				t.Errorf("%s, %+v: %s with %+v", state, sim, s.Phase, s.SIM)
+			}
+		}
+	}
+	w = ready(t)
+	w.reg.state = "searching"
+	w.event(w.reg)
+	w.forget()
+	w.pass(time.Hour)
+	if n := w.count(opReadSIM); n < 50 || n != w.count(opReadRegistration) {
+		t.Errorf("asked for the SIM %d times in an hour, for the network %d times", n, w.count(opReadRegistration))
+	}
+}
+
+// TestSIMThatGoesAndComesWithoutANotice: a modem in service is asked for its SIM now and then,
+// and one that refuses something for its SIM's sake at once.
+func TestSIMThatGoesAndComesWithoutANotice(t *testing.T) {
+	other := simState{state: simReady, iccid: "8941000000000000002", imsi: "228020000000002"}
+	w := ready(t)
+	w.answer[opReadIdentity] = func(Command) (fact, *failure) { return identity{mcc: "228", mnc: "02"}, nil }
+	w.sim = other
+	w.forget()
+	w.pass(3 * pollReady)
+	w.times(opReadSIM, 1)
+	if s := w.state.snapshot(); s.SIM.ICCID != other.iccid || s.SIM.MCC != "228" {
+		t.Errorf("the former SIM: %+v", s.SIM)
+	}
+	w.times(opHangUp, 1)
+	w.bearer(Shared, BearerUp)
+	w.forget()
+	w.pass(time.Hour)
+	if n := w.count(opReadSIM) + w.count(opReadSignal) + w.count(opReadRegistration); n != 60 || w.count(opReadSIM) != 20 {
+		t.Errorf("%d questions in an hour, %d of them for the SIM", n, w.count(opReadSIM))
+	}
+
+	w = ready(t)
+	w.sim, w.reg.state = simState{state: simAbsent}, "deregistered"
+	gone := &failure{reason: reasonOffline, card: true, text: "no SIM"}
+	w.answer[opSetAutomatic] = func(Command) (fact, *failure) { return nil, gone }
+	w.answer[opDial] = w.answer[opSetAutomatic]
+	w.forget()
+	w.event(bearerState{state: contextDeactivated}) // and the next dial is refused
+	w.times(opReadSIM, 1)
+	w.phase(PhaseNoSIM)
+	clear(w.answer)
+	w.sim, w.reg.state = other, "home"
+	w.pass(time.Minute)
+	w.bearer(Shared, BearerUp)
+
+	w.sim, w.reg.state = simState{state: simAbsent}, "deregistered"
+	w.answer[opSetAutomatic] = func(Command) (fact, *failure) { return nil, gone }
+	w.event(w.reg)
+	w.phase(PhaseNoSIM)
+	w.sim = other // says the modem, and still refuses for its sake
+	w.pass(2 * time.Minute)
+	w.phase(PhaseRegister)
+	w.forget()
+	w.pass(time.Hour)
+	w.phase(PhaseRegister)
+	if n := w.count(opReadSIM); n == 0 || n > 20 || n != w.count(opSetAutomatic) {
+		t.Errorf("asked %d times in an hour for %d refusals", n, w.count(opSetAutomatic))
+	}
+}
+
+// TestRefusalsForTheSakeOfASIMThatIsReady come at growing intervals, with one complaint, whatever
+// is refused: that the modem calls its SIM ready all the same is no success of that.
+func TestRefusalsForTheSakeOfASIMThatIsReady(t *testing.T) {
+	for _, o := range []op{opReadRegistration, opReadPacket, opAttach} {
+		w := newWorld(t)
+		w.packet.state = packetDetached
+		w.answer[o] = func(Command) (fact, *failure) {
+			if e := w.state.snapshot().Error; w.count(o) > 1 && e != "bad SIM" {
+				t.Fatalf("%s: before the next try it complains %q", o, e)
+			}
+			return nil, &failure{card: true, tries: -1, text: "bad SIM"}
+		}
+		w.begin(wish(internet))
+		w.pass(time.Hour)
+		if n := w.count(o); n < 10 || n > 20 || w.count(opReadSIM) > n+1 {
+			t.Errorf("%s: %d tries and %d questions for the SIM in an hour", o, n, w.count(opReadSIM))
+		}
+		clear(w.answer)
+		w.pass(maxBackoff)
+		w.bearer(Shared, BearerUp)
+	}
+}
+
 func TestSIMSwappedWhileTheFormerOneIsRead(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opReadIdentity] = true
@@ -147,6 +326,28 @@ func TestSIMSwappedWhileTheFormerOneIsRead(t *testing.T) {
 		t.Fatalf("%+v", s.SIM)
 	}
 	w.bearer(Shared, BearerUp)
+}
+
+// TestSIMThatGoesWhileItIsAskedFor: the notice of it may overtake the answer, which is then about
+// what is no longer so.
+func TestSIMThatGoesWhileItIsAskedFor(t *testing.T) {
+	w := ready(t)
+	former := w.sim
+	for _, told := range []simState{{state: simReady, iccid: "8941000000000000002", imsi: "228020000000002"}, {state: simAbsent}} {
+		w.mute[opReadSIM] = true
+		w.pass(3 * pollReady)
+		w.sim = told
+		w.event(told)
+		w.release(opReadSIM, former, nil)
+		w.mute[opReadSIM] = false
+		if s := w.state.snapshot(); s.SIM.ICCID != told.iccid || s.SIM.IMSI != told.imsi {
+			t.Errorf("the SIM is %+v after %+v", s.SIM, told)
+		}
+		former = told
+	}
+	w.phase(PhaseNoSIM)
+	w.pass(5 * time.Second)
+	w.times(opReadSIM, 4)
 }
 
 func TestRoamingIsTheOwnersDecision(t *testing.T) {
@@ -333,7 +534,11 @@ func TestChannelThatEndsIsOpenedAgainWithBackOff(t *testing.T) {
 	w.answer[opOpen] = func(Command) (fact, *failure) { return nil, &failure{text: "no such device"} }
 	w.forget()
 	w.event(channelLost{"ENODEV"})
+	since := w.state.snapshot().Since
 	w.pass(time.Hour)
+	if s := w.state.snapshot(); s.Phase != PhaseOpening || s.Error != "no such device" || !s.Since.Equal(since) {
+		t.Fatalf("%s since %v, it complains %q", s.Phase, s.Since, s.Error)
+	}
 	if n := w.count(opOpen); n < 30 || n > 70 {
 		t.Fatalf("%d tries in an hour", n)
 	}

@@ -19,7 +19,7 @@ func Drift(want Spec, have Status) []string {
 	is := have.InForce
 	add(want.Enabled != is.Enabled, "modem wished %s, is %s", onOff(want.Enabled), onOff(is.Enabled))
 	add(want.Device != is.Device, "device wished %q, is %q", want.Device, is.Device)
-	add(want.PIN != is.PIN || want.PINByPerson != is.PINByPerson, "another PIN is known")
+	add(want.PIN != is.PIN || want.PINTyped != is.PINTyped, "another PIN is known")
 	add(want.Roaming != is.Roaming, "roaming wished %s, is %s", onOff(want.Roaming), onOff(is.Roaming))
 	add(want.Mend != is.Mend, "repairs wished %v, are %v", want.Mend, is.Mend)
 	add(!maps.Equal(want.Sessions, is.Sessions), "sessions of a former process are %v, were %v", want.Sessions, is.Sessions)

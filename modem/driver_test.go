@@ -209,6 +209,77 @@ func TestModemThatGoesAwayAndComesBackIsServedAgain(t *testing.T) {
 	})
 }
 
+// TestModemThatAnotherProgramClosedIsOpenedAgain: it answers everything with "not opened", which is
+// neither a refusal of the network nor silence.
+func TestModemThatAnotherProgramClosedIsOpenedAgain(t *testing.T) {
+	p := newPeer(t)
+	shut := func() {
+		p.mu.Lock()
+		p.opened, p.up, p.requests = false, false, nil
+		p.mu.Unlock()
+	}
+	onBench(t, p, func(t *testing.T, b *bench) {
+		b.Apply(wish(internet))
+		b.shared(BearerUp)
+		shut()
+		b.after(pollReady)
+		if got := b.shared(BearerUp); p.apn != "internet" || !p.up || got.Drops != 0 || !slices.Contains(p.list(), "OPEN") {
+			t.Errorf("bearer %+v, up %t, did %v", got, p.up, p.list())
+		}
+		shut()
+		b.Apply(wish(tether)) // the hang-up meets it
+		b.after(time.Second)
+		if got := b.shared(BearerUp); p.apn != "tether" || !p.up || strings.Contains(b.logged.String(), "state=failed") {
+			t.Errorf("bearer %+v with %q, did %v\n%s", got, p.apn, p.list(), b.logged)
+		}
+		shut()
+		b.Apply(Spec{})
+		if s := b.after(time.Second); s.Phase != PhaseOff {
+			t.Errorf("phase %s", s.Phase)
+		}
+	})
+}
+
+// TestRefusalToTellOfTheSIMIsItsState: some modems say by their status alone that there is no
+// SIM, that it is bad or that it wants its PIN, and some refuse and tell all the same.
+func TestRefusalToTellOfTheSIMIsItsState(t *testing.T) {
+	for _, c := range []struct {
+		status uint32
+		bare   bool
+		phase  Phase
+		sim    SIMState
+	}{
+		{mbim.StatusSIMNotInserted, true, PhaseNoSIM, SIMAbsent},
+		{mbim.StatusBadSIM, true, PhaseNoSIM, SIMBad},
+		{mbim.StatusPINRequired, true, PhasePIN, SIMPIN},
+		{mbim.StatusBusy, true, PhaseSIM, SIMUnknown},
+		{mbim.StatusFailure, false, PhasePIN, SIMPIN},
+	} {
+		p := newPeer(t)
+		p.pin, p.refuse[mbim.CIDSubscriberReady], p.bare = "1234", c.status, c.bare
+		onBench(t, p, func(t *testing.T, b *bench) {
+			b.Apply(wish(internet))
+			s := b.after(time.Minute)
+			if s.Phase != c.phase || s.SIM.State != c.sim {
+				t.Errorf("%s: phase %s %q, SIM %+v", mbim.StatusName(c.status), s.Phase, s.Error, s.SIM)
+			}
+			spec := wish(internet)
+			spec.PIN = "1234"
+			b.Apply(spec)
+			b.after(time.Second)
+			p.mu.Lock()
+			if entered := p.pin == ""; entered != (c.sim == SIMPIN) {
+				t.Errorf("%s: PIN entered: %v", mbim.StatusName(c.status), entered)
+			}
+			p.pin = ""
+			delete(p.refuse, mbim.CIDSubscriberReady)
+			p.mu.Unlock()
+			b.after(time.Minute)
+			b.shared(BearerUp)
+		})
+	}
+}
+
 func TestWrongPINIsSentOnceInALifetimeOfTheDisk(t *testing.T) {
 	p := newPeer(t)
 	p.pin = "1234"
@@ -226,7 +297,7 @@ func TestWrongPINIsSentOnceInALifetimeOfTheDisk(t *testing.T) {
 			b.end()
 		}
 		b.run()
-		spec.PIN, spec.PINByPerson = "1234", true
+		spec.PIN, spec.PINTyped = "1234", 1
 		b.Apply(spec)
 		if s := b.after(time.Second); s.Bearers[Shared].State != BearerUp {
 			t.Fatalf("phase %s, SIM %+v", s.Phase, s.SIM)
@@ -247,6 +318,26 @@ func TestRefusedDialTellsItsCause(t *testing.T) {
 		b.Apply(wish(internet))
 		if got := b.after(time.Second).Bearers[Shared]; got.State != BearerFailed || got.Cause != 33 || got.InForce != internet {
 			t.Errorf("bearer %+v", got)
+		}
+	})
+}
+
+// TestModemThatHangsUpSlowlyIsDialledAfterIt, not while it says that the hang-up goes on.
+func TestModemThatHangsUpSlowlyIsDialledAfterIt(t *testing.T) {
+	p := newPeer(t)
+	p.lingers = 2
+	onBench(t, p, func(t *testing.T, b *bench) {
+		b.Apply(wish(internet))
+		b.shared(BearerUp)
+		b.Apply(wish(tether))
+		b.shared(BearerDown)
+		b.after(redialFirst)
+		if got := b.shared(BearerDown); got.Error != "" || got.InForce == tether {
+			t.Errorf("bearer %+v", got)
+		}
+		b.after(2 * redialFirst)
+		if got := b.shared(BearerUp); got.InForce != tether || p.apn != "tether" {
+			t.Errorf("bearer %+v with %q", got, p.apn)
 		}
 	})
 }

@@ -148,6 +148,9 @@ const (
 	reasonTimeout                   // no answer in time
 	reasonUnsupported               // the modem cannot do it
 	reasonPIN                       // the SIM refused the PIN; tries tells what is left
+	reasonEarly                     // the modem is busy or not ready: nothing was done
+	reasonUnread                    // the modem agreed in words that cannot be read
+	reasonClosed                    // the modem's end of the channel is not open any more: nothing was done
 )
 
 // failure is how a command failed. cause is a 3GPP cause, 0 when none was told;
@@ -157,6 +160,7 @@ type failure struct {
 	cause  uint32
 	tries  int // left, for reasonPIN; -1 unknown
 	text   string
+	card   bool // the SIM is missing, bad or locked, says the modem
 }
 
 // op is what a Command asks for.
@@ -225,7 +229,7 @@ func (o op) String() string {
 // ofCard says that the answer is about the SIM that was in when it was asked.
 func (o op) ofCard() bool {
 	switch o {
-	case opReadIdentity, opReadPIN, opReadRegistration, opReadPacket, opReadAttach, opRecallAttach:
+	case opReadSIM, opReadIdentity, opReadPIN, opReadRegistration, opReadPacket, opReadAttach, opRecallAttach:
 		return true
 	}
 	return false

@@ -1,6 +1,9 @@
 package modem
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // learn writes what the modem told, as an answer or by itself.
 func (t *turn) learn(f fact) {
@@ -41,25 +44,26 @@ func (t *turn) learn(f fact) {
 	}
 }
 
-// learnSIM takes the state of the SIM. A SIM that went, came or is another one
-// makes all that hangs on it unknown.
+// learnSIM takes the state of the SIM. A SIM that went, came or is another one makes all that
+// hangs on it unknown, and so does another subscription on the same card.
 func (t *turn) learnSIM(f simState) {
 	k := &t.known
 	before := k.sim.state
 	if f.state == simUnknown || f.state > simLocked {
 		f.state = simBad // told, and nothing that we can work with
 	}
-	if f.imsi != "" && k.sim.imsi == "" && k.identity.early {
+	if f.imsi != "" && k.imsi == "" && k.identity.early {
 		k.identityRead = false // what was read without it is half of it
 	}
+	swapped := differ(f.iccid, k.card) || differ(f.imsi, k.imsi)
+	if !swapped && f.imsi == "" && (f.state == simReady || f.state == simStarting) {
+		f.imsi = k.imsi // it is being read anew
+	}
 	k.sim = f
-	swapped := f.iccid != "" && k.card != "" && f.iccid != k.card
 	if swapped || f.state == simAbsent {
 		t.forgetCard()
 	}
-	if f.iccid != "" {
-		k.card = f.iccid
-	}
+	k.card, k.imsi = cmp.Or(f.iccid, k.card), cmp.Or(f.imsi, k.imsi)
 	if f.state == before && !swapped {
 		return
 	}
@@ -72,6 +76,9 @@ func (t *turn) learnSIM(f simState) {
 		k.registrationRead, k.packetRead = false, false
 	}
 }
+
+// differ says that two identifiers are of different things; one that was not told is of none.
+func differ(a, b Secret) bool { return a != "" && b != "" && a != b }
 
 // learnIdentity takes the SIM's identity, and has it asked for again, beside all else, when
 // it was too early to ask. A few modems never tell it.
@@ -87,7 +94,8 @@ func (t *turn) learnIdentity(f identity) {
 // with the former one.
 func (t *turn) forgetCard() {
 	k := &t.known
-	k.card, k.identity, k.identityRead = "", identity{}, false
+	k.card, k.imsi, k.simDoubt = "", "", false
+	k.identity, k.identityRead = identity{}, false
 	k.identityAsks, k.identityDue = 0, time.Time{}
 	k.pin, k.pinRead, k.attach = pinMemory{}, false, attachMemory{}
 	k.registration, k.registrationRead, k.autoTried = registration{}, false, false
@@ -97,7 +105,7 @@ func (t *turn) forgetCard() {
 	}
 	for i := range t.slots {
 		s := &t.slots[i]
-		if s.context == contextUnasked || s.context == contextDown && !s.lane.busy() {
+		if s.context == contextUnasked || s.idle() {
 			continue
 		}
 		t.send(Command{op: opForgetRun, session: s.id})
@@ -106,11 +114,17 @@ func (t *turn) forgetCard() {
 	}
 }
 
-// learnRegistration keeps the last reject cause until the network takes us.
+// learnRegistration keeps the last reject cause until the network takes us. With a registration
+// that comes or goes a SIM may have come or gone.
 func (t *turn) learnRegistration(f registration) {
 	k := &t.known
+	before := Registration{State: k.registration.state}
+	registered := Registration{State: f.state}.Registered()
+	if before.State != "" && before.Registered() != registered {
+		k.simDoubt = true
+	}
 	switch {
-	case Registration{State: f.state}.Registered():
+	case registered:
 		f.cause = 0
 	case f.cause == 0:
 		f.cause = k.registration.cause

@@ -118,22 +118,111 @@ func TestModemWithoutResetIsTakenOffItsPort(t *testing.T) {
 }
 
 func TestModemThatNeverOpensIsTakenOffItsPortNowAndThen(t *testing.T) {
+	for name, vanishes := range map[string]bool{"its device vanishes for it": true, "its device stays": false} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.mute[opOpen] = true
+			n := testNode("0")
+			n.port = "/sys/devices/usb1/1-0/authorized"
+			if vanishes {
+				w.goesFor(opReplug, n)
+			}
+			w.event(specChanged{wish(internet)})
+			w.event(devicesSeen{[]node{n}})
+			w.pass(timeoutOpen + redialFirst + timeoutOpen + time.Second)
+			w.times(opReplug, 1)
+			w.phase(PhaseUnanswered)
+			w.pass(6 * time.Hour)
+			if n := w.count(opReplug); n < 10 || n > 40 {
+				t.Fatalf("%d times in six hours", n)
+			}
+			w.forget() // one that somebody plugs in anew is opened at once, and reset as a new one
+			w.event(devicesSeen{nil})
+			w.pass(time.Minute)
+			w.event(devicesSeen{[]node{n}})
+			w.phase(PhaseOpening)
+			w.times(opOpen, 1)
+			w.pass(timeoutOpen + redialFirst + timeoutOpen + time.Second)
+			w.times(opReplug, 1)
+			clear(w.mute)
+			w.open = nil
+			w.pass(10 * time.Minute)
+			w.bearer(Shared, BearerUp)
+		})
+	}
+}
+
+// TestModemThatVanishedForAResetAndComesMuchLaterIsANewOne: who plugs one in hours after, or the
+// same one, does not wait for what the former one did.
+func TestModemThatVanishedForAResetAndComesMuchLaterIsANewOne(t *testing.T) {
 	w := newWorld(t)
 	w.mute[opOpen] = true
 	n := testNode("0")
 	n.port = "/sys/devices/usb1/1-0/authorized"
 	w.event(specChanged{wish(internet)})
 	w.event(devicesSeen{[]node{n}})
-	w.pass(timeoutOpen + redialFirst + timeoutOpen + time.Second)
+	w.pass(timeoutOpen + redialFirst + timeoutOpen)
 	w.times(opReplug, 1)
+	w.event(devicesSeen{nil})
+	w.phase(PhaseNoModem)
+	w.pass(backByReset)
+	w.forget()
+	w.event(devicesSeen{[]node{n}})
+	w.phase(PhaseOpening)
+	w.times(opOpen, 1)
+	w.pass(timeoutOpen + redialFirst)
+	w.times(opOpen, 2)
+	w.never(opReplug)
+}
+
+// goesFor makes the modem vanish for a command and come back in the same place.
+func (w *world) goesFor(o op, n node) {
+	w.answer[o] = func(Command) (fact, *failure) {
+		w.deliver(Event{fact: devicesSeen{nil}})
+		w.deliver(Event{fact: devicesSeen{[]node{n}}})
+		return nil, nil
+	}
+}
+
+// TestSilentModemOfAnotherProgramIsNotReset: that may get the answers. It is opened anew now and then.
+func TestSilentModemOfAnotherProgramIsNotReset(t *testing.T) {
+	w := ready(t)
+	for o := opReset + 1; o <= opReadIP; o++ {
+		w.mute[o] = true
+	}
+	w.answer[opReset] = func(Command) (fact, *failure) {
+		return nil, &failure{reason: reasonUnsupported, tries: -1, text: "no"}
+	}
+	n := testNode("0")
+	n.port, n.Holder = "/sys/devices/usb1/1-0/authorized", "mbim-proxy (process 731)"
+	w.event(devicesSeen{[]node{n}})
+	w.forget()
 	w.pass(6 * time.Hour)
-	if n := w.count(opReplug); n < 10 || n > 40 {
+	w.never(opReset)
+	w.never(opReplug)
+	if n := w.count(opOpen); n < 20 || n > 80 {
+		t.Errorf("opened %d times in six hours", n)
+	}
+	w.phase(PhaseUnanswered)
+	n.Holder = "" // it has let go
+	w.event(devicesSeen{[]node{n}})
+	w.forget()
+	w.pass(time.Hour)
+	if w.count(opReset) == 0 || w.count(opReplug) == 0 {
+		t.Errorf("did %v", w.ops())
+	}
+}
+
+func TestModemThatOpensAndIsSilentIsResetNowAndThen(t *testing.T) {
+	w := ready(t)
+	for o := opReset + 1; o <= opReadIP; o++ {
+		w.mute[o] = true
+	}
+	w.goesFor(opReset, testNode("0"))
+	w.pass(6 * time.Hour)
+	if n := w.count(opReset); n < 20 || n > 40 {
 		t.Fatalf("%d times in six hours", n)
 	}
-	clear(w.mute)
-	w.open = nil
-	w.pass(10 * time.Minute)
-	w.bearer(Shared, BearerUp)
 }
 
 func TestPortLetsGoOfAModemAndTakesItAgain(t *testing.T) {

@@ -79,13 +79,13 @@ type Attach struct {
 // Spec is the complete wish for the modem. The zero value means off: whatever
 // session is up is closed and no device is opened.
 type Spec struct {
-	Enabled     bool
-	Device      string // "" takes the first modem found; else a sysfs path, USB path such as "1-1.2", or control node name
-	PIN         Secret // "" when none is known
-	PINByPerson bool   // the PIN was typed by a person just now, who may use the second try
-	Roaming     bool   // data while roaming is allowed
-	Bearers     map[Purpose]Bearer
-	Mend        Mend
+	Enabled  bool
+	Device   string // "" takes the first modem found; else a sysfs path, USB path such as "1-1.2", or control node name
+	PIN      Secret // "" when none is known
+	PINTyped uint32 // counts the PINs that a person typed, this one last, who may use the second try once; 0 none
+	Roaming  bool   // data while roaming is allowed
+	Bearers  map[Purpose]Bearer
+	Mend     Mend
 	// Sessions are those in which a former process left its bearers, by purpose: a purpose
 	// gets the same one again, so that its bearer can be adopted and what others still route
 	// there never leaves by that of another purpose.
@@ -149,7 +149,7 @@ const (
 	SIMUnknown SIMState = ""
 	SIMReady   SIMState = "ready"
 	SIMAbsent  SIMState = "absent"
-	SIMBad     SIMState = "bad"
+	SIMBad     SIMState = "bad" // or it does not start
 	SIMPIN     SIMState = "pin"
 	SIMPUK     SIMState = "puk"
 	SIMLocked  SIMState = "locked" // network or device personalisation
@@ -232,8 +232,10 @@ type BearerStatus struct {
 	State   BearerState
 	InForce Bearer // the profile that is up or was tried last
 	Session uint32 // session id on the modem
-	// Interface carries this bearer's packets.
+	// Interface carries this bearer's packets: the modem's own for session 0, else a VLAN
+	// with the session's number on it, which somebody has to make.
 	Interface string
+	Parent    string    // what that VLAN stands on; "" it is none
 	IPv4      *IPConfig // nil when the family was not granted
 	IPv6      *IPConfig
 	Cause     uint32    // 3GPP TS 24.008 session cause of the last failure or of the loss; 0 none

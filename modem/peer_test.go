@@ -25,9 +25,13 @@ type peer struct {
 	ipv4     string
 	reject   uint32            // cause with which dials are refused; 0: they are not
 	deaf     bool              // dials are not answered
+	mumbles  bool              // dials are answered with half a buffer
+	lingers  int               // questions until a hang-up has ended; dials are refused meanwhile
+	ending   int               // of them that are left
 	requests []string          // names of commands in order
 	silent   map[uint32]bool   // by command of basic connect
 	refuse   map[uint32]uint32 // status by command of basic connect
+	bare     bool              // refusals have no buffer
 }
 
 // newPeer is a modem that lost power: it is not open and has no bearer.
@@ -95,6 +99,9 @@ func (p *peer) take(m mbim.Message) {
 		reply.Info, reply.Status = p.answer(m)
 		if status != 0 && m.Service == mbim.ServiceBasicConnect {
 			reply.Status = status
+			if p.bare {
+				reply.Info = nil
+			}
 		}
 		if reply.Status == unanswered {
 			return
@@ -228,6 +235,7 @@ func (p *peer) connect(m mbim.Message) ([]byte, uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !m.Set {
+		p.ending = max(p.ending-1, 0)
 		return p.connection(0), mbim.StatusOK
 	}
 	r := mbim.NewReader(m.Info)
@@ -236,22 +244,33 @@ func (p *peer) connect(m mbim.Message) ([]byte, uint32) {
 	switch {
 	case activate && p.deaf:
 		return nil, unanswered
+	case activate && p.ending > 0:
+		return nil, mbim.StatusFailure
 	case activate && p.reject != 0:
 		return p.connection(p.reject), mbim.StatusFailure
+	}
+	if p.up && !activate {
+		p.ending = p.lingers
 	}
 	p.up = activate
 	if p.up {
 		p.apn = r.Text()
+		if p.mumbles {
+			return p.connection(0)[:8], mbim.StatusOK
+		}
 	}
 	return p.connection(0), mbim.StatusOK
 }
 
 func (p *peer) connection(cause uint32) []byte {
-	state := uint32(3)
-	if p.up {
-		state = 1
+	state := mbim.ActivationDeactivated
+	switch {
+	case p.up:
+		state = mbim.ActivationActivated
+	case p.ending > 0:
+		state = mbim.ActivationDeactivating
 	}
-	return (&mbim.Writer{}).U32(0, state, 0, 1).UUID(mbim.ContextInternet).U32(cause).Encode()
+	return (&mbim.Writer{}).U32(0, uint32(state), 0, 1).UUID(mbim.ContextInternet).U32(cause).Encode()
 }
 
 func (p *peer) ipConfiguration() []byte {

@@ -6,6 +6,10 @@ import (
 	"time"
 )
 
+// maxEarly is how often a PIN is sent that the modem was too busy to take: within some ten
+// minutes, and not for ever, because each time is noted on the flash.
+const maxEarly = 9
+
 // The tries that must be left before a PIN is sent. The last one is nobody's.
 const (
 	triesAlone  = 3 // by itself
@@ -22,6 +26,8 @@ type pinMemory struct {
 	unsafe  bool       // the record cannot be written
 	refused bool       // the rules forbid to send the wished PIN
 	taken   bool       // it opened this SIM
+	leave   uint32     // State.typed before it was sent
+	early   int        // times that the modem was too busy to take it
 }
 
 // count is the number of tries that the rules see: an unknown number is one.
@@ -61,7 +67,7 @@ func (t *turn) unlock() {
 		t.askPIN(Command{op: opRecallPIN, key: key}, timeoutQuery)
 	case p.unsafe:
 		t.needPerson("the PIN is not sent, because its record cannot be written")
-	case !t.mayEnterPIN(key):
+	case !t.mayEnterPIN():
 		p.refused = true
 		t.needPerson("the PIN is not sent: it was refused before, or too few tries are left")
 	case !p.noted:
@@ -79,14 +85,14 @@ func (t *turn) needPerson(complaint string) {
 
 // mayEnterPIN is the rule: by itself only with three tries left and when this PIN
 // was never sent to this SIM without success; for a person with two, though what
-// was refused before wants three even then. A PIN is typed once: after it was sent
-// it counts as one that nobody typed.
-func (t *turn) mayEnterPIN(key string) bool {
+// was refused before wants three even then. A PIN is typed once: after it was sent,
+// to whatever SIM and however that ended, it counts as one that nobody typed.
+func (t *turn) mayEnterPIN() bool {
 	p := &t.known.pin
-	person := t.spec.PINByPerson && t.typed != key
+	person := t.spec.PINTyped != t.typed
 	need := triesAlone
 	switch {
-	case p.sent:
+	case p.sent || p.early >= maxEarly:
 		return false
 	case !person && p.outcome != pinNever:
 		return false
@@ -109,7 +115,7 @@ func (t *turn) askPIN(c Command, timeout time.Duration) bool {
 func (t *turn) enterPIN(key string) {
 	if t.askPIN(Command{op: opEnterPIN, key: key, pin: t.spec.PIN}, timeoutSIM) {
 		t.known.pin.sent, t.known.pin.noted = true, false
-		t.typed = key
+		t.known.pin.leave, t.typed = t.typed, t.spec.PINTyped
 	}
 }
 
@@ -121,8 +127,7 @@ func (t *turn) pinDone(o op) {
 		k.pin.noted = k.pin.key == k.pinFlight
 	case opEnterPIN:
 		t.send(Command{op: opRecordPIN, key: k.pinFlight, outcome: pinNever})
-		t.typed = ""
-		k.pin.taken = k.pin.sent // else another one is wished since
+		k.pin.taken = k.pinFlight == pinKey(k.card, t.spec.PIN) // else another one is wished since
 		k.sim.state, k.pinRead = simUnknown, false
 	}
 }
@@ -145,9 +150,26 @@ func (t *turn) pinFailure(err *failure) bool {
 	k.pinRead = false
 	if err.reason != reasonPIN {
 		k.sim.state = simUnknown
+		if err.reason == reasonEarly {
+			t.pinEarly()
+		}
 		return false
 	}
 	k.pin.state.tries = err.tries
 	t.send(Command{op: opRecordPIN, key: k.pinFlight, outcome: pinRefused})
 	return true
+}
+
+// pinEarly takes it back that the PIN under way was sent, because the modem was too busy to
+// pass it on to the SIM. The tries are read afresh before it is sent again.
+func (t *turn) pinEarly() {
+	p := &t.known.pin
+	if !p.sent || p.key != t.known.pinFlight { // another one is wished since
+		return
+	}
+	t.send(Command{op: opRecordPIN, key: p.key, outcome: p.outcome})
+	t.typed = p.leave
+	t.control.failures = p.early
+	p.early++
+	p.sent = false
 }

@@ -34,7 +34,10 @@ func locked(t testing.TB, tries int) *world {
 
 func withPIN(pin Secret, person bool) Spec {
 	s := wish(internet)
-	s.PIN, s.PINByPerson = pin, person
+	s.PIN = pin
+	if person {
+		s.PINTyped = 1
+	}
 	return s
 }
 
@@ -115,7 +118,9 @@ func TestPersonMayUseTheSecondTryOnceAndNobodyTheLast(t *testing.T) {
 	w.event(specChanged{withPIN("8888", true)})
 	w.times(opEnterPIN, 2)
 	for i := range 20 {
-		w.event(specChanged{withPIN(Secret(fmt.Sprint(7000+i)), true)})
+		spec := withPIN(Secret(fmt.Sprint(7000+i)), true)
+		spec.PINTyped += uint32(i + 1)
+		w.event(specChanged{spec})
 	}
 	w.pass(time.Hour)
 	w.times(opEnterPIN, 2)
@@ -135,6 +140,142 @@ func TestTypedPINIsSentOnceAlsoWhenTheModemIsOpenedAgain(t *testing.T) {
 	w.pass(time.Hour)
 	w.times(opEnterPIN, 1)
 	w.phase(PhasePIN)
+}
+
+// busy lets the modem answer the next n entries of a PIN that it is busy.
+func (w *world) busy(n int, why reason) {
+	take := w.answer[opEnterPIN]
+	w.answer[opEnterPIN] = func(c Command) (fact, *failure) {
+		if n--; n >= 0 {
+			return nil, &failure{reason: why, tries: -1, text: "busy"}
+		}
+		return take(c)
+	}
+}
+
+// TestPINThatTheModemWasTooBusyToTakeIsSentAgain: nothing is held against it, on disk neither,
+// and the tries are read afresh each time.
+func TestPINThatTheModemWasTooBusyToTakeIsSentAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		why    reason
+		tries  int
+		person bool
+	}{
+		"by itself":             {reasonEarly, 3, false},
+		"for a person":          {reasonEarly, 2, true},
+		"the channel is closed": {reasonClosed, 3, false},
+		"and it was typed":      {reasonClosed, 2, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := locked(t, c.tries)
+			w.busy(3, c.why)
+			w.event(specChanged{withPIN("1234", c.person)})
+			w.times(opEnterPIN, 1)
+			if got := w.records[pinKey(w.sim.iccid, "1234")]; got != pinNever {
+				t.Errorf("record %d", got)
+			}
+			w.pass(time.Minute)
+			w.bearer(Shared, BearerUp)
+			w.times(opEnterPIN, 4)
+			w.times(opReadPIN, 4)
+		})
+	}
+}
+
+func TestBusyModemTakesNothingBack(t *testing.T) {
+	w := locked(t, 3)
+	w.records[pinKey(w.sim.iccid, "1234")] = pinRefused
+	w.busy(1, reasonEarly)
+	w.event(specChanged{withPIN("1234", true)})
+	if got := w.records[pinKey(w.sim.iccid, "1234")]; got != pinRefused {
+		t.Errorf("record %d", got)
+	}
+	w.pin.tries = 2 // what was refused before wants three
+	w.pass(time.Hour)
+	w.times(opEnterPIN, 1)
+	w.phase(PhasePIN)
+}
+
+func TestModemThatIsAlwaysBusyIsNotSentThePINForEver(t *testing.T) {
+	for _, why := range []reason{reasonEarly, reasonClosed} {
+		w := locked(t, 3)
+		w.busy(1000, why)
+		w.event(specChanged{withPIN("1234", false)})
+		w.pass(5 * time.Minute)
+		if n := w.count(opEnterPIN); n < maxEarly/2 {
+			t.Errorf("given up after %d", n)
+		}
+		w.pass(24 * time.Hour)
+		w.times(opEnterPIN, maxEarly)
+		w.phase(PhasePIN)
+	}
+}
+
+// TestTypedPINIsOnePermission, for the SIM that is in when it is sent: no other SIM's second
+// try, nor the same one's after it was elsewhere, is used by itself. Typing it again is another.
+func TestTypedPINIsOnePermission(t *testing.T) {
+	const other = Secret("8941000000000000002")
+	for name, c := range map[string]struct {
+		typed Secret
+		next  Secret // SIM
+	}{
+		"accepted, then the same SIM":    {"1234", "8949000000000000001"},
+		"accepted, then another SIM":     {"1234", other},
+		"refused, then another SIM":      {"8888", other},
+		"refused, then the same SIM too": {"8888", "8949000000000000001"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := locked(t, 3)
+			spec := withPIN(c.typed, true)
+			w.event(specChanged{spec})
+			w.times(opEnterPIN, 1)
+			w.sim.state = simAbsent
+			w.event(w.sim)
+			delete(w.records, pinKey(c.next, c.typed))
+			w.sim = simState{state: simLocked, iccid: c.next}
+			w.pin = pinState{lock: SIMPIN, tries: 2}
+			w.event(w.sim)
+			w.pass(time.Hour)
+			w.times(opEnterPIN, 1)
+			w.phase(PhasePIN)
+			if !w.state.snapshot().SIM.PINRefused {
+				t.Error("nobody is told why")
+			}
+			spec.PINTyped++
+			w.event(specChanged{spec})
+			w.times(opEnterPIN, 2)
+		})
+	}
+}
+
+func TestPINTypedWhileNoneIsWantedIsNoLeaveForALaterSIM(t *testing.T) {
+	w := ready(t)
+	w.event(specChanged{withPIN("1234", true)})
+	w.sim.state = simAbsent
+	w.event(w.sim)
+	w.sim = simState{state: simLocked, iccid: "8941000000000000002"}
+	w.pin = pinState{lock: SIMPIN, tries: 2}
+	w.event(w.sim)
+	w.pass(time.Hour)
+	w.never(opEnterPIN)
+	w.phase(PhasePIN)
+}
+
+// TestTypedPINOpensItsSIMByItselfAgain: with three tries it needs no person.
+func TestTypedPINOpensItsSIMByItselfAgain(t *testing.T) {
+	w := locked(t, 2)
+	w.event(specChanged{withPIN("1234", true)})
+	w.bearer(Shared, BearerUp)
+	w.event(devicesSeen{nil})
+	w.sim.state, w.pin.lock = simLocked, SIMPIN
+	w.event(devicesSeen{[]node{testNode("0")}})
+	w.bearer(Shared, BearerUp)
+	again := withPIN("1234", true)
+	again.PINTyped++
+	if w.event(specChanged{again}); !w.state.snapshot().SIM.PINTaken {
+		t.Error("typed once more it is not known as the right one")
+	}
+	w.times(opEnterPIN, 2)
 }
 
 func TestPowerCutWhileThePINIsSentLeadsToNoSecondTry(t *testing.T) {

@@ -34,11 +34,14 @@ const (
 	steady      = 60 * time.Second // a bearer that lived so long starts its back-off anew
 	redialFirst = 2 * time.Second
 	redialLong  = 60 * time.Second // first wait after a permanent cause
+	redialBusy  = 30 * time.Second // longest one for a modem that was too busy: whether a wish works is to be known within minutes
 	maxBackoff  = 5 * time.Minute
-	askIdentity = 2 * time.Second // before the SIM's identity is asked for again, doubling
-	maxIdentity = 5               // times that it is
-	mendPause   = 2 * time.Second // for the network to notice that we are gone
-	maxSilence  = 3               // time-outs in a row before the channel is opened anew
+	askIdentity = 2 * time.Second  // before the SIM's identity is asked for again, doubling
+	maxIdentity = 5                // times that it is
+	mendPause   = 2 * time.Second  // for the network to notice that we are gone
+	maxSilence  = 3                // time-outs in a row before the channel is opened anew
+	goneByReset = 30 * time.Second // a device that vanishes so soon after a reset went for it
+	backByReset = 2 * time.Minute  // one that comes later than that after it was plugged in anew
 )
 
 // State is the complete memory of the session: a value, without any reference to
@@ -60,16 +63,26 @@ type State struct {
 
 	unheard *Attach // Spec.Attach of which the modem was told and did not answer
 
-	typed    string // key of the PIN that was sent since it was wished, unless accepted
+	typed    uint32 // Spec.PINTyped whose PIN was sent, to whatever SIM, or that none wanted
 	timeouts int    // commands that were not answered, in a row
 	rung     int    // how often silence was acted on since the session was last ready
 	losses   int    // how often the channel ended since the session was last ready
+	struck   struck // the last reset that silence was answered with since then
 
 	phase     Phase
 	since     time.Time
 	complaint string
 	log       []Transition
 	armed     time.Time // the deadline that the driver was asked for
+}
+
+// struck is what is remembered of a reset while the modem is away for it: else each would
+// be taken for the first one, and a modem that stays silent be reset for ever without a pause.
+type struck struct {
+	path string // of the device; "" none
+	at   time.Time
+	rung int
+	hold time.Time
 }
 
 // channel is the state of the control channel.
@@ -92,7 +105,8 @@ type known struct {
 	radioTried   bool // switching it on was answered
 	sim          simState
 	simSince     time.Time // since when the SIM starts
-	card         Secret    // the last ICCID that was readable
+	simDoubt     bool      // the SIM that is ready may be so no longer: it is asked for again, beside all else
+	card, imsi   Secret    // the last ICCID that was readable, and that card's last IMSI
 	identity     identity
 	identityRead bool
 	identityAsks int       // again, because it was too early
@@ -175,10 +189,9 @@ func (t *turn) absorb(e Event) {
 }
 
 func (t *turn) takeSpec(s Spec) {
-	if s.PIN != t.spec.PIN || s.PINByPerson != t.spec.PINByPerson {
-		t.known.pin = pinMemory{} // tries are read afresh before a new PIN is considered
-		t.known.pinRead = false
-		t.typed = ""
+	if s.PIN != t.spec.PIN || s.PINTyped != t.spec.PINTyped {
+		t.known.pin = pinMemory{taken: t.known.pin.taken && s.PIN == t.spec.PIN}
+		t.known.pinRead = false // tries are read afresh before a new PIN is considered
 	}
 	t.spec = s
 }
@@ -197,6 +210,9 @@ func (t *turn) takeNodes(nodes []node) {
 	}
 	t.loseChannel("")
 	t.dismiss()
+	if t.at.Sub(t.struck.at) > goneByReset {
+		t.struck = struck{} // somebody else took it away
+	}
 }
 
 // dismiss forgets the device in use and all troubles with it.
@@ -237,10 +253,24 @@ func (t *turn) expire() {
 	}
 }
 
-// answer routes an answer to the lane that waits for it; nobody else's matter.
+// answer routes an answer to the lane that waits for it; nobody else's matter. That the
+// modem's end was closed under us, by another program or its firmware, is no lane's matter:
+// everything is void until it is opened anew.
 func (t *turn) answer(a answered) {
 	if a.id == 0 {
 		return
+	}
+	if a.err != nil && a.err.reason == reasonClosed && t.channel == channelOpen {
+		if a.id == t.control.id && t.control.op == opEnterPIN {
+			t.pinEarly()
+		}
+		early := t.known.pin.early
+		t.loseChannel(a.err.text)
+		t.known.pin.early = early
+		return
+	}
+	if a.err != nil && a.err.card && t.known.sim.state == simReady {
+		t.known.simDoubt = true // it may have gone, or be another one, without a notice
 	}
 	if a.id == t.control.id {
 		t.countSilence(a.err)

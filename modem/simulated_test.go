@@ -209,6 +209,31 @@ func TestSimulatedSIMIsTakenOutAndSwapped(t *testing.T) {
 	})
 }
 
+// TestSimulatedSIMIsTakenOutAndSwappedUntold: the modem indicates nothing, and is asked.
+func TestSimulatedSIMIsTakenOutAndSwappedUntold(t *testing.T) {
+	untold := func(o *simmodem.Options) { o.Device.TellsNothing = true }
+	simulated(t, untold, func(t *testing.T, b *bench, m *simmodem.Modem) {
+		b.shared(BearerUp)
+		m.RemoveSIM()
+		if s := b.after(2 * time.Minute); s.Phase != PhaseNoSIM || s.SIM.State != SIMAbsent || s.Bearers[Shared].State != BearerDown {
+			t.Fatalf("phase %s, SIM %+v, bearer %+v", s.Phase, s.SIM, s.Bearers[Shared])
+		}
+		m.InsertSIM(card("8941000000000000002", "310410000000002", "310410"))
+		b.after(2 * time.Minute)
+		b.shared(BearerUp)
+		if sim := b.Observe().SIM; sim.MCC != "310" || sim.MNC != "410" {
+			t.Errorf("SIM %+v", sim)
+		}
+		m.RemoveSIM() // and the next one is in before anybody asks
+		m.InsertSIM(card("8949000000000000001", "262010000000001", "26201"))
+		b.after(4 * time.Minute)
+		b.shared(BearerUp)
+		if sim := b.Observe().SIM; sim.MCC != "262" || sim.MNC != "01" {
+			t.Errorf("SIM %+v", sim)
+		}
+	})
+}
+
 func TestSimulatedSIMWantsItsPIN(t *testing.T) {
 	withLock := func(o *simmodem.Options) { o.SIM.PIN.Enabled, o.SIM.PIN.Code = true, "1234" }
 	simulated(t, withLock, func(t *testing.T, b *bench, m *simmodem.Modem) {
@@ -226,7 +251,7 @@ func TestSimulatedSIMWantsItsPIN(t *testing.T) {
 		if s := b.after(time.Hour); s.Phase != PhasePIN || m.SIM().PIN.Tries != 2 {
 			t.Fatalf("phase %s, SIM %+v", s.Phase, s.SIM)
 		}
-		spec.PINByPerson = true
+		spec.PINTyped++
 		b.Apply(spec)
 		b.shared(BearerUp)
 	})

@@ -144,8 +144,11 @@ func strength(s mbim.SignalState) Signal {
 	return out
 }
 
-// The session causes by which a network grants one family of two (3GPP TS 24.008).
+// Session causes (3GPP TS 24.008): of a regular end, of too many contexts, and those by which a
+// network grants one family of two.
 const (
+	causeTooMany  = 65
+	causeRegular  = 36
 	causeIPv4Only = 50
 	causeIPv6Only = 51
 )

@@ -3,6 +3,7 @@ package modem
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"net"
@@ -166,7 +167,7 @@ func TestFailureThatIsNotThePINsFaultIsNotHeldAgainstIt(t *testing.T) {
 	p := newPeer(t)
 	p.refuse[mbim.CIDPIN] = mbim.StatusBusy
 	b := talk(t, p)
-	if _, failed := b.do(t.Context(), Command{op: opEnterPIN, pin: "1234"}); failed == nil || failed.reason != reasonRefused {
+	if _, failed := b.do(t.Context(), Command{op: opEnterPIN, pin: "1234"}); failed == nil || failed.reason != reasonEarly {
 		t.Errorf("failure %+v", failed)
 	}
 }
@@ -202,6 +203,16 @@ func TestRefusalCarriesItsCause(t *testing.T) {
 	}
 }
 
+// A modem that agrees in words that cannot be read has not refused.
+func TestAnswerThatCannotBeReadIsNoRefusal(t *testing.T) {
+	p := newPeer(t)
+	p.mumbles = true
+	b := talk(t, p)
+	if f, failed := b.do(t.Context(), Command{op: opDial, bearer: internet}); f != nil || failed == nil || failed.reason != reasonUnread || failed.text == "" {
+		t.Errorf("%+v, %+v", f, failed)
+	}
+}
+
 func TestModemThatOffersNoResetIsNotAskedForOne(t *testing.T) {
 	b := talk(t, newPeer(t))
 	if _, failed := b.do(t.Context(), Command{op: opReset}); failed != nil {
@@ -226,7 +237,9 @@ func TestSilenceAndRefusalAreToldApart(t *testing.T) {
 	}{
 		{context.DeadlineExceeded, reasonTimeout},
 		{os.ErrDeadlineExceeded, reasonTimeout},
-		{&mbim.StatusError{Status: mbim.StatusBusy}, reasonRefused},
+		{&mbim.StatusError{Status: mbim.StatusBusy}, reasonEarly},
+		{&mbim.StatusError{Status: mbim.StatusNotInitialized}, reasonEarly},
+		{&mbim.StatusError{Status: mbim.StatusFailure}, reasonRefused},
 		{&mbim.StatusError{Status: mbim.StatusNotRegistered}, reasonOffline},
 		{&mbim.StatusError{Status: mbim.StatusPacketServiceDetached}, reasonOffline},
 		{&mbim.StatusError{Status: mbim.StatusRadioPowerOff}, reasonOffline},
@@ -234,6 +247,9 @@ func TestSilenceAndRefusalAreToldApart(t *testing.T) {
 		{&mbim.StatusError{Status: mbim.StatusNoDeviceSupport}, reasonUnsupported},
 		{&fs.PathError{Op: "open", Path: "/dev/cdc-wdm0", Err: fs.ErrNotExist}, reasonRefused},
 		{errors.New("broken"), reasonRefused},
+		{fmt.Errorf("mbim: connect: %w", &mbim.ProtocolError{Type: mbim.TypeFunctionError, Code: mbim.ErrorNotOpened}), reasonClosed},
+		{&mbim.ProtocolError{Type: mbim.TypeFunctionError, Code: mbim.ErrorUnknown}, reasonRefused},
+		{&mbim.ProtocolError{Type: mbim.TypeCommandDone, Code: mbim.ErrorNotOpened}, reasonRefused}, // not of the modem's saying
 	} {
 		if got := explain(t.Context(), c.err); got.reason != c.want || got.text == "" || got.tries != -1 {
 			t.Errorf("%v: %+v", c.err, got)
@@ -241,7 +257,12 @@ func TestSilenceAndRefusalAreToldApart(t *testing.T) {
 	}
 	for status, cause := range map[uint32]uint32{mbim.StatusInvalidAccessString: 27, mbim.StatusInvalidUserPassword: 29,
 		mbim.StatusMaxActivatedContexts: 65, mbim.StatusFailure: 0} {
-		if got := explain(t.Context(), &mbim.StatusError{Status: status}); got.cause != cause || got.reason != reasonRefused {
+		if got := explain(t.Context(), &mbim.StatusError{Status: status}); got.card || got.cause != cause || got.reason != reasonRefused {
+			t.Errorf("status %d: %+v", status, got)
+		}
+	}
+	for _, status := range []uint32{mbim.StatusSIMNotInserted, mbim.StatusBadSIM, mbim.StatusPINRequired} {
+		if got := explain(t.Context(), &mbim.StatusError{Status: status}); !got.card {
 			t.Errorf("status %d: %+v", status, got)
 		}
 	}

@@ -14,7 +14,10 @@ type walker struct {
 	dice    *rand.Rand
 	cards   []Secret
 	tries   map[Secret]int      // on the SIM
-	sent    map[string]int      // PIN entries since the wish changed, by SIM and PIN
+	sent    map[string]int      // PIN entries that failed since the wish changed, by SIM and PIN
+	typed   uint32              // PINs that a person typed
+	leave   uint32              // of these the last that was sent: a person's permission is one
+	right   Secret              // the PIN of every SIM
 	refused map[string]bool     // by SIM and PIN
 	dead    map[string]struct{} // SIMs whose last try was used
 }
@@ -22,7 +25,7 @@ type walker struct {
 func newWalker(t testing.TB, seed uint64) *walker {
 	w := &walker{world: newWorld(t), dice: rand.New(rand.NewPCG(seed, 1)),
 		cards: []Secret{"8949000000000000001", "8941000000000000002"},
-		tries: map[Secret]int{}, sent: map[string]int{}, refused: map[string]bool{}}
+		right: "1000", tries: map[Secret]int{}, sent: map[string]int{}, refused: map[string]bool{}}
 	for _, c := range w.cards {
 		w.tries[c] = 1 + w.dice.IntN(3)
 	}
@@ -38,12 +41,16 @@ func newWalker(t testing.TB, seed uint64) *walker {
 	return w
 }
 
-// enterPIN is a SIM that refuses every PIN, and the judge of each entry.
+// enterPIN is a SIM, and the judge of each entry.
 func (w *walker) enterPIN(c Command) (fact, *failure) {
 	card := w.sim.iccid
 	key := string(card + "/" + c.pin)
-	person := w.state.spec.PINByPerson
-	w.sent[key]++
+	person := w.state.spec.PINTyped != w.leave
+	busy := w.dice.IntN(4) == 0
+	if !busy {
+		w.leave = w.state.spec.PINTyped
+		w.sent[key]++
+	}
 	switch n := w.tries[card]; {
 	case n <= 1:
 		w.t.Fatalf("the last try was used")
@@ -54,6 +61,15 @@ func (w *walker) enterPIN(c Command) (fact, *failure) {
 	case w.sent[key] > 1:
 		w.t.Fatalf("PIN sent twice for one wish")
 	}
+	if busy {
+		return nil, &failure{reason: reasonEarly, tries: -1, text: "busy"}
+	}
+	if c.pin == w.right {
+		w.tries[card], w.sim.state = 3, simReady
+		delete(w.sent, key)
+		delete(w.refused, key)
+		return nil, nil
+	}
 	w.tries[card]--
 	w.refused[key] = true
 	return nil, &failure{reason: reasonPIN, tries: w.tries[card]}
@@ -63,7 +79,8 @@ func (w *walker) spec() Spec {
 	if w.dice.IntN(6) == 0 {
 		return Spec{}
 	}
-	s := Spec{Enabled: true, Roaming: w.dice.IntN(2) == 0, PINByPerson: w.dice.IntN(3) == 0,
+	w.typed += uint32(w.dice.IntN(3) / 2)
+	s := Spec{Enabled: true, Roaming: w.dice.IntN(2) == 0, PINTyped: w.typed,
 		PIN: Secret(fmt.Sprint(1000 + w.dice.IntN(3))), Bearers: map[Purpose]Bearer{},
 		Mend: Mend{uint32(w.dice.IntN(2)), uint32(w.dice.IntN(2))}}
 	for _, p := range []Purpose{Own, Shared, Purchase, "other"} {
@@ -81,28 +98,48 @@ func (w *walker) spec() Spec {
 	return s
 }
 
+// newWish is another wish.
+func (w *walker) newWish() fact {
+	s := w.spec()
+	if s.PIN != w.state.spec.PIN || s.PINTyped != w.state.spec.PINTyped {
+		clear(w.sent)
+	}
+	return specChanged{s}
+}
+
+// newSIM is another state of the SIM, or another SIM. While there is none it may be in a
+// telephone.
+func (w *walker) newSIM() fact {
+	card := w.dice.IntN(2)
+	w.sim = simState{state: simReadiness(w.dice.IntN(7)), iccid: w.cards[card],
+		imsi: Secret([]string{"", fmt.Sprint("26201", card), fmt.Sprint("20404", card)}[w.dice.IntN(3)])}
+	if w.sim.state == simAbsent && w.dice.IntN(2) == 0 {
+		w.right = Secret(fmt.Sprint(1000 + w.dice.IntN(3)))
+		w.tries[w.cards[0]], w.tries[w.cards[1]] = 1+w.dice.IntN(3), 1+w.dice.IntN(3)
+	}
+	return w.sim
+}
+
 // fact is any fact that the world may bring.
 func (w *walker) fact() fact {
 	d := w.dice
 	n := uint32(d.IntN(4))
 	switch d.IntN(10) {
 	case 0:
-		s := w.spec()
-		if s.PIN != w.state.spec.PIN || s.PINByPerson != w.state.spec.PINByPerson {
-			clear(w.sent)
-		}
-		return specChanged{s}
+		return w.newWish()
 	case 1:
 		var nodes []node
 		for i := range d.IntN(3) {
-			nodes = append(nodes, testNode(fmt.Sprint(i)))
+			n := testNode(fmt.Sprint(i))
+			n.port = n.Path + "/authorized"
+			n.Holder = []string{"", "", "other"}[d.IntN(3)]
+			nodes = append(nodes, n)
 		}
 		return devicesSeen{nodes}
 	case 2:
 		return channelLost{"EOF"}
 	case 3:
-		w.sim = simState{state: simReadiness(d.IntN(7)), iccid: w.cards[d.IntN(2)]}
-		return w.sim
+		return w.newSIM()
 	case 4:
 		w.reg.state = []string{"", "deregistered", "searching", "home", "home", "roaming", "partner", "denied", "?"}[d.IntN(9)]
 		return w.reg
@@ -154,7 +191,7 @@ func (w *walker) failure() *failure {
 	if w.dice.IntN(2) == 0 {
 		return nil
 	}
-	return &failure{reason: reason(w.dice.IntN(3)), cause: uint32(w.dice.IntN(60)), tries: -1, text: "no"}
+	return &failure{reason: reason(w.dice.IntN(int(reasonClosed) + 1)), cause: uint32(w.dice.IntN(60)), tries: -1, text: "no", card: w.dice.IntN(4) == 0}
 }
 
 // check holds the state to what must always be true.
@@ -201,6 +238,24 @@ func TestWhateverHappensTheRulesHold(t *testing.T) {
 		w.event(specChanged{Spec{}})
 		w.pass(timeoutHangUp + timeoutClose + timeoutDial)
 		w.phase(PhaseOff)
+	}
+}
+
+func TestWhateverHappensToTheSIMNoSecondTryIsUsedByItself(t *testing.T) {
+	for seed := range uint64(300) {
+		w := newWalker(t, seed)
+		w.event(devicesSeen{[]node{testNode("0")}})
+		for range 100 {
+			switch w.dice.IntN(8) {
+			case 0:
+				w.event(w.newWish())
+			case 1:
+				w.pass(time.Minute)
+			default:
+				w.event(w.newSIM())
+			}
+			w.check()
+		}
 	}
 }
 

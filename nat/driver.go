@@ -190,23 +190,21 @@ func (d *Driver) load(rs Ruleset, before reality) error {
 	return d.conn.Flush()
 }
 
-// slotsBefore are the places that a set which is about to be replaced holds.
+// slotsBefore are the places that a set holds which is about to be replaced, or held that
+// somebody removed, as by flushing all rules.
 func (d *Driver) slotsBefore(rs Ruleset, before reality) []Slot {
-	t := table()
-	for _, s := range before.sets {
-		stays := slices.ContainsFunc(rs.sets, func(w set) bool { return same(s, w.kernelSet(t), (*fingerprint).set) })
-		if s.Name != setSlots || stays {
-			continue
-		}
-		d.registry.mu.Lock()
-		defer d.registry.mu.Unlock()
-		old, err := d.registry.slots()
-		if err != nil {
-			d.log.Warn("places could not be kept", "err", err)
-		}
-		return d.registry.firstCome(old)
+	i := slices.IndexFunc(rs.sets, func(w set) bool { return w.name == setSlots })
+	stays := func(s *nftables.Set) bool { return same(s, rs.sets[i].kernelSet(table()), (*fingerprint).set) }
+	if i < 0 || slices.ContainsFunc(before.sets, stays) {
+		return nil
 	}
-	return nil
+	d.registry.mu.Lock()
+	defer d.registry.mu.Unlock()
+	old, err := d.registry.slots()
+	if err != nil {
+		old = d.registry.remembered()
+	}
+	return d.registry.firstCome(old)
 }
 
 // clear removes from the table what is not defined as it should be: by an older

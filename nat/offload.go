@@ -105,12 +105,17 @@ func (d *Driver) applyWithOffload(s Spec) error {
 	switch err := d.exchange(d.tryFlowtable); {
 	case errors.Is(refusal, errAccounting):
 		d.cannot(refusal)
-	case err != nil:
+	case lacking(err):
 		d.cannot(fmt.Errorf("this kernel has no flow tables: %w", err))
-	default:
-		d.log.Info("ruleset applied without flow table this time", "err", refusal)
+	default: // what else the trial met, as a want of memory, may pass
+		d.log.Info("ruleset applied without flow table this time", "err", refusal, "trial", err)
 	}
 	return nil
+}
+
+// lacking says that the kernel does not know what was tried, its parts or their settings.
+func lacking(err error) bool {
+	return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EINVAL) || cannot(err)
 }
 
 func (d *Driver) cannot(err error) {

@@ -2,12 +2,16 @@ package nat
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/lab/nstest"
 )
@@ -104,6 +108,21 @@ func TestOffloadOrNot(t *testing.T) {
 	}
 	if tables := nstest.Run(t, "nft list tables"); strings.Contains(tables, "try") {
 		t.Errorf("left: %s", tables)
+	}
+}
+
+// TestTrialThatFailsOnce: only what the kernel does not know ends all tries.
+func TestTrialThatFailsOnce(t *testing.T) {
+	for err, want := range map[error]bool{
+		nil: false, unix.ENOMEM: false, unix.ENOBUFS: false, unix.EINTR: false, unix.EBUSY: false, os.ErrDeadlineExceeded: false,
+		unix.ENOENT: true, unix.EINVAL: true, unix.EOPNOTSUPP: true, unix.EAFNOSUPPORT: true,
+	} {
+		if err != nil { // as the library tells it
+			err = fmt.Errorf("conn.Receive: %w", errors.Join(&netlink.OpError{Op: "receive", Err: err}))
+		}
+		if got := lacking(err); got != want {
+			t.Errorf("%v: %v", err, got)
+		}
 	}
 }
 

@@ -53,6 +53,7 @@ type registry struct {
 	barred   []net.HardwareAddr    // blocked clients of which nothing goes on any more
 	unbarred bool                  // of some it does, which could not be ended
 	held     map[netip.Addr]mac    // who had a place at the last look
+	placed   []Slot                // who had one at the last reading
 	came     []mac                 // in which order they were seen to have one
 	last     map[netip.Addr]mac    // who had an address last, also when the lease has ended
 	passed   []netip.Addr          // that have another holder since the ledger was last read

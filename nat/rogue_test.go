@@ -12,11 +12,11 @@ import (
 	"github.com/tetherd/tetherd/lab/nstest"
 )
 
-// speaksFrom gives a client another address and says whether a datagram from it comes out.
-func (y yard) speaksFrom(t *testing.T, i int, a netip.Addr) bool {
+// from gives a client another address.
+func (y yard) from(t *testing.T, i int, a netip.Addr) yard {
 	t.Helper()
 	y.clients[i].Run(t, "ip addr flush dev eth0", fmt.Sprintf("ip addr add %v/24 dev eth0", a), "ip route add default via 192.168.8.1")
-	return y.reaches(t, i)
+	return y
 }
 
 // places are the addresses of those who have one.
@@ -39,7 +39,7 @@ func TestMadeUpClientsHaveOnePlace(t *testing.T) {
 	}
 	for i := 10; i < 14; i++ {
 		d.Bind(hwOf(0), home(i), false)
-		if y.speaksFrom(t, 0, home(i)) {
+		if y.from(t, 0, home(i)).reachesSoon(t, 0) {
 			t.Errorf("made-up client %d gets through", i)
 		}
 	}
@@ -47,11 +47,11 @@ func TestMadeUpClientsHaveOnePlace(t *testing.T) {
 		t.Errorf("places are %v", got)
 	}
 	d.Bind(nil, home(0), false)
-	if got := places(d); !slices.Equal(got, []netip.Addr{home(10)}) || !y.speaksFrom(t, 0, home(10)) || y.speaksFrom(t, 0, home(11)) {
+	if got := places(d); !slices.Equal(got, []netip.Addr{home(10)}) || !y.from(t, 0, home(10)).reaches(t, 0) || y.from(t, 0, home(11)).reachesSoon(t, 0) {
 		t.Errorf("without its own lease it has %v", got)
 	}
 	d.Bind(hwOf(0), home(0), true)
-	if got := places(d); !slices.Equal(got, []netip.Addr{home(0)}) || y.speaksFrom(t, 0, home(10)) || !y.speaksFrom(t, 0, home(0)) {
+	if got := places(d); !slices.Equal(got, []netip.Addr{home(0)}) || y.from(t, 0, home(10)).reachesSoon(t, 0) || !y.from(t, 0, home(0)).reaches(t, 0) {
 		t.Errorf("with its own lease again it has %v", got)
 	}
 }
@@ -64,14 +64,14 @@ func TestAnotherSystemKeepsThePlace(t *testing.T) {
 	apply(t, d, limitTo(1))
 	d.Bind(hwOf(0), home(0), true)
 	d.Bind(hwOf(1), home(1), true)
-	if !y.reaches(t, 0) || y.reaches(t, 1) {
+	if !y.reaches(t, 0) || y.reachesSoon(t, 1) {
 		t.Fatal("the first is not served")
 	}
 	d.Bind(hwOf(0), home(5), true)
 	if got := places(d); !slices.Equal(got, []netip.Addr{home(5)}) {
 		t.Fatalf("places are %v", got)
 	}
-	if y.reaches(t, 0) || y.reaches(t, 1) || !y.speaksFrom(t, 0, home(5)) {
+	if y.reachesSoon(t, 0) || y.reachesSoon(t, 1) || !y.from(t, 0, home(5)).reaches(t, 0) {
 		t.Error("the place did not go along with its client")
 	}
 }
@@ -86,7 +86,7 @@ func TestTheSystemThatRunsHasThePlace(t *testing.T) {
 	d.Bind(hwOf(0), home(0), true)
 	d.Bind(hwOf(0), home(5), true)
 	d.Bind(hwOf(1), home(1), true)
-	if !y.speaksFrom(t, 0, home(5)) || !y.reaches(t, 1) {
+	if !y.from(t, 0, home(5)).reaches(t, 0) || !y.reaches(t, 1) {
 		t.Fatal("both have no place")
 	}
 	for _, system := range []int{0, 5, 0} { // it boots, and renews what it had
@@ -94,7 +94,7 @@ func TestTheSystemThatRunsHasThePlace(t *testing.T) {
 		if got := places(d); !slices.Equal(got, sorted(home(1), home(system))) {
 			t.Fatalf("system %d: places are %v", system, got)
 		}
-		if other := 5 - system; y.speaksFrom(t, 0, home(other)) || !y.speaksFrom(t, 0, home(system)) {
+		if other := 5 - system; y.from(t, 0, home(other)).reachesSoon(t, 0) || !y.from(t, 0, home(system)).reaches(t, 0) {
 			t.Errorf("system %d: not it alone gets through", system)
 		}
 	}
@@ -128,14 +128,14 @@ func TestAReleaseEndsNoWait(t *testing.T) {
 	d.Bind(nil, home(0), false)
 	d.Bind(hwOf(0), home(0), true)
 	d.Bind(hwOf(0), home(3), true)
-	if y.reaches(t, 0) || y.speaksFrom(t, 0, home(3)) || len(places(d)) > 0 {
+	if y.reachesSoon(t, 0) || y.from(t, 0, home(3)).reachesSoon(t, 0) || len(places(d)) > 0 {
 		t.Errorf("it is back at once: %v", places(d))
 	}
 	until := d.registry.parked[mac(hwOf(0))]
-	if more := d.registry.again(until.Add(-1)); !more || y.reaches(t, 0) {
+	if more := d.registry.again(until.Add(-1)); !more || y.reachesSoon(t, 0) {
 		t.Error("it is back too early")
 	}
-	if more := d.registry.again(until); more || !y.speaksFrom(t, 0, home(3)) {
+	if more := d.registry.again(until); more || !y.from(t, 0, home(3)).reaches(t, 0) {
 		t.Error("it is not back when its time is over")
 	}
 }
@@ -164,19 +164,19 @@ func TestALimitEndsWhatGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	hears := func(i int, text string) bool {
+	hears := func(i int, text string, patience time.Duration) bool {
 		if _, err := y.heard.WriteTo([]byte(text), from[i]); err != nil {
 			t.Fatal(err)
 		}
-		_ = heard[i].SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		_ = heard[i].SetReadDeadline(time.Now().Add(patience))
 		n, _, err := heard[i].ReadFrom(buf)
 		return err == nil && string(buf[:n]) == text
 	}
-	if !hears(0, "before") || !hears(1, "before") {
+	if !hears(0, "before", patient) || !hears(1, "before", patient) {
 		t.Fatal("nothing comes in")
 	}
 	apply(t, d, limitTo(1))
-	if hears(0, "after") || hears(1, "after") {
+	if hears(0, "after", soon) || hears(1, "after", soon) {
 		t.Error("what went on before the limit goes on")
 	}
 	if !y.reaches(t, 0) {
@@ -187,7 +187,7 @@ func TestALimitEndsWhatGoesOn(t *testing.T) {
 		t.Fatal("there is no second place")
 	}
 	apply(t, d, limitTo(1))
-	if n := len(places(d)); n != 1 || y.reaches(t, 0) == y.reaches(t, 1) {
+	if n := len(places(d)); n != 1 || y.reachesSoon(t, 0) == y.reachesSoon(t, 1) {
 		t.Errorf("%d places are left", n)
 	}
 }
@@ -203,13 +203,13 @@ func TestTheSyntheticClientIsNobodyElse(t *testing.T) {
 		t.Error("it is not welcome where nobody has seen it")
 	}
 	y.clients[0].Run(t, "ip link set eth0 address "+s.Exempt.String())
-	if y.reaches(t, 0) {
+	if y.reachesSoon(t, 0) {
 		t.Error("another port with its MAC passes the limit")
 	}
 	eventually(t, "another port with its MAC is turned away", func() bool { y.says(t, 0, ""); return !d.Welcome(s.Exempt) })
 	s.NoPorts = true
 	apply(t, d, s)
-	if y.reaches(t, 0) || strings.Contains(Render(s).String(), s.Exempt.String()) {
+	if y.reachesSoon(t, 0) || strings.Contains(Render(s).String(), s.Exempt.String()) {
 		t.Error("without ports its MAC passes the limit")
 	}
 	s.Limit = 0
@@ -252,13 +252,13 @@ func TestLeftBehindByAnother(t *testing.T) {
 	d := New(Options{})
 	apply(t, d, limitTo(1))
 	d.Bind(hwOf(0), home(4), true)
-	if !y.speaksFrom(t, 0, home(4)) {
+	if !y.from(t, 0, home(4)).reaches(t, 0) {
 		t.Fatal("it is not served")
 	}
 	next := New(Options{})
 	next.Bind(hwOf(0), home(2), true)
 	apply(t, next, limitTo(1))
-	if y.speaksFrom(t, 0, home(2)) || !y.speaksFrom(t, 0, home(4)) {
+	if y.from(t, 0, home(2)).reachesSoon(t, 0) || !y.from(t, 0, home(4)).reaches(t, 0) {
 		t.Error("the older lease counts")
 	}
 }

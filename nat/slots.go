@@ -34,7 +34,20 @@ func (r *registry) slots() ([]Slot, error) {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Addr.Less(out[j].Addr) })
 	r.queue(out)
+	r.placed = out
 	return out, nil
+}
+
+// remembered are the places that there were at the last reading, as if just used.
+func (r *registry) remembered() []Slot {
+	if !counted(r.spec) {
+		return nil
+	}
+	list := slices.Clone(r.placed)
+	for i := range list {
+		list[i].Left = r.spec.Absence
+	}
+	return list
 }
 
 // queue keeps the order in which clients were seen with a place: who is new stands behind

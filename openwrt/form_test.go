@@ -17,7 +17,7 @@ import (
 
 // TestShellcheck: shellcheck has nothing to say about any script.
 func TestShellcheck(t *testing.T) {
-	scripts := []string{"tetherd/test.sh", "testdata/service", "testdata/rc.common", "testdata/uci"}
+	scripts := []string{"tetherd/test.sh", "testdata/service", "testdata/rc.common", "testdata/uci", "testdata/cut"}
 	for _, name := range []string{"owner.sh", "tetherd.init", "tetherd.defaults", "modem.hotplug", "radio.hotplug"} {
 		scripts = append(scripts, "tetherd/files/"+name)
 	}
@@ -55,44 +55,68 @@ func TestMakefile(t *testing.T) {
 	}
 }
 
+// packageScript is one of the package's scripts, as the package has it, as a command of
+// the box.
+func (b *box) packageScript(name string) {
+	b.t.Helper()
+	_, script, ok := strings.Cut(read(b.t, "tetherd/Makefile"), "define Package/tetherd/"+name+"\n")
+	if !ok {
+		b.t.Fatalf("there is no %s", name)
+	}
+	script, _, _ = strings.Cut(script, "endef")
+	b.command(name, strings.ReplaceAll(strings.ReplaceAll(script, "$$", "$"), "/usr/lib/tetherd/owner", "owner"))
+}
+
 // TestRemoval: the router is given back when the package goes, not when another version
 // takes its place or an image is made.
 func TestRemoval(t *testing.T) {
-	_, script, _ := strings.Cut(read(t, "tetherd/Makefile"), "define Package/tetherd/prerm\n")
-	script, _, _ = strings.Cut(script, "endef")
-	script = strings.ReplaceAll(strings.ReplaceAll(script, "$$", "$"), "/usr/lib/tetherd/owner", "owner")
-	for _, c := range []struct {
-		env, word string
-		want      bool
-	}{
-		{"", "remove", true}, {"PKG_UPGRADE=1", "", false}, {"PKG_UPGRADE=0", "", true},
-		{"", "upgrade", false}, {"IPKG_INSTROOT=/image", "", false},
-	} {
+	for env, want := range map[string]bool{"": true, "PKG_UPGRADE=0": true, "PKG_UPGRADE=1": false, "IPKG_INSTROOT=/image": false} {
 		b := newBox(t)
 		b.command("owner", `echo "owner $*" >>"$ROOT/log"`)
-		b.command("prerm", script)
-		b.command("hook", c.env+" exec prerm "+c.word)
+		b.packageScript("prerm")
+		b.command("hook", env+" exec prerm")
 		b.run(filepath.Join(b.bin, "hook"))
-		if got := b.read("log") == "owner give-back\n"; got != c.want {
-			t.Errorf("%s %s: given back %v", c.env, c.word, got)
+		if got := b.read("log") == "owner give-back\n"; got != want {
+			t.Errorf("%s: given back %v", env, got)
 		}
 	}
 }
 
-// TestHotplug: who holds the modem too is named in the log, once a modem comes.
-func TestHotplug(t *testing.T) {
-	b := newBox(t)
-	b.command("hook", `ACTION=add; . `+abs(t, "tetherd/files/modem.hotplug"))
-	b.command("pidof", `[ "$1" = ModemManager ]`)
-	b.run(filepath.Join(b.bin, "hook"))
-	if log := b.read("log"); !strings.Contains(log, "ModemManager runs too") || strings.Contains(log, "uqmid") {
-		t.Errorf("the log is %q", log)
+// TestInstallation: the bus daemon reads the file that came, and at an upgrade the new
+// program takes the place of the one that runs; in an image, nothing of the builder's.
+func TestInstallation(t *testing.T) {
+	for env, want := range map[string]string{
+		"": "killall -HUP ubusd\n", "PKG_UPGRADE=1": "killall -HUP ubusd\ntetherd restart\n", "IPKG_INSTROOT=/image": "", "PKG_UPGRADE=1 IPKG_INSTROOT=/image": "",
+	} {
+		b := newBox(t)
+		for _, name := range []string{"killall", "tetherd"} { // neither of them runs
+			b.command(name, `echo "`+name+` $*" >>"$ROOT/log"; exit 1`)
+		}
+		b.packageScript("postinst")
+		b.command("hook", env+" exec postinst")
+		b.run(filepath.Join(b.bin, "hook"))
+		if got := b.read("log"); got != want {
+			t.Errorf("%q: it did %q", env, got)
+		}
 	}
-	b.write("log", "")
-	b.command("hook", `ACTION=remove; . `+abs(t, "tetherd/files/modem.hotplug"))
-	b.run(filepath.Join(b.bin, "hook"))
-	if b.read("log") != "" {
-		t.Errorf("the log is %q", b.read("log"))
+}
+
+// TestHotplug: who holds the modem too is named in the log, once when a control node of a
+// modem comes, and for nothing else.
+func TestHotplug(t *testing.T) {
+	if !strings.Contains(read(t, "tetherd/Makefile"), "modem.hotplug $(1)/etc/hotplug.d/usbmisc/") {
+		t.Error("it is not called for control nodes")
+	}
+	for event, want := range map[string]int{
+		"ACTION=add DEVNAME=cdc-wdm0": 1, "ACTION=remove DEVNAME=cdc-wdm0": 0, "ACTION=add DEVNAME=usb/lp0": 0, "ACTION=add": 0,
+	} {
+		b := newBox(t)
+		b.command("hook", "unset DEVNAME\n"+strings.ReplaceAll(event, " ", "\n")+"\n. "+abs(t, "tetherd/files/modem.hotplug"))
+		b.command("pidof", `[ "$1" = ModemManager ]`)
+		b.run(filepath.Join(b.bin, "hook"))
+		if log := b.read("log"); strings.Count(log, "ModemManager runs too") != want || strings.Contains(log, "uqmid") {
+			t.Errorf("%s: the log is %q", event, log)
+		}
 	}
 }
 

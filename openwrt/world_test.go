@@ -14,7 +14,8 @@ import (
 // The scripts run in busybox ash, with busybox's commands, in a made-up root. What they
 // call of OpenWrt has a stand-in: uci (testdata/uci; the real one is used too where it is
 // on PATH), procd and rc.common (testdata/rc.common), the init scripts of other
-// services (testdata/service), tetherd (which only checks a configuration).
+// services (testdata/service), tetherd (which only checks a configuration), ubus (netifd is
+// not there but in the test that plays its answers), and for power cuts sync (testdata/cut).
 
 // TestMain is the tests, or the stand-in whose name it was called by.
 func TestMain(m *testing.M) {
@@ -64,7 +65,9 @@ func newBox(t *testing.T) *box {
 		t.Fatal(err)
 	}
 	b.link(abs(t, os.Args[0]), "self/tetherd")
-	b.command("uci", `exec ash `+abs(t, "testdata/uci")+` "$@"`)
+	b.command("uci", `. `+abs(t, "testdata/uci"))
+	b.command("sync", ":")                                            // the real one would wait for the disks of this machine
+	b.command("ubus", `echo "Command failed: Not found" >&2; exit 4`) // of an object that is not there
 	for _, name := range []string{"logger", "iw", "pidof"} {
 		b.command(name, `echo "`+name+` $*" >>"$ROOT/log"`)
 	}
@@ -102,6 +105,14 @@ func read(t *testing.T, path string) string {
 func (b *box) write(path, text string) {
 	b.t.Helper()
 	if err := os.WriteFile(filepath.Join(b.root, path), []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// mkdir makes a folder of the root.
+func (b *box) mkdir(path string) {
+	b.t.Helper()
+	if err := os.MkdirAll(filepath.Join(b.root, path), 0o755); err != nil {
 		b.t.Fatal(err)
 	}
 }

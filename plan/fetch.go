@@ -42,15 +42,15 @@ func fetchSpec(in Inputs, obs Observed, bearers map[modem.Purpose]modem.BearerSt
 // askDocument asks by the document's interval, and on demand.
 func askDocument(in Inputs, obs Observed) []fetch.Request {
 	f := in.Document
-	r := f.Document.Refresh
-	if r == nil || r.Days == 0 && in.Refresh == 0 {
+	r, demanded := f.Document.Refresh, in.Refresh != in.Refreshed
+	if r == nil || r.Days == 0 && !demanded {
 		return nil
 	}
 	q := fetch.Request{
 		ID: AskDocument, URL: r.URL, User: r.User, Password: fetch.Secret(r.Password), Beside: ".sig", Tag: f.Tag,
 		Interval: time.Duration(r.Days) * day, Attempt: in.Refresh, Max: document.MaxBytes,
 	}
-	if in.Refresh == 0 {
+	if !demanded {
 		at := f.At
 		if at.After(obs.Now) { // it was noted by a wrong clock
 			at = obs.Started

@@ -73,11 +73,17 @@ func TestFetchOnDemand(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	}
-	manual := func(n uint32) string {
-		return ids(asked(t, func(in *Inputs, _ *Observed) { in.Refresh, in.Document.Document.Refresh.Days = n, 0 }))
+	s = asked(t, func(in *Inputs, _ *Observed) { in.Refresh, in.Refreshed = 3, 3 })
+	if s.Requests[0].First.IsZero() {
+		t.Errorf("answered, and asked by each bearer: %+v", s.Requests[0])
 	}
-	if manual(0) != "entitlement" || manual(1) != "document entitlement" {
-		t.Errorf("without an interval: %q, on demand %q", manual(0), manual(1))
+	manual := func(n, answered uint32) string {
+		return ids(asked(t, func(in *Inputs, _ *Observed) {
+			in.Refresh, in.Refreshed, in.Document.Document.Refresh.Days = n, answered, 0
+		}))
+	}
+	if manual(0, 0) != "entitlement" || manual(1, 0) != "document entitlement" || manual(1, 1) != "entitlement" {
+		t.Errorf("without an interval: %q, on demand %q, answered %q", manual(0, 0), manual(1, 0), manual(1, 1))
 	}
 }
 

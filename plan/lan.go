@@ -152,11 +152,10 @@ func dhcpNetwork(in Inputs, n network, ups []link.Uplink, direct dns.Upstream) d
 		DNS: []netip.Addr{n.address.Addr()},
 	}
 	if in.Repairs.DirectDNS && direct.Interface != "" {
-		s.DNS = slices.Concat(direct.Servers, direct.Fallback)
-		s.DNS = s.DNS[:min(len(s.DNS), 3)] // more than a client's resolver asks
+		s.DNS = directDNS(direct, s.DNS)
 	}
 	if !in.WasOnline {
-		s.LeaseTime = min(s.LeaseTime, firstLease)
+		s.LeaseTime, s.Longest = min(s.LeaseTime, firstLease), s.LeaseTime
 	}
 	if n.name != "" {
 		return s
@@ -166,6 +165,16 @@ func dhcpNetwork(in Inputs, n network, ups []link.Uplink, direct dns.Upstream) d
 		admitProbe(&s, in.Synthetic)
 	}
 	return s
+}
+
+// directDNS are the servers that clients ask past us: those that DHCP can tell, or else
+// what it would tell without.
+func directDNS(direct dns.Upstream, without []netip.Addr) []netip.Addr {
+	servers := slices.DeleteFunc(slices.Concat(direct.Servers, direct.Fallback), func(a netip.Addr) bool { return !a.Is4() })
+	if len(servers) == 0 {
+		return without
+	}
+	return servers[:min(len(servers), 3)] // more than a client's resolver asks
 }
 
 // admitProbe reserves an address for the synthetic client, so that it neither takes a

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"github.com/tetherd/tetherd/clock"
@@ -38,6 +37,9 @@ type Inputs struct {
 	// the one that decides about sharing, are to be asked at once.
 	Document *provision.InForce
 	Refresh  uint32
+	// Refreshed is which Refresh the document's server has answered: it is asked by the
+	// document's interval again.
+	Refreshed uint32
 	// Unjudged says that documents are kept and Policy is not yet about the SIM that is in.
 	Unjudged bool
 	// Consult counts up when the answer of the entitlement server is about to grow old.
@@ -53,9 +55,9 @@ type Inputs struct {
 	// WasOnline says that the uplink has carried traffic since the process started, as
 	// far as that is proved, so that the LAN's subnet may be trusted to stay.
 	WasOnline bool
-	// PINTyped says that the PIN in Config was changed in this process: a person who
-	// corrects it may use the second try.
-	PINTyped bool
+	// PINTyped counts the PINs that a person gave in this process, in the configuration too:
+	// who corrects one may use the second try, once.
+	PINTyped uint32
 	// PIN was typed by a person and is used in place of Config's; "" none was.
 	PIN modem.Secret
 	// Closed says that the ruleset could not be loaded in the last turn: nothing may be
@@ -145,7 +147,7 @@ func Compile(in Inputs, obs Observed) Desired {
 		return d
 	}
 	nets := networksOf(in, &d)
-	d.Barred = in.Policy.Barred(provision.IdentityOf(obs.Modem.SIM), obs.Modem.Registration)
+	d.Barred = Barred(in, obs)
 	d.Refusal = refusal(in)
 	d.Modem = modemSpec(in, d.Barred != "")
 	if !in.Unjudged { // else it would be told a former SIM's access point, or its own for a moment
@@ -176,6 +178,11 @@ func Compile(in Inputs, obs Observed) Desired {
 	d.Why = append(d.Why, registering(in.Policy, obs.Modem)...)
 	d.Why = append(d.Why, Conflicts(in.Config, in.Policy)...)
 	return d
+}
+
+// Barred says in one clause why no data may be used where the SIM is; "" it may.
+func Barred(in Inputs, obs Observed) string {
+	return in.Policy.Barred(provision.IdentityOf(obs.Modem.SIM), obs.Modem.Registration)
 }
 
 // registering tells with what the modem is to register when the document says so.
@@ -262,8 +269,8 @@ func uplinks(in Inputs, bearers map[modem.Purpose]modem.BearerStatus) []link.Upl
 // modem as VLAN N on its network interface, the first one excepted.
 func session(b modem.BearerStatus) (parent string, vlan uint16) {
 	const last = 4094 // of the VLANs (IEEE 802.1Q)
-	if parent, ok := strings.CutSuffix(b.Interface, fmt.Sprintf(".%d", b.Session)); ok && b.Session > 0 && b.Session <= last {
-		return parent, uint16(b.Session)
+	if b.Parent != "" && b.Session > 0 && b.Session <= last {
+		return b.Parent, uint16(b.Session)
 	}
 	return "", 0
 }
@@ -277,8 +284,9 @@ func indexUplink(ups []link.Uplink, name string) int {
 	return -1
 }
 
-// Bounds of a network's MTU that is believed: the least that IPv4 hosts must take
-// (RFC 791) and what the config allows.
+// Bounds of an MTU: the least that IPv4 hosts must take (RFC 791) and what the config allows.
+// Nobody but the owner is believed more than what clients use: a modem's interface that takes
+// no more, which refuses it, would keep all settings from being carried out.
 const (
 	minMTU = 576
 	maxMTU = 9000
@@ -288,11 +296,12 @@ const (
 // more than the path was found to carry; what makes no sense does not count, and 0 leaves
 // it alone.
 func bearerMTU(in Inputs, b modem.BearerStatus) int {
-	mtu := 0
+	mtu, most := 0, maxMTU
 	for _, wish := range []int{in.Config.Modem.MTU, in.Policy.MTU4, b.IPv4.MTU} {
-		if mtu == 0 && wish >= minMTU && wish <= maxMTU {
+		if mtu == 0 && wish >= minMTU && wish <= most {
 			mtu = wish
 		}
+		most = ethernetMTU
 	}
 	if found := in.Repairs.MTU; found != 0 && (mtu == 0 || found < mtu) {
 		mtu = found
@@ -409,9 +418,9 @@ func modemSpec(in Inputs, barred bool) modem.Spec {
 		Roaming: cfg.Roaming,
 		Mend:    modem.Mend{Detach: in.Repairs.Reattach, Reset: in.Repairs.Reset},
 
-		PINByPerson: in.PINTyped,
-		Reregister:  in.Reregister + in.Repairs.Radio,
-		Service:     in.Service,
+		PINTyped:   in.PINTyped,
+		Reregister: in.Reregister + in.Repairs.Radio,
+		Service:    in.Service,
 	}
 	if barred {
 		return s

@@ -52,6 +52,29 @@ func TestTheOperatorsPageMayBePrivate(t *testing.T) {
 	}
 }
 
+// TestClientsAreToldServersThatDHCPCanTell: a server by IPv6, the owner's or the operator's,
+// does not make the whole wish one that cannot be served.
+func TestClientsAreToldServersThatDHCPCanTell(t *testing.T) {
+	for _, c := range []struct{ servers, fallback, want string }{
+		{"198.51.100.53,198.51.100.54", "list fallback '2606:4700:4700::1111'", "[198.51.100.53 198.51.100.54]"},
+		{"2001:db8::53,198.51.100.53", "list fallback '2606:4700:4700::1111'\nlist fallback '9.9.9.9'", "[198.51.100.53 9.9.9.9]"},
+		{"198.51.100.53,198.51.100.54,198.51.100.55,198.51.100.56", "", "[198.51.100.53 198.51.100.54 198.51.100.55]"},
+		{"2001:db8::53", "list fallback '2606:4700:4700::1111'", "[192.168.97.1]"},
+	} {
+		cfg, err := config.Parse("test", []byte("config dns\n"+c.fallback+"\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var obs Observed
+		in := Inputs{Config: cfg, Repairs: Repairs{DirectDNS: true}}
+		readObserved(t, "bearer wwan0 100.64.7.2/30 via 100.64.7.1 dns "+strings.ReplaceAll(c.servers, ",", " dns "), &in, &obs)
+		d := Compile(in, obs)
+		if got := fmt.Sprint(d.DHCP.Networks[0].DNS); got != c.want {
+			t.Errorf("%v: clients are told %v", c, got)
+		}
+	}
+}
+
 // TestLANStaysAfterTheUplinkGoes: a LAN that had to move does not move back when
 // the bearer drops, or clients would lose their address with each redial.
 func TestLANStaysAfterTheUplinkGoes(t *testing.T) {

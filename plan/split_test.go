@@ -140,10 +140,12 @@ func TestBarredNetwork(t *testing.T) {
 	}
 }
 
-// TestMTUOrder: the owner's, the operator's, the network's.
+// TestMTUOrder: the owner's, the operator's, the network's, of whom the owner alone may wish for
+// more than clients use.
 func TestMTUOrder(t *testing.T) {
 	for _, c := range []struct{ own, operator, network, want int }{
 		{1300, 1400, 1430, 1300}, {0, 1400, 1430, 1400}, {0, 0, 1430, 1430}, {0, 100, 1430, 1430}, {0, 0, 20000, 0},
+		{0, 0, 1500, 1500}, {0, 0, 4096, 0}, {0, 2048, 1430, 1430}, {4096, 1400, 1430, 4096},
 	} {
 		in := Inputs{Config: config.Default(), Policy: provision.Policy{MTU4: c.operator}}
 		in.Config.Modem.MTU = c.own
@@ -156,14 +158,14 @@ func TestMTUOrder(t *testing.T) {
 // TestSessionsAreVLANs: the first session is the modem's interface, the others VLANs on it.
 func TestSessionsAreVLANs(t *testing.T) {
 	for _, c := range []struct {
-		name    string
+		on      string
 		session uint32
 		parent  string
 		vlan    uint16
 	}{
-		{"wwan0", 0, "", 0}, {"wwan0.1", 1, "wwan0", 1}, {"wwan0.7", 7, "wwan0", 7}, {"wwan0.0", 0, "", 0}, {"wwan0", 1, "", 0}, {"wwan0.5000", 5000, "", 0},
+		{"", 0, "", 0}, {"wwan0", 1, "wwan0", 1}, {"wwp0s20f0u2i12", 7, "wwp0s20f0u2i12", 7}, {"wwan0", 0, "", 0}, {"", 1, "", 0}, {"wwan0", 5000, "", 0},
 	} {
-		parent, vlan := session(modem.BearerStatus{Interface: c.name, Session: c.session})
+		parent, vlan := session(modem.BearerStatus{Interface: "wwan0.1", Parent: c.on, Session: c.session})
 		if parent != c.parent || vlan != c.vlan {
 			t.Errorf("%+v: VLAN %d on %q", c, vlan, parent)
 		}
@@ -171,7 +173,7 @@ func TestSessionsAreVLANs(t *testing.T) {
 	in, obs := split(t, splitConfig, provision.Policy{}, 8)
 	up(&obs, in, Compile(in, obs).Modem, modem.Own, "wwan0.1", "10.1.1.2/32")
 	b := obs.Modem.Bearers[modem.Own]
-	b.Session = 1
+	b.Session, b.Parent = 1, "wwan0"
 	obs.Modem.Bearers[modem.Own] = b
 	if u := Compile(in, obs).Link.Uplinks[0]; u.Parent != "wwan0" || u.VLAN != 1 {
 		t.Errorf("the uplink is %+v", u)

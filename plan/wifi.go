@@ -69,40 +69,58 @@ func radios(cfg *config.Config, obs Observed, d *Desired) []config.Radio {
 }
 
 // unnamed gives the radios that nobody names the settings that stand for all of them.
-// Unless a band is set, one that has the 5 GHz band takes it while more radios are on the
-// other than there: of several that nobody names, the second.
+// Unless a band is set, one that has both bands takes that of 5 GHz while more radios are
+// on the other than there: of several that nobody names, the second.
 func unnamed(others config.Radio, named []config.Radio, obs Observed, d *Desired) []config.Radio {
-	var out []config.Radio
-	low := 0 // radios on 2.4 GHz, or free to go there, less those on 5
+	low := 0 // radios on 2.4 GHz less those on 5
 	for _, r := range named {
-		if r.Enabled && slices.ContainsFunc(obs.Hostapd.Devices, func(dev hostapd.Capabilities) bool { return slices.Contains(dev.Interfaces, r.Interface) }) {
-			low += lower(r)
+		i := slices.IndexFunc(obs.Hostapd.Devices, func(dev hostapd.Capabilities) bool { return slices.Contains(dev.Interfaces, r.Interface) })
+		if r.Enabled && i >= 0 {
+			low += lower(r, obs.Hostapd.Devices[i])
 		}
 	}
+	list := free(named, obs, d)
+	sort.SliceStable(list, func(i, j int) bool { return !dual(list[i]) && dual(list[j]) }) // who has no choice comes first
+	var out []config.Radio
+	for _, dev := range list {
+		r := others
+		r.Interface = dev.Interface
+		if r.Band == "" && r.Channel == 0 && dev.Band(hostapd.Band5) != nil && (low > 0 || !dual(dev)) {
+			r.Band = string(hostapd.Band5)
+		}
+		out = append(out, r)
+		low += lower(r, dev)
+	}
+	return out
+}
+
+// free lists the radios that nobody names or seems to use, as many as may be used.
+func free(named []config.Radio, obs Observed, d *Desired) (list []hostapd.Capabilities) {
 	for _, dev := range obs.Hostapd.Devices {
 		isNamed := slices.ContainsFunc(named, func(r config.Radio) bool { return slices.Contains(dev.Interfaces, r.Interface) })
-		if isNamed || !dev.AP || dev.Interface == "" || len(named)+len(out) == maxRadios {
+		if isNamed || !dev.AP || dev.Interface == "" || len(named)+len(list) == maxRadios {
 			continue
 		}
 		if why := taken(dev.Interface, obs); why != "" {
 			d.Why = append(d.Why, Reason{What: "wifi radio", Value: dev.Interface, Why: "it is left alone, because " + why + "; a section 'radio' that names it takes it"})
 			continue
 		}
-		r := others
-		r.Interface = dev.Interface
-		if r.Band == "" && r.Channel == 0 && low > 0 && dev.Band(hostapd.Band5) != nil {
-			r.Band = string(hostapd.Band5)
-		}
-		out = append(out, r)
-		low += lower(r)
+		list = append(list, dev)
 	}
-	return out
+	return list
 }
 
-// lower is -1 for a radio that is set to 5 GHz, and else 1.
-func lower(r config.Radio) int {
+// dual says that a radio has both bands.
+func dual(dev hostapd.Capabilities) bool {
+	return dev.Band(hostapd.Band2) != nil && dev.Band(hostapd.Band5) != nil
+}
+
+// lower is -1 for a radio that transmits on 5 GHz, because that is set or all it has, and
+// else 1.
+func lower(r config.Radio, dev hostapd.Capabilities) int {
 	const highest = 14 // channel of 2.4 GHz
-	if r.Band == string(hostapd.Band5) || r.Channel > highest {
+	five := r.Band == string(hostapd.Band5) || r.Channel > highest
+	if dev.Band(hostapd.Band5) != nil && (five || dev.Band(hostapd.Band2) == nil) {
 		return -1
 	}
 	return 1

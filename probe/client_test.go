@@ -222,12 +222,12 @@ func TestLooksLeaveNothingBehind(t *testing.T) {
 	for range 50 {
 		look()
 	}
-	// The servers end their connections in their own time, and the runtime keeps some
-	// threads for itself.
+	// The servers end their connections in their own time, and the runtime keeps threads
+	// for itself, the more the busier the machine is: fewer than one for every other look.
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		now := count()
-		if now[0] <= before[0] && now[1] <= before[1]+8 && now[2] <= before[2] {
+		if now[0] <= before[0] && now[1] <= before[1]+25 && now[2] <= before[2] {
 			break
 		}
 		if time.Now().After(deadline) {

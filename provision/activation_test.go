@@ -2,6 +2,7 @@ package provision
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,8 +147,8 @@ func TestActivityText(t *testing.T) {
 	}
 }
 
-// Reconnect dials what is settled again, begins anew after a round that found nothing, and
-// leaves alone what is being tried.
+// Reconnect dials what is up again, settled or not, begins anew after a round that found
+// nothing, and leaves alone what is being dialled.
 func TestReconnect(t *testing.T) {
 	w := newWorld(t, network{"internet": carries}, internet)
 	w.run(10 * time.Second)
@@ -163,10 +164,65 @@ func TestReconnect(t *testing.T) {
 	w.run(5 * time.Second)
 	w.dialled("wrong.apn/ipv4v6/none internet/ipv4v6/none")
 
+	w = newWorld(t, network{"internet": carries}, internet)
+	for w.ladder.stage != proving {
+		w.run(100 * time.Millisecond)
+	}
+	attempt := w.ladder.attempt
+	w.ladder = w.ladder.Reconnect("because", w.now)
+	if b, ok := w.ladder.Bearer(); !ok || b.Attempt != attempt+1 || w.ladder.stage != dialling {
+		t.Errorf("while it is proved: %+v", w.ladder)
+	}
+	w.run(10 * time.Second)
+	if _, ok := w.ladder.Winner(); !ok || w.ladder.attempt != attempt+1 {
+		t.Errorf("dialled again: %+v", w.ladder)
+	}
+
 	w = newWorld(t, network{"internet": {silent: true}}, internet)
 	w.run(time.Second)
 	before := w.ladder
 	if w.ladder = w.ladder.Reconnect("because", w.now); w.ladder.Why() != before.Why() || len(w.ladder.Story()) != 1 {
 		t.Errorf("%+v", w.ladder)
+	}
+}
+
+// What a former process dialled and the modem takes over is no dial: who asked for one while
+// it was dialled, or before anything was, gets it, and nobody else does.
+func TestReconnectOfWhatIsTakenOver(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		left string // access point that is up
+		key  string // of the SIM when it is asked for; "" not at all
+		want string
+	}{
+		{"nobody asks", "internet", "", ""},
+		{"before the SIM is known", "internet", "none yet", "internet/ipv4v6/none"},
+		{"while it is dialled", "internet", "sim1", "internet/ipv4v6/none"},
+		{"for another SIM", "internet", "sim2", ""},
+		{"nothing is taken over", "other", "sim1", "internet/ipv4v6/none"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := newWorld(t, network{"internet": carries}, internet)
+			w.left = w.rungs[0].Bearer
+			w.left.APN = test.left
+			w.ready = false
+			if test.key == "sim1" || test.key == "sim2" {
+				w.key = test.key
+				w.run(time.Second)
+			}
+			if test.key != "" {
+				w.ladder = w.ladder.Reconnect("because", w.now)
+			}
+			w.key, w.ready = "sim1", true
+			w.run(10 * time.Second)
+			w.dialled(test.want)
+			if _, ok := w.ladder.Winner(); !ok {
+				t.Errorf("%+v", w.ladder)
+			}
+			told := slices.ContainsFunc(w.ladder.Story(), func(try Try) bool { return try.Note == "because" })
+			if told != (test.want != "" && test.left == "internet") {
+				t.Errorf("told %t:\n%s", told, w.story())
+			}
+		})
 	}
 }

@@ -51,8 +51,13 @@ func (l Ladder) dial(seen Seen) (Ladder, bool) {
 	}
 	l, late := l.patience(seen)
 	switch {
+	case l.answered(seen, modem.BearerUp) && seen.Bearer.Adopted && l.anew != "":
+		l.attempt++
+		l.entered = seen.Now
+		l, l.anew = l.tell(l.anew, seen.Now), ""
+		return l, true
 	case l.answered(seen, modem.BearerUp):
-		l.stage, l.entered = proving, seen.Now
+		l.stage, l.entered, l.anew = proving, seen.Now, ""
 		return l, true
 	case seen.Ready && l.answered(seen, modem.BearerFailed):
 		return l.refused(seen, seen.Bearer.Error), true
@@ -98,6 +103,7 @@ func (l Ladder) goOn(how move, seen Seen) Ladder {
 // rest ends a round that found nothing to settle for.
 func (l Ladder) rest(seen Seen) Ladder {
 	l.stage = waiting
+	l.entered, l.rested = seen.Now, seen.Now
 	l.until = seen.Now.Add(pause(roundPause, l.rounds))
 	l.rounds++
 	if l.second != "" {
@@ -108,7 +114,24 @@ func (l Ladder) rest(seen Seen) Ladder {
 	return l
 }
 
+// back ends the rest when the SIM, the modem or the network has come back: what the last
+// round found was before, and a person may have helped. One that comes and goes has a round
+// each backPause at most.
+func (l Ladder) back(seen Seen) Ladder {
+	switch {
+	case !seen.Ready:
+		l.entered = time.Time{}
+	case l.entered.IsZero():
+		l.entered = seen.Now
+		if soon := l.rested.Add(backPause); soon.Before(l.until) {
+			l.until = soon
+		}
+	}
+	return l
+}
+
 func (l Ladder) wait(list func() []Rung, seen Seen) (Ladder, bool) {
+	l = l.back(seen)
 	switch {
 	case l.second != "" && l.answered(seen, modem.BearerUp) && seen.Bearer.IPv4 != nil && seen.Verdict == probe.Online:
 		return l.settle(Carries, "", seen), true

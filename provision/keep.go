@@ -46,11 +46,20 @@ func (l Ladder) Redial(why string, now time.Time) Ladder {
 	return l.tell(why, now)
 }
 
-// Reconnect asks for a dial now: of the rung that is settled, or, after a round that found
-// nothing, of the first one. A ladder that is trying its rungs dials anyway.
+// Reconnect asks for a dial now: of the rung that is up, or, after a round that found
+// nothing, of the first one. A ladder that is dialling dials anyway, unless the modem takes
+// over what a former process dialled: then that is dialled again.
 func (l Ladder) Reconnect(why string, now time.Time) Ladder {
-	if l.stage == waiting {
+	switch l.stage {
+	case empty, dialling:
+		l.anew = why
+		return l
+	case waiting:
 		return l.Again()
+	case proving: // it was dialled before
+		l.attempt++
+		l.stage, l.entered = dialling, now
+		return l.tell(why, now)
 	}
 	return l.Redial(why, now)
 }

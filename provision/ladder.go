@@ -21,7 +21,8 @@ const (
 	retryPause = 5 * time.Second  // after a passing failure, doubling
 	roundPause = 30 * time.Second // after a round that found nothing, doubling
 	maxPause   = 15 * time.Minute
-	stallLimit = time.Minute // a settled bearer may be dead for, doubling with each repair
+	backPause  = 2 * time.Minute // between rounds, when what can be dialled was gone and is back
+	stallLimit = time.Minute     // a settled bearer may be dead for, doubling with each repair
 
 	muteProbes  = 2  // failures in a row that make a new bearer mute
 	stallProbes = 3  // failures in a row that make a settled bearer stalled
@@ -32,7 +33,7 @@ const (
 // Seen is what a ladder looks at.
 type Seen struct {
 	Now    time.Time
-	Ready  bool // the modem's session is ready to dial
+	Ready  bool // the modem's session is ready to dial, and data may be used where it is
 	Bearer modem.BearerStatus
 	// Probing says that a probe of the bearer is configured.
 	Probing bool
@@ -67,16 +68,19 @@ const (
 type Ladder struct {
 	key     string
 	absent  bool // the SIM is not there: nothing is wished
+	again   bool // somebody asked to climb from the first rung
 	rungs   []Rung
 	stage   stage
 	at      int    // rung that is wished
 	attempt uint32 // counts up when a rung may be wished twice in a row
 	resumed bool   // the rung is a former process's: when it fails, the climb begins at the top
+	anew    string // why a dial was asked for while this one was under way; "" it was not
 	final   bool   // the rung is the second best and nothing is left to try
 
 	began   time.Time // of this round
 	entered time.Time // of the stage, or since when it could make progress; zero while it cannot
 	until   time.Time // pause before the next dial or round; zero none
+	rested  time.Time // since when the next round is waited for
 
 	best    int       // rung to fall back to, when there is a second best
 	second  Outcome   // of that rung; "" none
@@ -90,6 +94,7 @@ type Ladder struct {
 	outcome Outcome // of the rung at
 	after   string  // what failed before it
 	story   []Try
+	ours    int // its last lines that are of this key
 }
 
 // Climb returns the next ladder and the earliest time at which it changes without a
@@ -108,7 +113,7 @@ func (l Ladder) Climb(key string, list func() []Rung, seen Seen) (Ladder, time.T
 		l.entered = time.Time{}
 		return l, time.Time{}
 	}
-	if key != l.key {
+	if key != l.key || l.again {
 		l = start(l, key, list(), seen)
 	}
 	for moved := true; moved; {
@@ -125,10 +130,10 @@ func (l Ladder) Bearer() (modem.Bearer, bool) {
 	return l.wish(), true
 }
 
-// Winner returns the rung that carries traffic, to be remembered; false while none
-// was seen to.
+// Winner returns the rung that carries traffic, to be remembered for the SIM that is
+// there; false while none was seen to.
 func (l Ladder) Winner() (Rung, bool) {
-	if l.stage != settled || l.outcome != Carries {
+	if l.absent || l.stage != settled || l.outcome != Carries {
 		return Rung{}, false
 	}
 	return l.rungs[l.at], true
@@ -146,9 +151,7 @@ func (l Ladder) Rung() (Rung, Outcome) {
 // Again returns a ladder that hangs up and climbs from the first rung, as for another
 // SIM. Without a SIM there is nothing to do again.
 func (l Ladder) Again() Ladder {
-	if l.key != "" {
-		l.key = "again"
-	}
+	l.again = l.key != ""
 	return l
 }
 
@@ -160,6 +163,12 @@ func (l Ladder) wish() modem.Bearer {
 
 func start(old Ladder, key string, rungs []Rung, seen Seen) Ladder {
 	l := Ladder{key: key, rungs: rungs, story: old.story, began: seen.Now}
+	if key == old.key {
+		l.ours = old.ours
+	}
+	if key == old.key || old.key == "" {
+		l.anew = old.anew
+	}
 	if len(rungs) == 0 {
 		return l
 	}
@@ -183,7 +192,7 @@ func (l Ladder) Looking() bool { return l.stage == dialling || l.stage == provin
 // Trace says what is settled, for the next process; "" while nothing is. It is one
 // line without a secret, and worth nothing once the machine was off.
 func (l Ladder) Trace() string {
-	if l.stage != settled {
+	if l.stage != settled || l.again {
 		return ""
 	}
 	return fmt.Sprintf("%s %s %d", l.key, l.rungs[l.at].fingerprint(l.key), l.attempt)

@@ -244,6 +244,8 @@ func lawful(l Ladder, wake time.Time, seen Seen, known map[modem.Bearer]bool) st
 		return "wishes what is no rung"
 	case len(l.Story()) > maxStory:
 		return "story too long"
+	case l.ours > len(l.story):
+		return "more is known than is told"
 	case attempt > 2000:
 		return "attempts run away"
 	case l.Why() == "":

@@ -15,7 +15,7 @@ import (
 // The bounds of a memory.
 const (
 	maxSIMs        = 32
-	maxMemoryBytes = 64 << 10
+	maxMemoryBytes = 256 << 10 // all entries full of what JSON writes in six bytes
 	memoryVersion  = 1
 	refreshAfter   = 30 * 24 * 3600 // seconds; a success repeated sooner is not worth a flash write
 )

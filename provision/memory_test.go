@@ -144,6 +144,19 @@ func TestMemoryDamaged(t *testing.T) {
 	}
 }
 
+// TestMemoryOfOddLogins: what may be dialled is read again, however JSON writes it.
+func TestMemoryOfOddLogins(t *testing.T) {
+	odd := strings.Repeat("<", 255)
+	m := &Memory{}
+	for i := range maxSIMs {
+		r := remembered{SIM: fmt.Sprintf("%016x", i), APN: odd[:100], User: odd, Password: odd, Auth: modem.AuthCHAP, Family: modem.IPv4v6, At: 1 << 60}
+		m.sims, m.attach = append(m.sims, r), append(m.attach, r)
+	}
+	if again, err := ParseMemory(m.Encode(), Salt{}); err != nil || len(again.sims)+len(again.attach) != 2*maxSIMs {
+		t.Error(err)
+	}
+}
+
 func FuzzMemory(f *testing.F) {
 	f.Add([]byte(`{"version":1,` + saltText + `,"sims":[{"sim":"0123456789abcdef","apn":"a","user":"u","password":"p","auth":"pap","family":"ipv4v6","at":1793606400}]}`))
 	f.Add([]byte(`{"version":1,"salt":"","sims":null}`))

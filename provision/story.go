@@ -10,6 +10,16 @@ import (
 // Story returns the last tries, oldest first, at most 32. The caller owns it.
 func (l Ladder) Story() []Try { return slices.Clone(l.story) }
 
+// Known returns what is known of the SIM that is there, by the present settings: how the
+// rung that is wished does, and the tries, oldest first. Without a SIM it is Trying, and
+// nothing: the next one may be another. The caller owns the tries.
+func (l Ladder) Known() (Outcome, []Try) {
+	if l.absent {
+		return Trying, nil
+	}
+	return l.outcome, slices.Clone(l.story[len(l.story)-l.ours:])
+}
+
 // tell adds a line for the rung that is wished now. Ladders share older lines, so
 // none is ever written to.
 func (l Ladder) tell(note string, now time.Time) Ladder {
@@ -19,7 +29,7 @@ func (l Ladder) tell(note string, now time.Time) Ladder {
 		APN: rung.Bearer.APN, Family: rung.Bearer.Family, Auth: rung.Bearer.Auth,
 		Source: rung.Candidate.Source, Outcome: Trying, Note: note, At: now,
 	})
-	l.outcome = Trying
+	l.outcome, l.ours = Trying, min(l.ours+1, maxStory)
 	return l
 }
 

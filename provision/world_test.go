@@ -64,7 +64,8 @@ type world struct {
 	trace   string
 	ladder  Ladder
 	status  modem.BearerStatus
-	probeAt time.Time // when the next result comes; zero none
+	left    modem.Bearer // up since a former process, to be taken over
+	probeAt time.Time    // when the next result comes; zero none
 	result  probe.Verdict
 	failed  int
 	rounds  int // how often the rungs were asked for
@@ -107,8 +108,13 @@ func (w *world) apply() {
 	if !w.ready || wish == w.status.InForce && w.status.State != modem.BearerDown {
 		return
 	}
-	w.dials = append(w.dials, fmt.Sprintf("%s/%s/%s", wish.APN, wish.Family, wish.Auth))
 	w.dial(wish)
+	left := wish
+	left.Attempt = 0 // as modem takes it over
+	if w.status.Adopted = left == w.left; !w.status.Adopted {
+		w.dials = append(w.dials, fmt.Sprintf("%s/%s/%s", wish.APN, wish.Family, wish.Auth))
+	}
+	w.left = modem.Bearer{}
 }
 
 func (w *world) dial(wish modem.Bearer) {

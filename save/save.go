@@ -19,6 +19,24 @@ func File(path string, text []byte, more ...renameio.Option) error {
 	return renameio.WriteFile(path, text, 0o600, append(more, renameio.WithTempDir(filepath.Dir(path)))...)
 }
 
+// Durably is File that has returned only when nothing but the new text can be found from then
+// on, also after a power cut: a name lasts when its folder is on the disk.
+func Durably(path string, text []byte, more ...renameio.Option) error {
+	if err := File(path, text, more...); err != nil {
+		return err
+	}
+	return Settle(filepath.Dir(path))
+}
+
+// Settle makes what was put into a folder or removed from it so far last.
+func Settle(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
 // Sweep removes from a folder what writes that were cut short left beside the files that
 // are named, or beside any file when none is named. It is for a time when nobody else
 // writes there. A folder that is not there is clean.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/renameio/v2"
+	"github.com/tetherd/tetherd/lab/disktest"
 )
 
 // names lists a folder.
@@ -63,6 +64,29 @@ func TestFile(t *testing.T) {
 	}
 	if got := names(t, dir); !slices.Equal(got, []string{"folder", "leases", "taken"}) {
 		t.Errorf("a failed write left %q", got)
+	}
+}
+
+// TestDurably: what only Durably promises, and that a write that fails is told.
+func TestDurably(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	for _, c := range []struct {
+		write func(string, []byte, ...renameio.Option) error
+		lasts bool
+	}{{File, false}, {Durably, true}} {
+		if got := disktest.Lasts(t, path, func() {
+			if err := c.write(path, []byte("one")); err != nil {
+				t.Error(err)
+			}
+		}); got != c.lasts {
+			t.Errorf("lasts: %v, want %v", got, c.lasts)
+		}
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "one" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if err := Durably(filepath.Join(path, "below"), nil); err == nil {
+		t.Error("a file is no folder")
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -29,13 +30,20 @@ func types() map[string]string {
 	}
 }
 
-// Handler serves the page's files, packed for who takes that.
+// Handler serves the page's files, packed for who takes that, and under lang/ the list of
+// the languages that have a file there.
 func Handler() http.Handler {
 	types := types()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
-		if name == "" {
+		switch name {
+		case "":
 			name = "index.html"
+		case "lang":
+			w.Header().Set("Content-Type", types[".json"])
+			w.Header().Set("Cache-Control", "no-cache")
+			_ = json.NewEncoder(w).Encode(Languages()) // the client went away
+			return
 		}
 		packed, err := files.ReadFile("packed/" + name + ".gz")
 		if err != nil {
@@ -45,6 +53,16 @@ func Handler() http.Handler {
 		w.Header().Set("Content-Type", types[path.Ext(name)])
 		serve(w, r, packed)
 	})
+}
+
+// Languages are those that the page speaks, each a file in static/lang/.
+func Languages() []string {
+	var out []string
+	list, _ := files.ReadDir("packed/lang") // embedded, so it can be read
+	for _, e := range list {
+		out = append(out, strings.TrimSuffix(e.Name(), ".json.gz"))
+	}
+	return out
 }
 
 // serve sends a file, or says that the browser has it still.

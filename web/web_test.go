@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/tetherd/tetherd/api"
+	"github.com/tetherd/tetherd/doctor"
 )
 
 // static are the page's files by name.
@@ -152,7 +153,10 @@ func holes(text string) string {
 func TestLanguages(t *testing.T) {
 	form := regexp.MustCompile(`\.(one|few|many|other)$`)
 	en, _ := words(t, "en")
-	for _, name := range []string{"ru"} {
+	if all := doctor.Languages(); !slices.Equal(slices.Sorted(slices.Values(all)), Languages()) {
+		t.Errorf("the page speaks %v, the doctor %v", Languages(), all)
+	}
+	for _, name := range doctor.Languages()[1:] {
 		other, server := words(t, name)
 		for k, text := range en {
 			if other[k] == "" || holes(other[k]) != holes(text) {
@@ -182,7 +186,7 @@ func TestEveryTextIsThere(t *testing.T) {
 			t.Errorf("%q has no text", m[1])
 		}
 	}
-	groups := regexp.MustCompile(`^(nav|stage|state|sim|registration|outcome|scope|devices|wifi|unit|security|radio|origin|item|remedy|check)\.`)
+	groups := regexp.MustCompile(`^(kind|nav|stage|state|sim|registration|outcome|scope|devices|wifi|unit|security|radio|origin|item|remedy|check)\.`)
 	for k := range en {
 		if !groups.MatchString(k) && !strings.Contains(code, "'"+k+"'") {
 			t.Errorf("nothing says %q", k)
@@ -216,7 +220,8 @@ func TestVerbsOfThePage(t *testing.T) {
 func TestHandler(t *testing.T) {
 	for path, want := range map[string]string{
 		"/": "text/html", "/app.js": "text/javascript", "/app.css": "text/css", "/lang/ru.json": "application/json", "/icon.svg": "image/svg+xml",
-		"/../web.go": "", "/nothing": "", "/lang/": "",
+		"/lang/":     "application/json",
+		"/../web.go": "", "/nothing": "", "/lang/de.json": "", "/packed/": "",
 	} {
 		rec := get(strings.TrimPrefix(path, "/"))
 		if (rec.Code == http.StatusOK) != (want != "") || want != "" && !strings.HasPrefix(rec.Header().Get("Content-Type"), want) {

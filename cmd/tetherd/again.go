@@ -11,20 +11,33 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/google/renameio/v2"
 	"github.com/tetherd/tetherd/api"
 	"github.com/tetherd/tetherd/control"
+	"github.com/tetherd/tetherd/save"
 )
 
-// again starts the program again in its own place, when a verb asked for it.
+// again ends the program, and starts it again in its own place when a verb asked for it.
 type again struct {
-	config string       // the owner's file
-	state  string       // state folder
-	leave  *atomic.Bool // leave everything in force at the end
-	stop   func()       // ends the program
+	config   string       // the owner's file
+	state    string       // state folder
+	handOver bool         // the next process takes over whatever ends this one
+	leave    *atomic.Bool // leave everything in force at the end
+	stop     func()       // ends the program
 
-	mu  sync.Mutex
-	why api.End
+	mu   sync.Mutex
+	why  api.End
+	over bool // a signal ended it, for good
+}
+
+// signalled ends the program and does not start it again: who sends a signal waits for its
+// end, also of one that a verb is just starting again. SIGUSR2 leaves everything in force
+// for the next process.
+func (a *again) signalled(s os.Signal) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.over = true
+	a.leave.Store(a.why != api.EndReset && (a.handOver || s == unix.SIGUSR2))
+	a.stop()
 }
 
 // end ends the program. A reset is not overtaken by a restart.
@@ -34,7 +47,9 @@ func (a *again) end(why api.End) {
 	if a.why != api.EndReset {
 		a.why = why
 	}
-	a.leave.Store(a.why == api.EndRestart)
+	if !a.over || a.why == api.EndReset {
+		a.leave.Store(a.why == api.EndRestart)
+	}
 	a.stop()
 }
 
@@ -49,6 +64,9 @@ func (a *again) start() error {
 		if err := a.forget(); err != nil {
 			return fmt.Errorf("factory reset: %w", err)
 		}
+	}
+	if a.over {
+		return nil
 	}
 	self, err := os.Executable()
 	if err == nil {
@@ -81,7 +99,7 @@ func (a *again) forget() error {
 	if err := os.Remove(filepath.Join(a.state, "trial")); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := renameio.WriteFile(a.config, first, 0o600); err != nil {
+	if err := save.Durably(a.config, first); err != nil {
 		return err
 	}
 	for _, pattern := range learned() {
@@ -94,6 +112,9 @@ func (a *again) forget() error {
 				return err
 			}
 		}
+	}
+	if err := save.Settle(a.state); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return nil
 }

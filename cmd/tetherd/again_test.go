@@ -7,8 +7,11 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tetherd/tetherd/api"
 	"github.com/tetherd/tetherd/config"
+	"github.com/tetherd/tetherd/lab/disktest"
 )
 
 // TestFactoryReset: what was learned and set is gone, and somebody's files in a wrongly
@@ -36,10 +39,11 @@ func TestFactoryReset(t *testing.T) {
 	}
 }
 
-// TestFactorySettings: where the first settings are known, a reset goes back to them.
+// TestFactorySettings: where the first settings are known, a reset goes back to them, and a
+// power cut does not go back from there.
 func TestFactorySettings(t *testing.T) {
 	dir := t.TempDir()
-	a := &again{config: filepath.Join(dir, "tetherd.conf"), state: dir}
+	a := &again{config: filepath.Join(t.TempDir(), "tetherd.conf"), state: dir}
 	const first = "config tetherd 'main'\n\toption state_dir '/etc/tetherd'\n"
 	for path, text := range map[string]string{a.config: "config wifi 'wifi'\n", filepath.Join(dir, "factory"): first} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -47,12 +51,29 @@ func TestFactorySettings(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := a.forget(); err != nil {
-			t.Fatal(err)
+		var err error
+		if !disktest.Lasts(t, a.config, func() { err = a.forget() }) || err != nil {
+			t.Fatalf("it does not last, %v", err)
 		}
 		if text, err := os.ReadFile(a.config); err != nil || string(text) != first {
 			t.Errorf("%q, %v", text, err)
 		}
+	}
+}
+
+// TestResetLasts: nothing of what was learned is back after a power cut.
+func TestResetLasts(t *testing.T) {
+	a := &again{config: filepath.Join(t.TempDir(), "tetherd.conf"), state: t.TempDir()}
+	last := filepath.Join(a.state, learned()[len(learned())-1]) // nobody reads the folder for it
+	if err := os.WriteFile(last, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if lasts := disktest.Lasts(t, last, func() { err = a.forget() }); !lasts || err != nil {
+		t.Errorf("it lasts: %v, %v", lasts, err)
+	}
+	if _, err := os.Stat(last); err == nil {
+		t.Error("it is there")
 	}
 }
 
@@ -103,6 +124,49 @@ func TestEnds(t *testing.T) {
 	}
 	if err := new(again).start(); err != nil {
 		t.Errorf("nobody asked: %v", err)
+	}
+}
+
+// TestSignalsEnd: whoever sends a signal has the program ended, also while a verb starts it
+// again; a reset is done all the same.
+func TestSignalsEnd(t *testing.T) {
+	for _, c := range []struct {
+		why      api.End
+		handOver bool
+		signal   os.Signal
+		leave    bool
+	}{
+		{"", false, unix.SIGTERM, false},
+		{"", false, unix.SIGUSR2, true},
+		{"", true, unix.SIGINT, true},
+		{api.EndRestart, false, unix.SIGTERM, false},
+		{api.EndRestart, true, unix.SIGTERM, true},
+		{api.EndReset, true, unix.SIGUSR2, false},
+	} {
+		for _, verbFirst := range []bool{true, false} {
+			var leave atomic.Bool
+			dir := t.TempDir()
+			a := &again{config: filepath.Join(dir, "tetherd.conf"), state: dir, handOver: c.handOver, leave: &leave, stop: func() {}}
+			if err := os.WriteFile(filepath.Join(dir, "keys"), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if verbFirst && c.why != "" {
+				a.end(c.why)
+			}
+			a.signalled(c.signal)
+			if !verbFirst && c.why != "" {
+				a.end(c.why)
+			}
+			if leave.Load() != c.leave {
+				t.Errorf("%+v, verb first %v: leaves everything %v", c, verbFirst, leave.Load())
+			}
+			if err := a.start(); err != nil { // which would have replaced this process
+				t.Errorf("%+v: %v", c, err)
+			}
+			if _, err := os.Stat(filepath.Join(dir, "keys")); (err == nil) != (c.why != api.EndReset) {
+				t.Errorf("%+v: %v", c, err)
+			}
+		}
 	}
 }
 

@@ -14,12 +14,12 @@ import (
 // version is set by the linker.
 var version = "unreleased"
 
-// Exit codes, the same for every command.
+// Exit codes, the same for every command. Who ends one by a signal N gets 128 + N.
 const (
 	exitOK     = 0
 	exitFailed = 1 // what was asked for failed; the reason is on stderr
-	exitUsage  = 2 // unknown command or flag
-	exitConfig = 3 // the configuration file has faults
+	exitUsage  = 2 // unknown command or flag, or a word too few or too many
+	exitConfig = 3 // the configuration file, a change or a document has faults
 	exitDown   = 4 // no tetherd answers on the local socket
 	exitFault  = 5 // doctor: clients have no Internet
 	exitPoor   = 6 // doctor: something does not work for some clients

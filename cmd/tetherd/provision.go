@@ -27,12 +27,13 @@ type provisioner struct {
 	socket, signature string
 	json, wait        bool
 	verb, file        string
+	in                input
 	out               io.Writer
 }
 
 func provisionCommand(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("provision", flag.ContinueOnError)
-	p := provisioner{out: out}
+	p := provisioner{in: inputOf(os.Stdin), out: out}
 	flags.StringVar(&p.socket, "socket", config.Default().API.Socket, "local `socket` of the running gateway")
 	flags.StringVar(&p.signature, "signature", "", "`file` of the document's detached signature")
 	flags.BoolVar(&p.json, "json", false, "print for programs")
@@ -43,7 +44,14 @@ func provisionCommand(args []string, out io.Writer) error {
 	ctx := context.Background()
 	switch p.verb {
 	case "check", "apply":
-		return p.offer(ctx)
+		o, err := p.read()
+		if err != nil {
+			return err
+		}
+		if p.verb == "apply" {
+			return p.apply(ctx, o)
+		}
+		return p.report(p.offer(ctx, "check", o))
 	case "show", "confirm", "revert", "refresh":
 		return p.act(ctx, nil)
 	case "buy":
@@ -52,31 +60,54 @@ func provisionCommand(args []string, out io.Writer) error {
 	return exit{exitUsage, errors.New("what about a document? Say check FILE, apply FILE, show, confirm, revert, refresh, buy or buy off")}
 }
 
-// offer checks or applies a document.
-func (p provisioner) offer(ctx context.Context) error {
-	o, err := p.read()
-	if err != nil {
-		return err
+// apply puts a document into force; a person at a terminal sees before what becomes of it,
+// and is asked.
+func (p provisioner) apply(ctx context.Context, o document.Offer) error {
+	asks := p.in.terminal != nil && !p.json
+	if asks {
+		if err := p.report(p.offer(ctx, "check", o)); err != nil {
+			return err
+		}
+		if agreed, err := p.in.agree("Put it into force?"); !agreed || err != nil {
+			return errors.Join(err, p.say("Nothing was changed."))
+		}
 	}
-	v, err := api.OfferDocument(ctx, p.socket, p.verb, o)
-	if nobody(err) && p.verb == "check" {
-		v, err = judgeAlone(o), nil
-	}
-	if err != nil {
-		return p.down(err)
-	}
-	if err := p.print(v, v.Text()); err != nil {
-		return err
+	v, err := p.offer(ctx, "apply", o)
+	if err != nil || v.Refused || !asks {
+		if err := p.report(v, err); err != nil {
+			return err
+		}
 	}
 	switch {
-	case v.Refused:
-		return exit{exitConfig, errors.New("the document is refused")}
-	case v.Trial == "" && p.verb == "apply":
+	case v.Trial == "":
 		return p.say("This document is in force already.")
-	case v.Trial == "" || !p.wait:
+	case !p.wait:
 		return nil
 	}
 	return p.await(ctx, v.Trial)
+}
+
+// offer hands a document to one of these verbs.
+func (p provisioner) offer(ctx context.Context, verb string, o document.Offer) (api.Verdict, error) {
+	v, err := api.OfferDocument(ctx, p.socket, verb, o)
+	switch {
+	case nobody(err) && p.verb == "check":
+		return judgeAlone(o), nil
+	case err != nil:
+		return v, p.down(err)
+	}
+	return v, nil
+}
+
+// report prints what becomes of a document; one that is refused is an error.
+func (p provisioner) report(v api.Verdict, err error) error {
+	if err != nil {
+		return err
+	}
+	if err := p.print(v, v.Text()); err != nil || !v.Refused {
+		return err
+	}
+	return exit{exitConfig, errors.New("the document is refused")}
 }
 
 // judgeAlone judges a document without a gateway, which would know the SIM, the former

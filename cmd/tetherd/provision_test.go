@@ -3,9 +3,12 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/tetherd/tetherd/api"
 	"github.com/tetherd/tetherd/provision/document"
@@ -65,6 +68,40 @@ func TestProvisionAlone(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &v); err != nil || !v.Refused || len(v.Items) == 0 {
 		t.Errorf("%v in %s", err, out)
 	}
+}
+
+// TestApplyAsks: who applies a document at a terminal sees what becomes of it, and nothing is
+// done without a yes.
+func TestApplyAsks(t *testing.T) {
+	socket, _ := answering(t)
+	good := file(t, "good", paper(1, 5))
+	apply := func(document, answer string) (string, error) {
+		near, who := terminal(t)
+		var out strings.Builder
+		who.enter(answer)
+		p := provisioner{socket: socket, in: inputOf(near), out: &out, verb: "apply", file: document}
+		o, err := p.read()
+		if err == nil {
+			err = p.apply(t.Context(), o)
+		}
+		who.see("Put it into force?")
+		return out.String(), err
+	}
+	for _, answer := range []string{"n\n", "\n", "yess\n", "\x04"} {
+		if out, err := apply(good, answer); err != nil || strings.Count(out, "/sims/0/sharing/max_devices") != 1 || !strings.HasSuffix(out, "Nothing was changed.\n") {
+			t.Errorf("%q: %s%v", answer, out, err)
+		}
+	}
+	says(t, exitOK, "There is no operator's document.", "provision", "show", "--socket", socket)
+	pipe := filepath.Join(t.TempDir(), "pipe") // which can be read once
+	if err := unix.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(pipe, []byte(paper(1, 5)), 0o600) }()
+	if out, err := apply(pipe, "y\n"); err != nil || strings.Count(out, "/sims/0/sharing/max_devices") != 1 {
+		t.Errorf("%s%v", out, err)
+	}
+	says(t, exitOK, "on trial until", "provision", "show", "--socket", socket)
 }
 
 // TestProvision: a document's life by commands, each with its exit code.

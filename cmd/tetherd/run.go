@@ -55,8 +55,10 @@ func runCommand(args []string, out io.Writer) error {
 	debug.SetGCPercent(gcPercent)
 	var leave atomic.Bool
 	leave.Store(*handOver)
-	ctx, stop := endOnSignal(&leave)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
+	again := &again{config: *path, handOver: *handOver, leave: &leave, stop: stop}
+	endOnSignal(again.signalled)
 	sole, err := api.Sole(ctx, handOverPatience)
 	if err != nil {
 		return err
@@ -83,7 +85,7 @@ func runCommand(args []string, out io.Writer) error {
 	told := new(untold)
 	loop := control.New(control.Options{Parts: parts(cfg, *root, told, leave.Load, log), Config: cfg, Path: *path, Text: text, Log: log, Leave: leave.Load})
 	tell(loop, file, fault, log)
-	again := &again{config: *path, state: cfg.Main.StateDir, leave: &leave, stop: stop}
+	again.state = cfg.Main.StateDir
 	server := newServer(cfg, loop, tail, again, log)
 	told.server.Store(server)
 	bus := &ubus.Server{API: server, Root: *root, Log: log.With("part", "ubus")}
@@ -170,19 +172,15 @@ func (u *untold) Untold(client netip.Addr) bool {
 	return s != nil && s.Untold(client)
 }
 
-// endOnSignal gives a context that ends on SIGTERM and SIGINT, and on SIGUSR2
-// leaving everything in force for the next process.
-func endOnSignal(leave *atomic.Bool) (context.Context, context.CancelFunc) {
-	ctx, stop := context.WithCancel(context.Background())
+// endOnSignal passes on SIGTERM, SIGINT and SIGUSR2, as often as they come.
+func endOnSignal(told func(os.Signal)) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT, unix.SIGUSR2)
 	go func() {
-		if <-signals == unix.SIGUSR2 {
-			leave.Store(true)
+		for s := range signals {
+			told(s)
 		}
-		stop()
 	}()
-	return ctx, stop
 }
 
 // watchConfig reloads the configuration on SIGHUP and when its file is replaced

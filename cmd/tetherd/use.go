@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -56,12 +55,12 @@ type use struct {
 	json   bool
 	wait   bool
 	args   map[string]any
-	in     *bufio.Reader // where secrets and files named "-" come from
+	in     input // where secrets and files named "-" come from
 }
 
 // useCommand uses a verb.
 func useCommand(v api.Verb, args []string, in io.Reader, out io.Writer) error {
-	u := use{verb: v, args: map[string]any{}, in: bufio.NewReader(in)}
+	u := use{verb: v, args: map[string]any{}, in: inputOf(in)}
 	if err := u.parse(args, out); err != nil {
 		return err
 	}
@@ -159,11 +158,11 @@ func (u *use) value(a api.Arg, given *[]string) (any, error) {
 	case a.File:
 		return u.file(word)
 	case a.Secret && word == "-":
-		line, err := u.in.ReadString('\n')
-		if err != nil && line == "" {
+		line, err := u.in.ask(u.verb.Name+": "+a.Help, a.Name == "new")
+		if errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("%s is missing: it is read from standard input", a.Name)
 		}
-		return strings.TrimRight(line, "\r\n"), nil
+		return line, err
 	}
 	return word, nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os/exec"
+	"time"
 
 	"github.com/tetherd/tetherd/lab/netns"
 	"github.com/tetherd/tetherd/lab/operator"
@@ -58,6 +59,9 @@ func (b *Board) Plug() error {
 	b.plugged, err = usbip.Plug(b.modem, usbip.Options{Device: Device()})
 	return err
 }
+
+// Now is the time by the network's servers, whatever sets the machine's clock.
+func (b *Board) Now() time.Time { return b.operator.Now() }
 
 // Roam has the modem that is plugged in register with a network abroad.
 func (b *Board) Roam() {

@@ -222,7 +222,7 @@ func (p *Page) Sees(limit time.Duration, text string) error {
 // Press presses the button, or follows the link, that shows a text and no more. A
 // dialogue hides what is behind it.
 func (p *Page) Press(text string) error {
-	all := "[...document.querySelectorAll((document.querySelector('dialog[open]') ? 'dialog[open] button, dialog[open] summary' : 'a, button, summary'))].filter((b) => b.checkVisibility() && !b.disabled)"
+	all := "[...document.querySelectorAll((document.querySelector('dialog[open]') ? 'dialog[open] button, dialog[open] summary' : 'a, button, summary'))].filter((b) => b.checkVisibility() && !b.disabled && !b.hasAttribute('aria-disabled'))"
 	find := all + ".find((b) => b.innerText.trim() === " + quote(text) + ")"
 	if err := p.Wait(10*time.Second, find); err != nil {
 		return err

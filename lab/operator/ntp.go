@@ -12,9 +12,15 @@ import (
 // timeServers are where the operator tells the time.
 func timeServers() []string { return []string{"203.0.113.123:123", "198.51.100.123:123"} }
 
-// SetSkew makes all time servers tell a time that is so much later than this machine's:
-// to whoever asks, it is the own clock that is wrong.
+// SetSkew makes all time servers tell a time that is so much later than this machine's
+// was: to whoever asks, it is the own clock that is wrong.
 func (o *Operator) SetSkew(d time.Duration) { o.skew.Store(int64(d)) }
+
+// Now is the time that the servers tell. Whatever sets this machine's clock does not move
+// theirs.
+func (o *Operator) Now() time.Time {
+	return o.begun.Add(time.Since(o.begun) + time.Duration(o.skew.Load()))
+}
 
 // listenNTP starts the time servers.
 func (o *Operator) listenNTP() error {
@@ -43,7 +49,7 @@ func (o *Operator) tellTime(conn net.PacketConn) {
 		if n < length || q[0]&7 != 3 {
 			continue
 		}
-		now := time.Now().Add(time.Duration(o.skew.Load()))
+		now := o.Now()
 		r := make([]byte, length)
 		r[0], r[1] = q[0]&0x38|4, 2
 		copy(r[24:], q[40:48])

@@ -72,6 +72,7 @@ type Operator struct {
 
 	byAddress sync.Map // netip.Addr of a bearer (IPv6: first of its /64) → *bearer
 	dnsMode   atomic.Int32
+	begun     time.Time
 	skew      atomic.Int64 // nanoseconds
 	path      atomic.Pointer[Path]
 	up, down  way
@@ -93,7 +94,7 @@ func New(o Options) (*Operator, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	op := &Operator{
-		log: o.Log, onEvent: o.OnEvent, onPacket: o.OnPacket, ns: o.Netns, name: cmp.Or(o.Interface, "core0"),
+		begun: time.Now(), log: o.Log, onEvent: o.OnEvent, onPacket: o.OnPacket, ns: o.Netns, name: cmp.Or(o.Interface, "core0"),
 		apns: make(map[string]APN), pools: make(map[netip.Prefix]*pool), bearers: make(map[uint64]*bearer), attach: o.Attach,
 	}
 	if len(o.Internet) == 0 {
@@ -193,13 +194,6 @@ func (o *Operator) SetAPN(name string, apn APN) error {
 		}
 	}
 	return nil
-}
-
-// RemoveAPN makes a name unknown. Bearers that are up stay.
-func (o *Operator) RemoveAPN(name string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	delete(o.apns, name)
 }
 
 // Reject makes the core reject every attach with a mobility cause; CauseNone admits

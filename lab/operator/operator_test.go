@@ -322,10 +322,6 @@ func TestPolicyCausesReachTheModem(t *testing.T) {
 			t.Errorf("attach with %q: cause %d", apn, cause)
 		}
 	}
-	w.operator.RemoveAPN("internet")
-	if _, cause := ask("internet", simmodem.IPv4); cause != 27 {
-		t.Errorf("removed APN: cause %d", cause)
-	}
 }
 
 // nobody is a terminal without a modem.

@@ -54,6 +54,10 @@ func (m *Modem) Swallow(n int) { m.update(func() { m.faults.swallow = n }) }
 // BusyHangUps refuses the next n hang-ups of sessions that are up.
 func (m *Modem) BusyHangUps(n int) { m.update(func() { m.faults.busy = n }) }
 
+// Shut closes the function under the host, as another program that opens and closes it does:
+// all contexts end, and whatever is asked is answered "not opened" until the host opens it.
+func (m *Modem) Shut() { m.update(m.shut) }
+
 // WrongTransactions gives the next n answers a transaction id nobody asked with.
 func (m *Modem) WrongTransactions(n int) { m.update(func() { m.faults.wrong = n }) }
 

@@ -213,6 +213,24 @@ func TestRefusalWithoutBuffer(t *testing.T) {
 	}
 }
 
+func TestFunctionIsShutUnderTheHost(t *testing.T) {
+	m, _ := testModem(t, nil)
+	h := newHost(t, m)
+	h.open()
+	h.connect(0, "internet")
+	m.Shut()
+	if n := len(m.Status().Sessions); n != 0 {
+		t.Errorf("%d sessions are left", n)
+	}
+	if got := h.query(mbim.ServiceBasicConnect, mbim.CIDSignalState); got.Type != mbim.TypeFunctionError || got.Error != uint32(mbim.ErrorNotOpened) {
+		t.Errorf("answer %+v", got)
+	}
+	h.open()
+	if a := h.connect(0, "internet"); a.Status != statusOK {
+		t.Errorf("opened again: %+v", a)
+	}
+}
+
 func TestEventsTellTheStory(t *testing.T) {
 	var kinds []string
 	m, _ := testModem(t, func(o *Options) {

@@ -131,13 +131,18 @@ func (m *Modem) drain() {
 // closeFunction closes the function and with it all contexts (MBIM 9.3.2).
 func (m *Modem) closeFunction(message mbim.Message) {
 	m.counts.closes.Add(1)
+	m.shut()
+	m.send(mbim.Message{Type: mbim.TypeCloseDone, Transaction: message.Transaction})
+}
+
+// shut ends all contexts and takes no command any more.
+func (m *Modem) shut() {
 	for _, s := range m.sessions {
 		m.end(s)
 	}
 	m.open = false
 	m.indications = nil
 	m.event(Event{Kind: "close"})
-	m.send(mbim.Message{Type: mbim.TypeCloseDone, Transaction: message.Transaction})
 }
 
 // command carries out one command and answers it.
@@ -216,7 +221,7 @@ func (m *Modem) indicate(service mbim.UUID, cid uint32, info *mbim.Writer) {
 	if m.subscribed != nil {
 		wanted = m.subscribed[s]
 	}
-	if m.open && wanted {
+	if m.open && wanted && !m.device.TellsNothing {
 		m.indications = append(m.indications, indication{s, info})
 	}
 }

@@ -20,6 +20,8 @@ type Device struct {
 	// TellsTime: the modem tells the network's time, which is Ahead of the machine's.
 	TellsTime bool
 	Ahead     time.Duration
+	// TellsNothing: it indicates nothing by itself, whatever it agreed to.
+	TellsNothing bool
 	// NoReset: the host cannot reset the modem by command, only by its port.
 	NoReset bool
 	// AttachAPN is the access point with which it registers until it is told another one.

@@ -15,6 +15,7 @@ type Arch struct {
 	bus    string   // module of the bus that virtual devices sit on
 	tty    string   // console, as the kernel calls it
 	params string   // further kernel parameters
+	card   string   // further options of the network card
 	most   int      // MiB that the machine can have; 0: no bound that matters
 }
 
@@ -39,6 +40,8 @@ var arches = []Arch{
 		// A short timer may be missed under emulation: the idle processor then sleeps
 		// until its counter has gone round, 27 s. Regular ticks leave it more room.
 		params: " highres=off nohz=off",
+		// The board has four slots with an interrupt, and this one for its own card.
+		card: ",addr=0xb",
 	},
 }
 

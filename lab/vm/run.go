@@ -117,7 +117,7 @@ func (i *Image) command(job Job, disk string) *exec.Cmd {
 	)
 	line = append(append(line, i.Arch.disk("base", i.Base)...), i.Arch.disk("job", disk)...)
 	if job.Forward != 0 {
-		line = append(line, "-netdev", job.network(), "-device", i.Arch.device("net")+",netdev=lan")
+		line = append(line, "-netdev", job.network(), "-device", i.Arch.device("net")+",netdev=lan"+i.Arch.card)
 	}
 	return exec.Command(line[0], line[1:]...)
 }

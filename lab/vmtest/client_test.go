@@ -66,7 +66,7 @@ func (c *client) fetch() {
 func (c *client) download(bytes int) {
 	c.t.Helper()
 	eventually(c.t, fmt.Sprintf("%d bytes", bytes), func() error {
-		return c.ns.Run("curl", "-sS", "--fail", "--max-time", "50", "-o", "/dev/null", fmt.Sprintf("http://www.example.com/download?bytes=%d", bytes))
+		return c.ns.Run("curl", "-sS", "--fail", "--max-time", fmt.Sprint(limit.Seconds()), "-o", "/dev/null", fmt.Sprintf("http://www.example.com/download?bytes=%d", bytes))
 	})
 }
 

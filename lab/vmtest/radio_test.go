@@ -3,6 +3,7 @@
 package vmtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,8 +16,11 @@ import (
 )
 
 // newRadios gives the machine simulated radios that hear each other: wlan0 to wlanN-1.
+// Stations miss ten seconds of beacons before they think of leaving, instead of 0.7: on a
+// busy host it is the machine that was away.
 func newRadios(t *testing.T, n int) {
 	t.Helper()
+	run(t, "modprobe", "mac80211", "beacon_loss_count=100", "probe_wait_ms=5000")
 	run(t, "modprobe", "mac80211_hwsim", fmt.Sprintf("radios=%d", n))
 	t.Cleanup(func() {
 		// The radios of namespaces that have ended come back first.
@@ -81,12 +85,7 @@ const patience = 30 * time.Second
 // join joins a network, and waits until it is let in.
 func (s *station) join(ssid, passphrase, way string) {
 	s.t.Helper()
-	var asked time.Time
-	eventually(s.t, "association with "+ssid, func() error {
-		if time.Since(asked) > patience {
-			s.ask(ssid, passphrase, way)
-			asked = time.Now()
-		}
+	s.try("association with "+ssid, ssid, passphrase, way, func() error {
 		state, err := s.state()
 		if err == nil && !strings.Contains(state, "wpa_state=COMPLETED") {
 			err = fmt.Errorf("%s", state)
@@ -95,10 +94,26 @@ func (s *station) join(ssid, passphrase, way string) {
 	})
 }
 
-// ask starts to look for a network.
+// try asks for a network, again and again, until what comes of it is ok.
+func (s *station) try(what, ssid, passphrase, way string, ok func() error) {
+	s.t.Helper()
+	var asked time.Time
+	eventually(s.t, what, func() error {
+		if time.Since(asked) > patience {
+			s.ask(ssid, passphrase, way)
+			asked = time.Now()
+		}
+		return ok()
+	})
+}
+
+// ask starts to look for a network, with an empty log.
 func (s *station) ask(ssid, passphrase, way string) {
 	s.t.Helper()
 	s.leave()
+	if err := os.Remove(s.dir + "/log"); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.t.Fatal(err)
+	}
 	text := fmt.Sprintf("ctrl_interface=%s\nsae_pwe=2\nnetwork={\n\tssid=%q\n\tscan_ssid=1\n\t%s\n}\n", s.dir, ssid, fmt.Sprintf(way, passphrase))
 	file := filepath.Join(s.dir, "wpa.conf")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -111,8 +126,11 @@ func (s *station) ask(ssid, passphrase, way string) {
 }
 
 // state is what the supplicant says of itself.
-func (s *station) state() (string, error) {
-	return command("wpa_cli", "-p", s.dir, "-i", s.dev, "status")
+func (s *station) state() (string, error) { return s.cli("status") }
+
+// cli asks the supplicant.
+func (s *station) cli(question string) (string, error) {
+	return command("wpa_cli", "-p", s.dir, "-i", s.dev, question)
 }
 
 // leave ends the supplicant, and shows its log when the test failed.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -16,8 +18,8 @@ import (
 	"github.com/tetherd/tetherd/lab/board"
 )
 
-// TestKernelBindsTheModem: the kernel's own driver takes the simulated modem, and a
-// foreign program reads from it through the kernel what it was made with.
+// TestKernelBindsTheModem: the kernel's own driver takes the simulated modem, a foreign
+// program reads from it through the kernel what it was made with, and tetherd the same.
 func TestKernelBindsTheModem(t *testing.T) {
 	w := newWorld(t)
 	w.plug()
@@ -26,14 +28,35 @@ func TestKernelBindsTheModem(t *testing.T) {
 	if err != nil || filepath.Base(driver) != "cdc_mbim" {
 		t.Errorf("driver %s, %v", driver, err)
 	}
-	for _, ask := range []struct{ question, answer string }{
-		{"--query-device-caps", board.Device().IMEI},
-		{"--query-subscriber-ready-status", "262010000012345"},
-		{"--query-registration-state", "Lab Mobile"},
-		{"--query-signal-state", "RSSI"},
+	// Who opens the control node last has the modem: one after the other.
+	said := map[string]string{}
+	for _, question := range []string{"--query-device-caps", "--query-subscriber-ready-status", "--query-home-provider", "--query-registration-state", "--query-signal-state"} {
+		out := run(t, "mbimcli", "-d", "/dev/cdc-wdm0", question)
+		for _, line := range regexp.MustCompile(`([A-Z][^:\n]*): '(.*)'`).FindAllStringSubmatch(out, -1) {
+			said[question+" "+line[1]] = line[2]
+		}
+	}
+	if said["--query-device-caps Device ID"] != board.Device().IMEI || said["--query-subscriber-ready-status Subscriber ID"] != "262010000012345" {
+		t.Errorf("mbimcli says %q", said)
+	}
+	m := newGateway(t, "").await("the signal", func(d api.Document) error {
+		if !d.Online || d.Modem.RSSI == 0 {
+			return errors.New(d.Sentence)
+		}
+		return nil
+	}).Modem
+	for question, here := range map[string]string{
+		"--query-device-caps Hardware info":           m.Model,
+		"--query-home-provider Provider ID":           m.Home,
+		"--query-home-provider Provider name":         m.HomeName,
+		"--query-registration-state Register state":   m.Registration,
+		"--query-registration-state Provider ID":      m.Network,
+		"--query-registration-state Provider name":    m.NetworkName,
+		"--query-subscriber-ready-status Ready state": map[string]string{"ready": "initialized"}[m.SIM],
+		"--query-signal-state RSSI [0-31,99]":         strconv.Itoa((m.RSSI + 113) / 2), // 3GPP TS 27.007, 8.5
 	} {
-		if out := run(t, "mbimcli", "-d", "/dev/cdc-wdm0", ask.question); !strings.Contains(out, ask.answer) {
-			t.Errorf("mbimcli %s does not say %q:\n%s", ask.question, ask.answer, out)
+		if said[question] != here || here == "" {
+			t.Errorf("mbimcli %s says %q, tetherd %q", question, said[question], here)
 		}
 	}
 }
@@ -49,11 +72,30 @@ func TestUnplugWakesTheReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer node.Close()
-	ended := make(chan error, 1)
+	raw, err := node.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	waits, ended := make(chan bool, 1), make(chan error, 1)
 	go func() {
-		_, err := node.Read(make([]byte, 4096))
-		ended <- err
+		var read error
+		err := raw.Read(func(fd uintptr) bool {
+			if _, read = unix.Read(int(fd), make([]byte, 4096)); read != unix.EAGAIN {
+				return true
+			}
+			select {
+			case waits <- true:
+			default:
+			}
+			return false
+		})
+		ended <- errors.Join(err, read)
 	}()
+	select {
+	case <-waits:
+	case err := <-ended:
+		t.Fatalf("nobody waits at a modem that is silent: %v", err)
+	}
 	w.unplug()
 	if err := <-ended; !errors.Is(err, unix.ENODEV) {
 		t.Errorf("the reader gets %v, want ENODEV", err)

@@ -52,17 +52,33 @@ func (g *gateway) onAir(a air) api.Document {
 func (a air) heard() error {
 	radio, err := command("iw", "dev", "wlan0", "info")
 	rules, regErr := command("iw", "reg", "get")
-	ssid := a.ssid
-	if ssid == "Café" {
-		ssid = `Caf\xc3\xa9`
-	}
-	if !strings.Contains(radio, "ssid "+ssid+"\n") || !strings.Contains(radio, "channel "+a.channel+" ") || !strings.Contains(rules, "country "+a.country) {
+	if !strings.Contains(radio, "ssid "+a.printed()+"\n") || !strings.Contains(radio, "channel "+a.channel+" ") || !strings.Contains(rules, "country "+a.country) {
 		return errors.Join(fmt.Errorf("%s%s", radio, rules), err, regErr)
 	}
 	return nil
 }
 
-// client finds a client by its hardware address.
+// printed is the name as iw and wpa_cli print it.
+func (a air) printed() string { return strings.ReplaceAll(a.ssid, "é", `\xc3\xa9`) }
+
+// hears waits until the station hears the network as it should be, with what it offers.
+func (s *station) hears(a air) {
+	s.t.Helper()
+	s.try(a.ssid+" with "+a.security+" heard", a.ssid, a.passphrase, byWPA3, func() error {
+		_, _ = s.cli("scan") // refused while one goes on
+		list, err := s.cli("scan_results")
+		for line := range strings.Lines(list) { // BSSID, MHz, dBm, flags, SSID
+			f := strings.Split(strings.TrimSpace(line), "\t")
+			if len(f) == 5 && f[4] == a.printed() &&
+				strings.Contains(f[3], "PSK") == (a.security != "wpa3") && strings.Contains(f[3], "SAE") == (a.security != "wpa2") {
+				return nil
+			}
+		}
+		return errors.Join(fmt.Errorf("%s", list), err)
+	})
+}
+
+// clientOf finds a client by its hardware address.
 func clientOf(d api.Document, mac string) api.Client {
 	for _, c := range d.Clients {
 		if c.MAC == mac {

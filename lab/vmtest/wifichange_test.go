@@ -13,7 +13,7 @@ import (
 	"github.com/tetherd/tetherd/api"
 )
 
-// TestWiFiByConfiguration changes name, passphrase, channel and country: stations that
+// TestWiFiByConfiguration changes name, passphrase, channel, country and security: stations that
 // know the new ones get in, and neither the program nor the uplink is started again.
 func TestWiFiByConfiguration(t *testing.T) {
 	w := newWorld(t)
@@ -40,6 +40,7 @@ func TestWiFiByConfiguration(t *testing.T) {
 		step.change()
 		g.configure(now.config())
 		g.onAir(now)
+		s.hears(now)
 		s.join(now.ssid, now.passphrase, byWPA3)
 		s.lease()
 		s.fetch()

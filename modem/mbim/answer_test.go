@@ -18,10 +18,6 @@ func TestDeviceAnswers(t *testing.T) {
 		{Service: ServiceMSExtensions, CIDs: []uint32{3, 4, 15}},
 		{Service: ServiceSMS, DSSPayload: 3, MaxDSSInstances: 1, CIDs: []uint32{}},
 	}})
-	parsed(t, "spec/subscribe-list", ParseSubscribeList, []Subscription{
-		{Service: ServiceBasicConnect, CIDs: []uint32{2, 9, 12, 15}},
-		{Service: ServiceMSExtensions, CIDs: []uint32{4}},
-	})
 	parsed(t, "spec/version", ParseVersion, Version{MBIM: 0x0100, Extended: 0x0200})
 }
 
@@ -145,10 +141,6 @@ func TestConnectAnswers(t *testing.T) {
 		},
 	})
 	parsed(t, "spec/ip-configuration-sparse", ParseIPConfiguration, IPConfiguration{Session: 3})
-	parsed(t, "spec/provisioned-contexts", ParseProvisionedContexts, []ProvisionedContext{
-		{ID: 1, Access: Access{APN: "internet", User: "web", Password: "pw", Auth: AuthPAP, Context: ContextInternet}},
-		{ID: 2, Access: Access{APN: "mms.examp", Context: ContextMMS}},
-	})
 }
 
 func TestIPConfigurationLeavesOutImpossiblePrefix(t *testing.T) {
@@ -176,7 +168,6 @@ func parsers() []parser {
 	return []parser{
 		{"device caps", []string{"device-caps"}, func(b []byte) (any, error) { return ParseDeviceCaps(b) }},
 		{"device services", []string{"device-services"}, func(b []byte) (any, error) { return ParseDeviceServices(b) }},
-		{"subscribe list", []string{"subscribe-list"}, func(b []byte) (any, error) { return ParseSubscribeList(b) }},
 		{"version", []string{"version"}, func(b []byte) (any, error) { return ParseVersion(b) }},
 		{"subscriber ready", []string{"subscriber-ready", "subscriber-ready-locked"}, func(b []byte) (any, error) { return ParseSubscriberReady(b) }},
 		{"PIN", []string{"pin-locked", "pin-refused"}, func(b []byte) (any, error) { return ParsePIN(b) }},
@@ -196,7 +187,6 @@ func parsers() []parser {
 		{"signal state", []string{"signal-state", "signal-state-v2"}, func(b []byte) (any, error) { return ParseSignalState(b) }},
 		{"connect", []string{"connect-activated"}, func(b []byte) (any, error) { return ParseConnection(b) }},
 		{"IP configuration", []string{"ip-configuration"}, func(b []byte) (any, error) { return ParseIPConfiguration(b) }},
-		{"provisioned contexts", []string{"provisioned-contexts"}, func(b []byte) (any, error) { return ParseProvisionedContexts(b) }},
 		{"LTE attach configuration", []string{"attach-config"}, func(b []byte) (any, error) { return ParseAttachConfig(b) }},
 		{"service activation", nil, func(b []byte) (any, error) { return ParseServiceActivation(b) }},
 	}

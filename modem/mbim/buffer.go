@@ -129,13 +129,6 @@ func (r *Reader) Bytes() []byte {
 	return r.at(uint64(offset), uint64(length))
 }
 
-// BytesSwapped reads a reference in the order of the UICC low level service
-// (length, offset).
-func (r *Reader) BytesSwapped() []byte {
-	length, offset := r.U32(), r.U32()
-	return r.at(uint64(offset), uint64(length))
-}
-
 // Text reads a reference to a UTF-16LE string. It ends at the first NUL, which
 // the specification does not have but firmware does. Characters that cannot be
 // printed are left out.

@@ -144,13 +144,13 @@ func TestReaderMore(t *testing.T) {
 }
 
 func TestWriterLaysOutByHand(t *testing.T) {
-	got := (&Writer{}).U16(0x0102).U16(0).Text("ab€").Bytes(nil).BytesSwapped([]byte{9, 8, 7, 6, 5}).
+	got := (&Writer{}).U16(0x0102).U16(0).Text("ab€").Bytes(nil).Bytes([]byte{9, 8, 7, 6, 5}).
 		Addr(netip.MustParseAddr("10.0.0.1")).Addr(netip.Addr{}).Encode()
 	want := []byte{
 		0x02, 0x01, 0, 0,
 		36, 0, 0, 0, 6, 0, 0, 0, // text
 		0, 0, 0, 0, 0, 0, 0, 0, // no bytes
-		5, 0, 0, 0, 44, 0, 0, 0, // swapped
+		44, 0, 0, 0, 5, 0, 0, 0, // bytes
 		52, 0, 0, 0, // address
 		0, 0, 0, 0, // no address
 		'a', 0, 'b', 0, 0xAC, 0x20, 0, 0,
@@ -220,7 +220,7 @@ type layout struct {
 func (l layout) write() []byte {
 	element := func() *Writer { return (&Writer{}).U32(l.number).Text(l.text).Bytes(l.data) }
 	prefix := netip.PrefixFrom(l.address, l.bits)
-	return (&Writer{}).U64(l.speed).Text(l.text).BytesSwapped(l.data).
+	return (&Writer{}).U64(l.speed).Text(l.text).Bytes(l.data).
 		U32(2).Refs(element(), element()).Struct(element()).
 		Array((&Writer{}).U32(l.number, 1), (&Writer{}).U32(l.number, 2)).
 		Addr(l.address).Addrs([]netip.Addr{l.address, l.address}).Prefixes([]netip.Prefix{prefix}).Encode()
@@ -236,7 +236,7 @@ func (l layout) check(t *testing.T, r *Reader) {
 	}
 	same(t, "speed", r.U64(), l.speed)
 	same(t, "text", r.Text(), text)
-	same(t, "swapped data", string(r.BytesSwapped()), string(l.data))
+	same(t, "bytes", string(r.Bytes()), string(l.data))
 	for _, e := range r.Refs(r.U32()) {
 		element(e)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,6 +106,7 @@ func NewConn(rw io.ReadWriteCloser, opts Options) *Conn {
 		done:        make(chan struct{}),
 		closing:     make(chan struct{}),
 		waiting:     make(map[uint32]waiter),
+		last:        rand.Uint32N(1 << 24), // the modem may still answer who had the channel before
 	}
 	c.overdue = time.AfterFunc(FragmentTimeout, c.expire)
 	c.overdue.Stop()
@@ -207,6 +209,9 @@ func (c *Conn) write(ctx context.Context, m Message) error {
 		return fmt.Errorf("not written: %w", context.Cause(ctx))
 	case <-c.done:
 		return c.err
+	}
+	if ctx.Err() != nil { // it ended while the turn was free: what nobody waits for is not sent
+		return fmt.Errorf("not written: %w", context.Cause(ctx))
 	}
 	// The deadline is not ctx's: a frame written by half would garble all that
 	// follows. Not every rw has deadlines, and without one Close ends the write.

@@ -205,6 +205,22 @@ func TestTimeoutAndLateAnswer(t *testing.T) {
 	})
 }
 
+// TestCommandThatIsGivenUpIsNotSent: a dial must not follow its own hang-up.
+func TestCommandThatIsGivenUpIsNotSent(t *testing.T) {
+	c, d := pair(t, Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 64 {
+		if _, err := c.Do(ctx, QueryDeviceCaps()); !errors.Is(err, context.Canceled) {
+			t.Fatalf("error %v", err)
+		}
+	}
+	d.end.Close()
+	for m := range d.heard {
+		t.Fatalf("it was told %+v", m)
+	}
+}
+
 func TestFunctionErrorFailsItsCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, d := pair(t, Options{})
@@ -548,6 +564,27 @@ func TestCloseWaitsNoLongerThanAsked(t *testing.T) {
 		}
 		close(u.forever)
 		<-c.Done()
+	})
+}
+
+// TestLateAnswerToAFormerProcessIsNobodys: who takes a channel over shares no numbers with who
+// was killed, whose questions the modem still answers.
+func TestLateAnswerToAFormerProcessIsNobodys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		former, old := pair(t, Options{})
+		lost := start(t.Context(), former, QueryConnect(1))
+		late := old.expect(TypeCommand)
+		c, d := pair(t, Options{})
+		done := start(t.Context(), c, QueryConnect(0))
+		m := d.expect(TypeCommand)
+		d.answer(late, StatusBusy, nil)
+		synctest.Wait()
+		d.answer(m, StatusOK, []byte{1})
+		if got := <-done; got.err != nil || got.message.Status != StatusOK || len(got.message.Info) != 1 {
+			t.Errorf("%+v", got)
+		}
+		old.end.Close()
+		<-lost
 	})
 }
 

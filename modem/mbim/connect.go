@@ -147,28 +147,3 @@ func ParseIPConfiguration(info []byte) (IPConfiguration, error) {
 	c.IPv4.MTU, c.IPv6.MTU = r.U32(), r.U32()
 	return c, r.done("IP configuration")
 }
-
-// ProvisionedContext is an access point that the modem or the SIM brings along
-// (MBIM 10.5.13).
-type ProvisionedContext struct {
-	ID uint32
-	Access
-}
-
-// QueryProvisionedContexts asks for the provisioned contexts.
-func QueryProvisionedContexts() Request { return query(CIDProvisionedContexts, &Writer{}) }
-
-// ParseProvisionedContexts reads the answer to QueryProvisionedContexts. The IP
-// type is not told.
-func ParseProvisionedContexts(info []byte) ([]ProvisionedContext, error) {
-	r := NewReader(info)
-	var list []ProvisionedContext
-	for _, e := range r.Refs(r.U32()) {
-		c := ProvisionedContext{ID: e.U32()}
-		c.Context, c.APN, c.User, c.Password = e.UUID(), e.Text(), e.Text(), e.Text()
-		e.U32() // compression
-		c.Auth = AuthProtocol(e.U32())
-		list = append(list, c)
-	}
-	return list, r.done("provisioned contexts")
-}

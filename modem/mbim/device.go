@@ -110,16 +110,6 @@ func SetSubscribeList(list []Subscription) Request {
 	return set(CIDSubscribeList, w)
 }
 
-// ParseSubscribeList reads the answer to SetSubscribeList: what the modem agreed to.
-func ParseSubscribeList(info []byte) ([]Subscription, error) {
-	r := NewReader(info)
-	var list []Subscription
-	for _, e := range r.Refs(r.U32()) {
-		list = append(list, Subscription{Service: e.UUID(), CIDs: e.list32()})
-	}
-	return list, r.done("subscribe list")
-}
-
 // Version is a pair of versions in binary coded decimals: 0x0100 is 1.0.
 type Version struct {
 	MBIM     uint16

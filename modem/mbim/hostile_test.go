@@ -10,7 +10,7 @@ import (
 func hostileParsers() map[string]func([]byte) (any, error) {
 	return map[string]func([]byte) (any, error){
 		"services":   func(b []byte) (any, error) { return ParseDeviceServices(b) },
-		"contexts":   func(b []byte) (any, error) { return ParseProvisionedContexts(b) },
+		"attach":     func(b []byte) (any, error) { return ParseAttachConfig(b) },
 		"subscriber": func(b []byte) (any, error) { return ParseSubscriberReady(b) },
 		"ip":         func(b []byte) (any, error) { return ParseIPConfiguration(b) },
 		"signal":     func(b []byte) (any, error) { return ParseSignalState(b) },

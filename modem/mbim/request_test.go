@@ -26,14 +26,13 @@ func foreignRequests() map[string]Request {
 		"query-connect":          QueryConnect(3),
 		"set-connect": SetConnect(1, Access{APN: "internet.example", User: "web", Password: "secret",
 			Auth: AuthCHAP, IPType: IPv4v6, Context: ContextInternet}),
-		"set-connect-empty":          SetConnect(0, Access{IPType: IPv4, Context: ContextInternet}),
-		"set-disconnect":             SetDisconnect(1),
-		"query-ip-configuration":     QueryIPConfiguration(2),
-		"query-provisioned-contexts": QueryProvisionedContexts(),
-		"query-version":              QueryVersion(Version{MBIM: 0x0100, Extended: 0x0200}),
-		"query-attach-config":        QueryAttachConfig(),
-		"query-uicc-applications":    QueryUICCApplications(),
-		"query-uicc-spn":             QueryUICCBinary(spn, FileSPN, 17),
+		"set-connect-empty":       SetConnect(0, Access{IPType: IPv4, Context: ContextInternet}),
+		"set-disconnect":          SetDisconnect(1),
+		"query-ip-configuration":  QueryIPConfiguration(2),
+		"query-version":           QueryVersion(Version{MBIM: 0x0100, Extended: 0x0200}),
+		"query-attach-config":     QueryAttachConfig(),
+		"query-uicc-applications": QueryUICCApplications(),
+		"query-uicc-spn":          QueryUICCBinary(spn, FileSPN, 17),
 	}
 }
 

@@ -21,8 +21,7 @@ func play(t *testing.T, steps []step) {
 	synctest.Test(t, func(t *testing.T) {
 		c, d := pair(t, Options{})
 		opened := open(t.Context(), c)
-		d.expect(TypeOpen)
-		d.say(golden(t, "spec/open-done"))
+		d.say(renumber(golden(t, "spec/open-done"), TypeOpenDone, d.expect(TypeOpen).Transaction))
 		if err := <-opened; err != nil {
 			t.Fatal(err)
 		}

@@ -78,14 +78,6 @@ func (w *Writer) Bytes(data []byte) *Writer {
 	return w.U32(uint32(len(data)))
 }
 
-// BytesSwapped writes a reference in the order of the UICC low level service
-// (length, offset).
-func (w *Writer) BytesSwapped(data []byte) *Writer {
-	w.U32(uint32(len(data)))
-	w.offset(data)
-	return w
-}
-
 // Text writes a reference to a string in UTF-16LE without a terminator.
 func (w *Writer) Text(s string) *Writer {
 	var data []byte

@@ -49,7 +49,7 @@ type Document struct {
 type Operator struct {
 	ID           string            `json:"id"` // GUID in braces, lower case
 	Name         string            `json:"name"`
-	Logo         []byte            `json:"logo"` // BMP or PNG
+	Logo         []byte            `json:"logo"` // BMP or PNG of 32 by 32 pixels, as anybody may have written it
 	SupportPhone string            `json:"support_phone"`
 	AccountURL   string            `json:"account_url"`  // page where the subscriber sees plan and usage
 	Technologies map[string]string `json:"technologies"` // display names, such as "lte": "4G+"

@@ -42,7 +42,6 @@ type Origin string
 const (
 	ByOwner Origin = "owner"  // applied by who may change everything
 	Pulled  Origin = "pulled" // fetched from the document's refresh address
-	Pushed  Origin = "pushed" // sent by somebody else
 )
 
 // Offer is a document as it came.

@@ -44,9 +44,9 @@ func TestJudge(t *testing.T) {
 	}{
 		{"unsigned by the owner", Offer{edition(8), nil, ByOwner}, former, lab, ""},
 		{"unsigned and pulled", Offer{edition(8), nil, Pulled}, former, lab, "not signed"},
-		{"unsigned and pushed", Offer{edition(8), nil, Pushed}, nil, lab, "not signed"},
+		{"unsigned and pulled at first", Offer{edition(8), nil, Pulled}, nil, lab, "not signed"},
 		{"signed and pulled", Offer{edition(8), signed(edition(8)), Pulled}, former, lab, ""},
-		{"signed in base64", Offer{edition(8), []byte(base64.StdEncoding.EncodeToString(signed(edition(8))) + "\n"), Pushed}, nil, lab, ""},
+		{"signed in base64", Offer{edition(8), []byte(base64.StdEncoding.EncodeToString(signed(edition(8))) + "\n"), Pulled}, nil, lab, ""},
 		{"signed and pulled at first", Offer{edition(1), signed(edition(1)), Pulled}, nil, lab, ""},
 		{"wrong key", Offer{edition(8), ed25519.Sign(strange, edition(8)), Pulled}, former, lab, "by none of the 1 pinned keys"},
 		{"wrong key, by the owner", Offer{edition(8), ed25519.Sign(strange, edition(8)), ByOwner}, former, lab, "by none of the 1 pinned keys"},

@@ -177,7 +177,7 @@ var expired = regexp.MustCompile(`^--- FAIL: Fuzz\w+ \([0-9.]+s\)\n    context d
 func orderly(text string) bool {
 	var rest strings.Builder
 	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(line, "fuzz: elapsed: ") {
+		if !strings.HasPrefix(line, "fuzz: elapsed: ") && !strings.HasPrefix(line, "waiting for fuzzing process ") {
 			rest.WriteString(line)
 		}
 	}

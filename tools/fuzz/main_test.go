@@ -17,7 +17,8 @@ func TestOrderly(t *testing.T) {
 		text string
 		want bool
 	}{
-		"the end of its time": {elapsed + "--- FAIL: FuzzRequest (5.05s)\n    context deadline exceeded\nFAIL\n", true},
+		"the end of its time":            {elapsed + "--- FAIL: FuzzRequest (5.05s)\n    context deadline exceeded\nFAIL\n", true},
+		"its worker was slow to end too": {elapsed + "waiting for fuzzing process to terminate...\n--- FAIL: FuzzRequest (9.05s)\n    context deadline exceeded\nFAIL\n", true},
 		"a finding": {elapsed + "--- FAIL: FuzzRequest (1.05s)\n    --- FAIL: FuzzRequest (0.00s)\n        wire_test.go:9: lost\n    \n" +
 			"    Failing input written to testdata/fuzz/FuzzRequest/1\nFAIL\n", false},
 		"a finding that is about a deadline": {"--- FAIL: FuzzRequest (5.05s)\n    --- FAIL: FuzzRequest (0.00s)\n    context deadline exceeded\n" +

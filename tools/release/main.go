@@ -36,10 +36,14 @@ func main() {
 	}
 }
 
+// number is a version that apk takes (pkgver of Alpine's APKBUILD reference), whose rules
+// are the strictest.
+var number = regexp.MustCompile(`^\d+(\.\d+)*(_(alpha|beta|pre|rc|git|p)\d*)*$`)
+
 // release writes the three archives of the tree in the working folder.
 func release(version, out string) error {
-	if !regexp.MustCompile(`^[0-9][0-9A-Za-z._-]*$`).MatchString(version) {
-		return fmt.Errorf("version %q: begins with no digit, or holds what no package manager takes", version)
+	if !number.MatchString(version) {
+		return fmt.Errorf("version %q: package managers take numbers such as 1.2.3, 1.2.3_rc1 and 1.2.3_git5", version)
 	}
 	tree, err := committed()
 	if err != nil {

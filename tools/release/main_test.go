@@ -149,9 +149,46 @@ func TestPackages(t *testing.T) {
 
 // TestOddVersions: what no package manager takes is refused.
 func TestOddVersions(t *testing.T) {
-	for _, v := range []string{"", "v1.2.3", "1.2 3", "../1", "1;reboot"} {
+	for _, v := range []string{"", "v1.2.3", "1.2 3", "../1", "1;reboot", "0.2.0-5-gabc1234", "1.0-rc1", "1..2", "1.2.", "1.2_final"} {
 		if err := release(v, t.TempDir()); err == nil {
 			t.Errorf("%q is taken", v)
+		}
+	}
+	for _, v := range []string{"0.2.0", "10", "1.0_rc1", "0.2.0_git5", "1.0_rc1_git12"} {
+		if !number.MatchString(v) {
+			t.Errorf("%q is not taken", v)
+		}
+	}
+}
+
+// TestNumbers: make gives every commit a number that package managers take.
+func TestNumbers(t *testing.T) {
+	makefile, err := filepath.Abs("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(t.TempDir())
+	run := func(name string, args ...string) string {
+		t.Helper()
+		out, err := exec.Command(name, args...).Output()
+		if err != nil {
+			t.Fatalf("%s %q: %v", name, args, err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	git := func(args ...string) {
+		t.Helper()
+		run("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.org"}, args...)...)
+	}
+	git("init", "-q")
+	for i, want := range []string{"0.0.0", "0.2.0", "0.2.0_git1", "0.2.0_git2"} {
+		git("commit", "-q", "--allow-empty", "-m", "some")
+		if i == 1 {
+			git("tag", "v0.2.0")
+		}
+		got := run("make", "-s", "-f", makefile, "--eval", "number: ; @echo $(RELEASE)", "number")
+		if got != want || !number.MatchString(got) {
+			t.Errorf("the number is %q, want %q", got, want)
 		}
 	}
 }

@@ -55,6 +55,7 @@ export function watch(onState, onContact) {
 		timer = setTimeout(lost, silence);
 	};
 	const open = () => {
+		timer = setTimeout(lost, silence);
 		source = new EventSource('/v1/events');
 		source.addEventListener('status', (e) => { there(); if (!ended) onState(JSON.parse(e.data)); });
 		source.addEventListener('beat', there);

@@ -2,7 +2,7 @@
 
 import { h, toast } from './dom.js';
 import { look, watch } from './api.js';
-import { learn, speak, t } from './text.js';
+import { language, learn, speak, t } from './text.js';
 import { drawTrial, recent } from './trial.js';
 import * as start from './start.js';
 import * as home from './home.js';
@@ -16,7 +16,7 @@ import * as system from './system.js';
 const views = { home, devices, hotspot, sim, operator, doctor, system };
 
 // app is what views get: the state, who is logged in, and how to draw again.
-const app = { state: null, session: null, show, refresh, draw };
+const app = { state: null, session: null, show, refresh, renewed, draw };
 
 let stop = null, shown = '';
 
@@ -36,10 +36,20 @@ async function refresh() {
 	draw();
 }
 
-// listen follows the state from now on.
+// renewed begins anew when who is logged in, or whether a password was chosen, is not what it
+// was: somebody else has seen to it, or the gateway has begun anew itself.
+async function renewed() {
+	const was = app.session, now = await look('session').catch(() => was);
+	if (!now || now.in === was?.in && now.fresh === was?.fresh) return false;
+	await refresh();
+	return true;
+}
+
+// listen follows the state from now on, while somebody can see it: a browser has six
+// connections for all that it shows of a gateway, and each page that listens holds one.
 function listen() {
 	stop?.();
-	stop = watch((state) => { app.state = state; learn(state.doctor); home.sample(state); draw(); }, contact);
+	stop = document.hidden ? null : watch((state) => { app.state = state; learn(state.doctor); home.sample(state); draw(); }, contact);
 }
 
 // contact says whether the gateway answers. While it does not it is asked again and again;
@@ -51,7 +61,7 @@ function contact(there) {
 	el.hidden = there;
 	if (back) {
 		listen();
-		look('session').then((s) => { if (s.in !== app.session?.in) refresh(); }, () => {});
+		renewed();
 	}
 	if (gone) {
 		el.textContent = t('contact.lost') + (app.state?.trial || recent() ? ' ' + t('contact.trial') : '');
@@ -90,14 +100,23 @@ function draw() {
 	if (!first) main.focus();
 }
 
+let links = ''; // as they are drawn: somebody has one in focus, or is about to press it
+
 function drawNav(current) {
 	const nav = document.getElementById('nav');
+	if (links === current + language()) return;
+	links = current + language();
 	nav.hidden = !(current in views);
 	nav.setAttribute('aria-label', t('nav'));
 	nav.replaceChildren(...Object.keys(views).map((name) =>
 		h('a', { href: '#/' + name, 'aria-current': name === current ? 'page' : undefined }, t('nav.' + name))));
 }
 
+document.addEventListener('visibilitychange', () => {
+	if (!app.session) return; // refresh is at it
+	listen();
+	if (!document.hidden) renewed();
+});
 addEventListener('hashchange', draw);
 addEventListener('unhandledrejection', (e) => { toast(String(e.reason?.message || e.reason)); });
 

@@ -12,15 +12,19 @@ export function draw(app) {
 	return [h('h1', {}, t('nav.devices')), h('p', { id: 'many', class: 'soft' }), h('div', { id: 'list' }), h('div', { id: 'blocked' })];
 }
 
-const before = new Map(); // bytes of each device, to tell how fast it is now
-const cards = new Map(); // of the devices that were shown, by MAC
+// devices is how many there are: one may have an address as a guest and another at home.
+export const devices = (clients) => new Set(clients.map((c) => c.mac)).size;
+
+const key = (c) => c.mac + c.address;
+const before = new Map(); // bytes of each device by an address, to tell how fast it is now
+const cards = new Map(); // of the devices that were shown, for each address
 let barred = '';
 
 export function update(app) {
 	const list = document.getElementById('list'), clients = app.state.clients || [], places = app.state.places;
 	if (!list) return;
 	document.getElementById('many').textContent = [
-		places ? t('devices.places', { n: places.used, most: count('devices', places.limit) }) : count('devices', clients.length),
+		places ? t('devices.places', { n: places.used, most: count('devices', places.limit) }) : count('devices', devices(clients)),
 		t('devices.free', { n: app.state.lan.free_addresses }),
 	].join(' · ');
 	const blocked = app.state.wifi?.blocked || [], now = clients.map((c) => shown(c, places, blocked.includes(c.mac)));
@@ -37,8 +41,8 @@ export function update(app) {
 // shown is the card of a device, brought up to date. Its buttons stay the ones that they
 // are, which somebody is about to press, until others take their place.
 function shown(c, places, out) {
-	if (!cards.has(c.mac)) cards.set(c.mac, card('', h('div', {}), h('div', { class: 'buttons' })));
-	const el = cards.get(c.mac), [facts, buttons] = el.querySelectorAll(':scope > div'), deeds = acts(c, out);
+	if (!cards.has(key(c))) cards.set(key(c), card('', h('div', {}), h('div', { class: 'buttons' })));
+	const el = cards.get(key(c)), [facts, buttons] = el.querySelectorAll(':scope > div'), deeds = acts(c, out);
 	const labels = (list) => list.map((b) => b.ariaLabel).join();
 	facts.replaceChildren(...about(c, places));
 	if (labels([...buttons.children]) !== labels(deeds)) {
@@ -51,10 +55,11 @@ function shown(c, places, out) {
 
 // about is what there is to tell of a device.
 function about(c, places) {
-	const now = Date.now(), last = before.get(c.mac);
-	before.set(c.mac, { at: now, up: c.up_bytes, down: c.down_bytes });
+	const now = Date.now(), last = before.get(key(c));
+	before.set(key(c), { at: now, up: c.up_bytes, down: c.down_bytes });
 	const rate = (is, was) => (last && now > last.at && is >= was ? ' · ' + bytes((is - was) * 1000 / (now - last.at)) + '/' + t('unit.s') : '');
 	return [h('h2', {}, nameOf(c)), c.refused && h('p', { class: 'bad-text' }, said(c.refused)), facts(
+		[t('device.kind'), word('kind', c.kind)],
 		[t('device.internet'), places && t(c.place ? 'device.place' : 'device.placeless')],
 		[t('address'), c.address],
 		[t('mac'), c.mac + (c.wifi?.randomised ? ' (' + t('device.randomised') + ')' : '')],

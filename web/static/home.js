@@ -4,6 +4,7 @@ import { h, svg, card, facts } from './dom.js';
 import { bytes, count, has, said, t } from './text.js';
 import { tell } from './api.js';
 import { propose, refuse } from './trial.js';
+import { devices } from './devices.js';
 
 const samples = []; // of the signal while the page is open: [time, dBm]
 
@@ -63,7 +64,7 @@ function now(s) {
 		[t('operator'), s.modem.network_name || s.modem.network],
 		[t('technology'), technology(s.modem)],
 		[t('signal'), s.modem.rssi_dbm && s.modem.rssi_dbm + ' ' + t('unit.dbm')],
-		[t('devices'), s.clients && count('devices', s.clients.length)],
+		[t('devices'), s.clients && count('devices', devices(s.clients))],
 		[t('received'), s.uplinks.length > 0 && bytes(down)],
 		[t('sent'), s.uplinks.length > 0 && bytes(up)],
 		[t('drops'), s.modem.drops],

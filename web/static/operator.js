@@ -18,11 +18,20 @@ export function update(app) {
 	const p = app.state.provision, place = document.getElementById('operator'), key = JSON.stringify(p || {});
 	if (!place || key === drawn) return;
 	drawn = key;
-	place.replaceChildren(...(inForce(p) ? [contact(inForce(p)), rules(p)] : [card('', h('p', {}, t('operator.none')))]));
-	const papers = document.getElementById('papers');
+	const cards = inForce(p) ? [contact(inForce(p)), rules(p)] : [card('', h('p', {}, t('operator.none')))];
+	place.replaceChildren(...cards);
+	const papers = document.getElementById('papers'), there = () => cards[0].isConnected;
 	if (!p) return papers.replaceChildren();
-	look('provision show').then((full) => papers.replaceChildren(...(full.trial ? [trial(full)] : []), ...(full.outcome ? [outcome(full.outcome)] : []),
-		...full.documents.map(paper), ...(full.documents.length ? [deeds(full)] : [])), refuse);
+	look('provision show').then((full) => {
+		if (!there()) return; // it was for another drawing
+		const logo = inForce(full)?.logo;
+		if (logo) cards[0].querySelector('h2')?.prepend(h('img', { class: 'logo', src: logo, alt: '' }));
+		papers.replaceChildren(...(full.trial ? [trial(full)] : []), ...(full.outcome ? [outcome(full.outcome)] : []),
+			...full.documents.map(paper), ...(full.documents.length ? [deeds(full)] : []));
+	}).catch((fault) => {
+		if (there()) drawn = ''; // the next state asks again
+		refuse(fault);
+	});
 }
 
 // inForce is the document for the SIM that is in the modem.
@@ -52,7 +61,7 @@ function trial(p) {
 	return card('', h('p', {}, t(attended ? 'paper.attended' : 'paper.trial', { by, at: when(until) })),
 		h('div', { class: 'buttons' },
 			h('button', { class: 'main', onclick: () => tell('provision confirm', { id }).catch(refuse) }, t('trial.keep')),
-			h('button', { onclick: () => tell('provision revert').catch(refuse) }, t('trial.undo'))));
+			h('button', { onclick: () => tell('provision revert', { id }).catch(refuse) }, t('trial.undo'))));
 }
 
 const outcome = (o) => card('', h('p', { class: o.kept ? '' : 'bad-text', role: 'status' }, t(o.kept ? 'paper.kept' : 'paper.undone', { why: said(o.why) })));

@@ -10,8 +10,8 @@ import { propose, refuse } from './trial.js';
 export const settings = () => look('config get');
 
 // current keeps what is drawn of the settings in a place as they are in force, whoever
-// changes them or takes a change back. What somebody has typed and not sent stays. It
-// returns what is to be told each state.
+// changes them or takes a change back. What somebody has typed and not sent stays, and so
+// does the focus. It returns what is to be told each state.
 export function current(place, show) {
 	let drawn = null, was = new Map();
 	const fields = () => [...place.querySelectorAll('[name]')];
@@ -19,7 +19,8 @@ export function current(place, show) {
 		if (state.revision === drawn) return;
 		drawn = state.revision;
 		settings().then((view) => {
-			const typed = fields().filter((el) => el.value !== was.get(el.name) && el.value !== el.sent), at = document.activeElement;
+			const typed = fields().filter((el) => el.value !== was.get(el.name) && el.value !== el.sent);
+			const at = place.contains(document.activeElement) && document.activeElement, where = at && spot(at), around = at && box(at);
 			place.replaceChildren(...show(view));
 			was = new Map(fields().map((el) => [el.name, el.value]));
 			for (const old of typed) {
@@ -27,11 +28,19 @@ export function current(place, show) {
 				if (!el) continue;
 				el.value = old.value;
 				el.dispatchEvent(new Event('change'));
-				if (old === at) el.focus({ preventScroll: true });
 			}
+			if (!at) return;
+			const all = [...place.querySelectorAll('input, select, button, summary')];
+			(all.find((el) => spot(el) === where) || all.find((el) => el.type === 'submit' && box(el) === around))?.focus({ preventScroll: true });
 		}, (fault) => { drawn = null; refuse(fault); });
 	};
 }
+
+// box names what an element stands in: its section, or else its card.
+const box = (el) => el.closest('details, .card')?.querySelector('summary, h2')?.textContent;
+
+// spot names an element, so that the one that takes its place is found.
+const spot = (el) => el.name || [el.tagName, box(el), el.textContent].join();
 
 // option finds one option of a section.
 export function option(view, section, name) {

@@ -9,20 +9,42 @@ import { current, option, settings } from './settings.js';
 import { spark, technology } from './home.js';
 
 export function draw(app) {
-	const roaming = h('div', {}), choice = h('div', {});
+	const roaming = h('div', {});
 	follow = current(roaming, (view) => [abroad(view)]);
-	look('access points').then((list) => choice.replaceChildren(choose(app, list)), refuse);
-	pinDrawn = story = '';
+	pinDrawn = story = offered = '';
 	setTimeout(() => update(app));
-	return [h('h1', {}, t('nav.sim')), h('div', { id: 'pin' }), h('div', { id: 'network' }), h('div', { id: 'apn' }), choice, roaming];
+	return [h('h1', {}, t('nav.sim')), ...['pin', 'network', 'apn', 'choice'].map((id) => h('div', { id })), roaming];
 }
 
-let pinDrawn = '', story = '', follow;
+let pinDrawn = '', story = '', offered = '', known = false, follow;
+
+// cardOf is what access points are offered for: a SIM, and documents. While it is not known they
+// are asked for with each step of the modem.
+const cardOf = (s) => JSON.stringify([s.modem.sim, s.modem.home, known || s.modem.phase, s.provision?.documents?.map((d) => [d.operator, d.serial, d.in_force])]);
+
+// offer keeps the access points to choose those for the SIM that is in, but for who is about
+// to choose one.
+function offer(app) {
+	const place = document.getElementById('choice'), s = app.state, chosen = place.querySelector('select');
+	const busy = place.querySelector('select:focus, input:focus') || chosen && chosen.value !== '' && chosen.value !== chosen.sent;
+	if (offered === cardOf(s) || busy) return;
+	offered = cardOf(s);
+	look('access points').then((list) => {
+		if (!place.isConnected) return; // the view was left
+		known = list.sim_known;
+		offered = cardOf(s);
+		place.replaceChildren(choose(app, list));
+	}, (fault) => {
+		if (place.isConnected) offered = ''; // the next state asks again
+		refuse(fault);
+	});
+}
 
 export function update(app) {
 	const s = app.state, m = s.modem;
 	if (!document.getElementById('network')) return;
 	follow(s);
+	offer(app);
 	const key = m.sim + m.pin_tries_left;
 	if (key !== pinDrawn) {
 		pinDrawn = key;
@@ -51,10 +73,10 @@ function pinCard(app, m) {
 	], t('pin.do'), (f) => tell('sim pin', { pin: f.elements.pin.value })));
 }
 
-// choose offers the access points that have a name, and typing one. The one without, the
-// network's own choice, is tried by the gateway itself.
+// choose offers the access points that would be tried, among them the network's own
+// choice, and typing one.
 function choose(app, list) {
-	const names = list.access_points.map((a, i) => [String(i), a.apn + (a.name ? ' · ' + a.name : '')]).filter(([i]) => list.access_points[i].apn);
+	const names = list.access_points.map((a, i) => [String(i), (a.apn || t('apn.auto')) + (a.name ? ' · ' + a.name : '')]);
 	const f = form(app, [
 		field(t('apn.pick'), { name: 'pick', options: [['', t('apn.free')], ...names, ['typed', t('apn.typed')]], value: '' }),
 		h('div', { id: 'typed', hidden: true },
@@ -66,7 +88,7 @@ function choose(app, list) {
 		const text = (name) => form.elements.namedItem(name).value.trim();
 		if (pick === 'typed') return propose('apn choose', { apn: text('apn'), user: text('user'), password: text('password') }, form);
 		if (pick === '') return propose('apn choose', { apn: '' }, form);
-		return propose('apn choose', { apn: listed.apn, user: listed.user || '', password: listed.password || '', auth: listed.auth || 'auto' }, form);
+		return propose('apn choose', { apn: listed.apn, network: !listed.apn, user: listed.user || '', password: listed.password || '', auth: listed.auth || 'auto' }, form);
 	});
 	f.elements.pick.addEventListener('change', (e) => { f.querySelector('#typed').hidden = e.target.value !== 'typed'; });
 	return card(t('apn.choose'), h('p', { class: 'soft' }, t('apn.choose.help')), f);

@@ -37,16 +37,18 @@ export function form(app, fields, label, action) {
 	const button = h('button', { class: 'main', type: 'submit' }, label);
 	const f = h('form', { method: 'post', noValidate: true, onsubmit: async (e) => {
 		e.preventDefault();
+		if (button.hasAttribute('aria-disabled')) return; // it is being done
 		forgive(f);
-		button.disabled = true;
+		button.setAttribute('aria-disabled', 'true'); // a disabled one would lose the focus
 		button.classList.add('busy');
 		try {
 			await action(f);
 		} catch (fault) {
+			if (fault.code === 'denied' && await app.renewed()) return; // and is asked for what holds now
 			if (fault.wait) complain(f, f.querySelector('[type=password]')?.name, t('login.wait', { n: fault.wait })) || refuse(fault, f);
 			else refuse(fault, f);
 		}
-		button.disabled = false;
+		button.removeAttribute('aria-disabled');
 		button.classList.remove('busy');
 	} }, fields, h('div', { class: 'buttons' }, button));
 	return f;
@@ -54,7 +56,7 @@ export function form(app, fields, label, action) {
 
 // speech chooses the language.
 export function speech(app) {
-	const select = field('Language · Язык', { name: 'language', options: languages, value: language() });
+	const select = field('Language · Язык', { name: 'language', options: languages(), value: language() });
 	select.querySelector('select').addEventListener('change', async (e) => { await speak(e.target.value); await app.refresh(); });
 	return card('', select);
 }

@@ -5,7 +5,7 @@ import { look, tell } from './api.js';
 import { has, t, when } from './text.js';
 import { form, speech } from './start.js';
 import { propose, refuse } from './trial.js';
-import { all, current } from './settings.js';
+import { all, current, settings } from './settings.js';
 
 const scopes = ['read', 'settings', 'sim', 'document', 'admin'];
 
@@ -36,8 +36,10 @@ function about(app) {
 function keep() {
 	const file = h('input', { type: 'file', id: 'restore', accept: '.conf,text/plain', onchange: async (e) => {
 		const text = await e.target.files[0]?.text();
-		if (text !== undefined) await propose('restore', { text });
 		e.target.value = '';
+		if (text === undefined) return;
+		const now = await settings().catch(refuse); // what the differences are told from
+		if (now) await propose('restore', { text, revision: now.revision });
 	} });
 	return card(t('backup.title'), h('p', { class: 'soft' }, t('backup.help')), h('div', { class: 'buttons' },
 		h('button', { onclick: () => look('backup').then((b) => save('tetherd.conf', b.text), refuse) }, t('backup.do'))),

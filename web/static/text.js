@@ -1,22 +1,25 @@
 // Words in the reader's language, from lang/*.json.
 
-const known = { en: 'English', ru: 'Русский' };
-let words = {}, other = {}, lang = 'en', patterns = [];
+let known = [], words = {}, other = {}, lang = 'en', patterns = [];
 
 // languages are those that there are, by their own names.
-export const languages = Object.entries(known);
+export const languages = () => known.map((code) => {
+	const name = new Intl.DisplayNames(code, { type: 'language' }).of(code);
+	return [code, name[0].toLocaleUpperCase(code) + name.slice(1)];
+});
 export const language = () => lang;
 
-const load = async (name) => (await fetch(`lang/${name}.json`)).json();
+const load = async (path) => (await fetch(path)).json();
 
 // speak chooses a language: the one given, the one kept, or the browser's first that is
 // known.
 export async function speak(choice) {
 	if (choice) localStorage.setItem('lang', choice);
 	const wishes = [localStorage.getItem('lang'), ...navigator.languages.map((l) => l.slice(0, 2)), 'en'];
-	lang = wishes.find((l) => l in known);
-	other = await load('en');
-	words = lang === 'en' ? other : await load(lang);
+	known = await load('lang/');
+	lang = wishes.find((l) => known.includes(l));
+	other = await load('lang/en.json');
+	words = lang === 'en' ? other : await load(`lang/${lang}.json`);
 	patterns = Object.entries(words.server || {}).map(([from, to]) => [pattern(from), to]);
 	before.clear();
 	document.documentElement.lang = lang;

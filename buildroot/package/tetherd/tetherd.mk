@@ -30,7 +30,9 @@ define TETHERD_INSTALL_INIT_SYSTEMD
 		$(TARGET_DIR)/usr/lib/systemd/system/tetherd.service
 endef
 
-# What must be there; the rest of board/common/linux.fragment is for hardware.
+# What must be there, else no rule is in force; the rest of board/common/linux.fragment is
+# for hardware, and the short way of established connections. Present kernels have
+# NFT_COUNTER and NFT_OBJREF always, older ones that are still kept only when asked.
 define TETHERD_LINUX_CONFIG_FIXUPS
 	$(call KCONFIG_ENABLE_OPT,CONFIG_BRIDGE)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_IP_ADVANCED_ROUTER)
@@ -44,9 +46,13 @@ define TETHERD_LINUX_CONFIG_FIXUPS
 	$(call KCONFIG_ENABLE_OPT,CONFIG_NF_TABLES)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_NF_TABLES_BRIDGE)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_NF_TABLES_INET)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_COUNTER)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_CT)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_MASQ)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_NAT)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_OBJREF)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_REDIR)
+	$(call KCONFIG_ENABLE_OPT,CONFIG_NFT_REJECT)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_PACKET)
 	$(call KCONFIG_ENABLE_OPT,CONFIG_VETH)
 endef

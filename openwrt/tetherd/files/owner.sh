@@ -11,9 +11,22 @@ STATE=$ROOT/etc/tetherd
 NOTE=$STATE/aside
 CONFIG=$ROOT/etc/config/tetherd
 
-# note KIND NAME remembers one thing that was set aside.
+# note KIND NAME remembers one thing that is about to be set aside. After a power cut it is
+# either noted or as it was.
 note() {
 	echo "$1 $2" >>"$NOTE"
+	sync
+}
+
+warn() {
+	logger -t tetherd -p daemon.warn "$1"
+}
+
+# put FILE puts $STATE/new into its place, whole also after a power cut: on flash a new
+# name can be there long before what was written under it.
+put() {
+	sync
+	mv "$STATE/new" "$1"
 }
 
 # sections CONFIG TYPE prints the names of all sections of that type. -X gives anonymous
@@ -31,10 +44,12 @@ service_aside() {
 	"$init" stop
 }
 
-# switch_off KIND CONFIG SECTION disables a section that is not disabled.
+# switch_off KIND CONFIG SECTION disables a section that is not disabled, and says so: it
+# may be one that its owner has added since.
 switch_off() {
 	[ "$(uci -q get "$2.$3.disabled")" = 1 ] && return 0
 	note "$1" "$3"
+	warn "the $1 $3 of the system is switched off"
 	uci -q set "$2.$3.disabled=1"
 }
 
@@ -76,9 +91,27 @@ set_aside() {
 	free_ssh
 }
 
-# say TEXT writes one line of the new configuration.
+# say TEXT adds one line to the part that is being taken over.
 say() {
-	printf '%s\n' "$1" >>"$CONFIG.new"
+	part="$part$1
+"
+}
+
+# keep NAME adds the part to the new configuration, unless tetherd cannot have it: then
+# the log says why, and the other parts are none the worse.
+keep() {
+	{
+		cat "$STATE/new"
+		printf '\n%s' "$part"
+	} >"$STATE/try"
+	part=''
+	if faults=$(tetherd check "$STATE/try" 2>&1); then
+		mv "$STATE/try" "$STATE/new"
+	else
+		rm "$STATE/try"
+		warn "$1 could not be taken over: $faults"
+		return 1
+	fi
 }
 
 # option NAME VALUE writes one option, when it has a value. UCI has one way to write a
@@ -132,10 +165,62 @@ members() {
 	done
 }
 
+# has_lan says that there is an interface that is called lan.
+has_lan() {
+	sections network interface | grep -qx lan
+}
+
+# is_bridge NAME says that a device is a bridge.
+is_bridge() {
+	for name in $(sections network device); do
+		[ "$(uci -q get "network.$name.name") $(uci -q get "network.$name.type")" = "$1 bridge" ] && return 0
+	done
+	return 1
+}
+
+# others prints the interfaces by which a router without lan may be administered: those that
+# are on, with an address of their own or on a bridge.
+others() {
+	for other in $(sections network interface); do
+		case $other in loopback | lan) continue ;; esac
+		[ "$(uci -q get "network.$other.disabled")" = 1 ] && continue
+		device=$(uci -q get "network.$other.device")
+		if [ "$(uci -q get "network.$other.proto")" = static ] || is_bridge "${device%.*}"; then
+			echo "$other"
+		fi
+	done
+}
+
+# fit says that the LAN can be tetherd's, which has an address of its own. A system without
+# any interface that may be one has none to lose.
+fit() {
+	proto=$(uci -q get network.lan.proto)
+	case $proto in
+	'' | static) ;;
+	none) # it is administered by another interface, in a network that has a DHCP server
+		warn "the LAN has no address here and could not be taken over: tetherd's has its own"
+		return 1
+		;;
+	*)
+		warn "the LAN gets its address by $proto and could not be taken over: tetherd's has its own"
+		return 1
+		;;
+	esac
+	if has_lan && [ "$(uci -q get network.lan.disabled)" != 1 ]; then
+		return 0
+	fi
+	others=$(others)
+	[ -z "$others" ] || warn "the LAN could not be taken over: no interface that is on is called lan, but $(echo "$others" | tr '\n' ' ')may be it"
+	[ -z "$others" ]
+}
+
 # take_lan keeps bridge, ports and address, so that who administers the router over it
-# still does, and leaves SSH and the page of the system open for them.
+# still does, and leaves SSH and the page of the system open for them. DHCP's own pool is
+# one of a /24: a smaller LAN lends all that it has. A LAN of Wi-Fi alone names no device.
 take_lan() {
-	device=$(uci -q get network.lan.device || uci -q get network.lan.ifname) || return 0
+	fit || return 1
+	has_lan || return 0
+	device=$(uci -q get network.lan.device || uci -q get network.lan.ifname)
 	address=$(uci -q get network.lan.ipaddr)
 	address=${address%% *}
 	case $address in
@@ -162,7 +247,13 @@ take_lan() {
 	for port in $(listening | sort -nu); do
 		say "	list open '$port'"
 	done
-	say ''
+	prefix=${address#*/}
+	if [ "${prefix:-0}" -gt 24 ]; then
+		say "config dhcp 'dhcp'"
+		option start 1
+		option limit $(((1 << (32 - prefix)) - 2))
+	fi
+	keep "the LAN $address"
 }
 
 # take_bearers keeps what the protocols of the modem are given, in the words of each:
@@ -185,13 +276,17 @@ take_bearers() {
 		option password "$(uci -q get "network.$name.password")"
 		option auth "$(auth "$(uci -q get "network.$name.auth" || uci -q get "network.$name.allowedauth")")"
 		option family "$(family "$(uci -q get "network.$name.pdptype" || uci -q get "network.$name.iptype")")"
-		say ''
+		keep "the access point of $name"
 	done
 	[ -n "$found" ] || return 0
 	say "config modem 'modem'"
 	option pin "$pin"
 	[ "$roaming" = 1 ] && option roaming 1
-	say ''
+	keep 'the PIN of the modem' || [ "$roaming" != 1 ] || {
+		say "config modem 'modem'"
+		option roaming 1
+		keep 'roaming'
+	}
 }
 
 # auth and family turn the words of the system's protocols into ours; what is not
@@ -215,9 +310,10 @@ family() {
 # zone, whose members would be in the LAN, nor one that is off. When all that there was
 # is off, Wi-Fi stays off.
 take_wifi() {
-	country='' on='' off='' seen=' '
+	country='' on='' off='' taken="
+"
 	for name in $(sections wireless wifi-device); do
-		country=${country:-$(uci -q get "wireless.$name.country")}
+		case $country in '' | 00) country=$(uci -q get "wireless.$name.country") ;; esac
 	done
 	for name in $(sections wireless wifi-iface); do
 		[ "$(uci -q get "wireless.$name.mode")" = ap ] || continue
@@ -228,34 +324,42 @@ take_wifi() {
 			continue
 		fi
 		on=1
-		if [ -z "$security" ] || [ -z "$ssid" ]; then
+		[ -n "$ssid" ] || continue
+		if [ -z "$security" ]; then
+			warn "the Wi-Fi network $ssid is open, or protected in a way that tetherd has not, and was not taken over"
 			continue
 		fi
 		case " $(uci -q get "wireless.$name.network") " in
 		*' lan '*) ;;
 		*)
-			logger -t tetherd -p daemon.warn "the Wi-Fi network $ssid does not lead into the LAN and was not taken over"
+			warn "the Wi-Fi network $ssid does not lead into the LAN and was not taken over"
 			continue
 			;;
 		esac
 		# One network on several radios is one section with us.
-		mark=$(printf '%s' "$ssid" | tr -c 'A-Za-z0-9' '_')
-		case $seen in *" $mark "*) continue ;; esac
-		seen="$seen$mark "
+		case $taken in *"
+$ssid
+"*) continue ;; esac
 		say 'config network'
 		option ssid "$ssid"
 		option passphrase "$(uci -q get "wireless.$name.key")"
 		option security "$security"
 		[ "$(uci -q get "wireless.$name.hidden")" = 1 ] && option hidden 1
 		[ "$(uci -q get "wireless.$name.isolate")" = 1 ] && option isolate 1
-		say ''
+		keep "the Wi-Fi network $ssid" && taken="$taken$ssid
+"
 	done
 	[ -n "$on" ] && off=''
+	[ "$country" = 00 ] && country='' # the world is no country
 	[ -n "$country$off" ] || return 0
 	say "config wifi 'wifi'"
 	option country "$country"
 	[ -n "$off" ] && option enabled 0
-	say ''
+	keep 'the country of Wi-Fi' || [ -z "$off" ] || {
+		say "config wifi 'wifi'"
+		option enabled 0
+		keep 'that Wi-Fi is off'
+	}
 }
 
 # is_off says that somebody has switched a Wi-Fi network or its radio off.
@@ -280,22 +384,31 @@ untouched() {
 	! grep '^[[:space:]]*config' "$CONFIG" | grep -qv "config tetherd 'main'"
 }
 
-# take_over writes the configuration from what the system says. It must be without
-# fault; else the file stays as it was, which is a working gateway.
+# take_over writes the configuration from what the system says. It fails when the LAN is
+# none for tetherd: then nobody could reach the router any more.
 take_over() {
 	untouched || return 0
-	cp "$CONFIG" "$CONFIG.new" || return 0
-	say ''
-	take_lan
+	cp -p "$CONFIG" "$STATE/new" || return 1
+	part=''
+	if ! take_lan; then
+		rm "$STATE/new"
+		return 1
+	fi
 	take_bearers
 	take_wifi
-	if tetherd check "$CONFIG.new" >/dev/null; then
-		chmod 600 "$CONFIG.new"
-		mv "$CONFIG.new" "$CONFIG"
-	else
-		logger -t tetherd -p daemon.warn 'the settings of the system could not be taken over'
-		rm -f "$CONFIG.new"
-	fi
+	chmod 600 "$STATE/new"
+	put "$CONFIG"
+}
+
+# await_radios waits until netifd has let go of the radios: it answers the reload first,
+# and its scripts delete the interfaces that a radio has afterwards, those of others too.
+# It tells nothing where it does not run yet.
+await_radios() {
+	seconds=30
+	while [ "$seconds" -gt 0 ] && ubus call network.wireless status 2>/dev/null | grep -qE '"(up|pending)": true'; do
+		sleep 1
+		seconds=$((seconds - 1))
+	done
 }
 
 take() {
@@ -303,14 +416,19 @@ take() {
 	chmod 700 "$STATE"
 	# An upgrade keeps the note, and with it what was taken over.
 	if [ ! -e "$NOTE" ]; then
-		take_over
+		if ! take_over; then
+			warn "the router stays as it is, without tetherd: change its LAN, then $0 take && /etc/init.d/tetherd start"
+			return 0
+		fi
 		# A factory reset goes back to what is there now.
-		[ -e "$STATE/factory" ] || cp -p "$CONFIG" "$STATE/factory"
+		[ -e "$STATE/factory" ] || { cp -p "$CONFIG" "$STATE/new" && put "$STATE/factory"; }
+		sync
 		: >"$NOTE"
 	fi
 	set_aside
 	# At the first start of an image netifd does not run yet, and reads this when it does.
 	"$ROOT/etc/init.d/network" reload || true
+	await_radios
 }
 
 give_back() {
