@@ -25,8 +25,6 @@ var arches = []Arch{
 		Name: "amd64", GoEnv: []string{"GOARCH=amd64"}, kernel: "linux-image-amd64",
 		qemu: []string{"qemu-system-x86_64", "-M", "pc"},
 		bus:  "virtio_pci", tty: "ttyS0",
-		// On a busy host the kernel finds its timer too slow, and takes it for broken.
-		params: " no_timer_check",
 	},
 	{
 		Name: "armhf", GoEnv: []string{"GOARCH=arm", "GOARM=7"}, kernel: "linux-image-armmp",

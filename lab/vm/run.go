@@ -88,10 +88,16 @@ func (i *Image) boot(ctx context.Context, job Job, disk string) (Result, error) 
 	return Result{}, fmt.Errorf("vm: %w (%s, %v, %s); the end of its console:\n%s", why, i.Arch.Name, cmd.ProcessState, i.Release, console)
 }
 
+// emulated is a processor of 250 million instructions a second, much like a small
+// router's: the machine's clocks count what it has done, four nanoseconds each, and go on
+// with the host's while it idles. So a host that is busy with something else makes it slow
+// and lets no time-out in it run out: stations, hostapd and kernel would blame each other.
+var emulated = []string{"-accel", "tcg,thread=single", "-icount", "shift=2", "-rtc", "clock=vm"}
+
 // parameters are the kernel's: little on the console, and an end when it panics. Two
 // save what emulation is slow at: waiting for every processor when a namespace ends, and
 // hiding from attacks that nobody mounts here. The last two keep it from complaining that
-// a processor stood still: here the host was busy with something else.
+// a processor stood still, where it is the host's and the host was busy.
 const parameters = "quiet loglevel=4 panic=-1 rcupdate.rcu_expedited=1 mitigations=off nosoftlockup rcupdate.rcu_cpu_stall_suppress=1"
 
 // command is the machine's command line. Descriptor 3 is the job's port.
@@ -100,13 +106,12 @@ func (i *Image) command(job Job, disk string) *exec.Cmd {
 	if i.Arch.most > 0 {
 		memory = min(memory, i.Arch.most)
 	}
-	accelerator := "tcg,thread=multi"
+	processor := emulated
 	if job.KVM {
-		accelerator = "kvm"
+		processor = []string{"-accel", "kvm"}
 	}
-	line := append(i.Arch.qemu[:len(i.Arch.qemu):len(i.Arch.qemu)], "-accel", accelerator,
-		// Two processors that a busy host keeps waiting would wait for each other.
-		"-smp", "1", "-m", strconv.Itoa(memory),
+	line := append(i.Arch.qemu[:len(i.Arch.qemu):len(i.Arch.qemu)], "-smp", "1", "-m", strconv.Itoa(memory))
+	line = append(append(line, processor...),
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-kernel", i.Kernel, "-initrd", i.Start,
 		"-append", "console="+i.Arch.tty+" "+parameters+i.Arch.params,
@@ -150,9 +155,8 @@ func socketPair() (net.Conn, *os.File, error) {
 }
 
 // startBound starts a process that the kernel ends with this one, however this one
-// ends. That is bound to the thread, so one thread stays with the process. It has this
-// one's priority: the clocks of a machine that is kept waiting go on, and its time-outs
-// with them. The channel is closed when it has ended.
+// ends. That is bound to the thread, so one thread stays with the process. The channel is
+// closed when it has ended.
 func startBound(cmd *exec.Cmd) (<-chan struct{}, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	started, ended := make(chan error, 1), make(chan struct{})

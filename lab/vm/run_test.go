@@ -91,8 +91,8 @@ func TestMachineCommand(t *testing.T) {
 		job  Job
 		want string
 	}{
-		{"amd64", Job{}, "-accel tcg,thread=multi -smp"},
-		{"amd64", Job{KVM: true}, "-accel kvm"},
+		{"amd64", Job{}, "-smp 1 -m 512 -accel tcg,thread=single -icount shift=2 "},
+		{"amd64", Job{KVM: true}, "-m 512 -accel kvm -nodefaults "},
 		{"amd64", Job{Memory: 128}, "-m 128 "},
 		{"amd64", Job{}, "-append console=ttyS0 "},
 		{"armhf", Job{}, "-device virtio-serial-device "},

@@ -20,14 +20,14 @@ import (
 	"github.com/tetherd/tetherd/lab/board"
 )
 
-// limit bounds every wait. It is generous: an emulated machine on a busy host may be
-// fifty times slower than a real one.
+// limit bounds every wait, by the machine's own clock. It is generous: an emulated machine
+// may be fifty times slower than a real one.
 const limit = 4 * time.Minute
 
 // eventually waits until ok says nil.
 func eventually(t *testing.T, what string, ok func() error) {
 	t.Helper()
-	const look = 20 * time.Millisecond
+	const look = 200 * time.Millisecond
 	begun := time.Now()
 	for {
 		err := ok()
@@ -111,7 +111,7 @@ func quietKernel(t *testing.T) {
 	})
 }
 
-// ofRadios are complaints of mac80211 that an overloaded host brings about, and that say
+// ofRadios are complaints of mac80211 that an overloaded machine brings about, and that say
 // nothing about the gateway: a channel switch is counted down by a simulated radio that is
 // woken too late; a simulated radio is taken away with frames of which it has not said yet
 // whether they arrived.

@@ -16,8 +16,8 @@ import (
 )
 
 // newRadios gives the machine simulated radios that hear each other: wlan0 to wlanN-1.
-// Stations miss ten seconds of beacons before they think of leaving, instead of 0.7: on a
-// busy host it is the machine that was away.
+// Stations miss ten seconds of beacons before they think of leaving, instead of 0.7: one
+// slow processor plays them all, and an access point may be kept waiting.
 func newRadios(t *testing.T, n int) {
 	t.Helper()
 	run(t, "modprobe", "mac80211", "beacon_loss_count=100", "probe_wait_ms=5000")
