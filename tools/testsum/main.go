@@ -139,6 +139,9 @@ func (p *pack) take(e event) bool {
 	if e.Test == "" {
 		return ends
 	}
+	if p.state[e.Test] == "fail" {
+		return false // of several runs (-count) one that failed counts
+	}
 	if ends || e.Action == "run" {
 		p.state[e.Test] = e.Action
 	}

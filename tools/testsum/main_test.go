@@ -49,6 +49,9 @@ func TestRead(t *testing.T) {
 		"failing": {
 			stream("p:run:A", "p:run:A/x", "p:output:A/x:why", "p:output:A:--- FAIL: A", "p:fail:A/x", "p:run:A/y", "p:output:A/y:quiet", "p:pass:A/y", "p:fail:A", "p:output::FAIL", "p:fail"),
 			count{1, 1, 0}, "FAIL\n--- FAIL: A\nwhy\nFAIL p 0.25\n"},
+		"failing once of several times": {
+			stream("p:run:A", "p:output:A:why", "p:fail:A", "p:run:A", "p:pass:A", "p:fail"),
+			count{0, 1, 0}, "why\nFAIL p 0.25\n"},
 		"parent failing alone": {
 			stream("p:run:A", "p:run:A/x", "p:pass:A/x", "p:output:A:why", "p:fail:A", "p:fail"),
 			count{1, 1, 0}, "why\nFAIL p 0.25\n"},
