@@ -118,7 +118,7 @@ func manyPeers() (all []string) {
 }
 
 // TestOpenStreamIsNobody: a page that is open while its author's change cuts him off
-// keeps nothing: only a new request tells that he is there.
+// keeps nothing: only a request by a new connection tells that he is there.
 func TestOpenStreamIsNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := turning(t, "")
@@ -140,10 +140,17 @@ func TestOpenStreamIsNobody(t *testing.T) {
 		if snap := s.Loop.Snapshot(); snap.Trial == nil || snap.Trial.Back || w.sent.Load() < 3 {
 			t.Errorf("after %d events the trial is %+v", w.sent.Load(), snap.Trial)
 		}
+		b.made = s.Loop.Snapshot().Trial.Began
+		b.must("GET", "/v1/session", "", nil)
+		synctest.Wait()
+		if snap := s.Loop.Snapshot(); snap.Trial == nil || snap.Trial.Back || !b.closes {
+			t.Errorf("what may be repeated by who is not reached keeps the change, or goes on: %+v", snap.Trial)
+		}
+		b.made = time.Now()
 		b.must("GET", "/v1/session", "", nil)
 		synctest.Wait()
 		if snap := s.Loop.Snapshot(); snap.Trial != nil && !snap.Trial.Back {
-			t.Error("a new request does not tell that he is there")
+			t.Error("a new connection does not tell that he is there")
 		}
 		stop()
 		<-done

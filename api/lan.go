@@ -107,7 +107,7 @@ func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.
 			refuse(w, FaultOf(err))
 			return
 		}
-		s.back(by.Author.Session)
+		s.back(w, r, by.Author.Session)
 		h(w, r, by)
 	}
 }
@@ -135,13 +135,12 @@ func (s *Server) caller(r *http.Request, session func(string, time.Time) bool) (
 }
 
 // back tells the loop that somebody whose change is on trial was seen again: by a new
-// request, for what goes on being sent to him he need not receive.
-func (s *Server) back(session string) {
-	if session == "" {
-		return
-	}
-	if t := s.Loop.Snapshot().OnTrial(); t != nil && t.By.Session == session && !t.Back {
-		_ = s.Loop.Send(control.Seen{Session: session}) // a loop that is behind hears of the next request
+// request, for what goes on being sent to him he need not receive. The next one is to come
+// by a connection of its own, which nobody gets who is not reached.
+func (s *Server) back(w http.ResponseWriter, r *http.Request, session string) {
+	if t := s.Loop.Snapshot().OnTrial(); session != "" && t != nil && t.By.Session == session && !t.Back {
+		w.Header().Set("Connection", "close")
+		_ = s.Loop.Send(control.Seen{Session: session, By: accepted(r)}) // a loop that is behind hears of the next request
 	}
 }
 
@@ -185,7 +184,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 	// Who logs in is the author of a change when he comes from where he was, or when the page
 	// has moved, whose former session does not come along.
 	if t := s.Loop.Snapshot().OnTrial(); t != nil && (t.Moved || t.By.From == by.From) {
-		s.back(t.By.Session)
+		s.back(w, r, t.By.Session)
 	}
 	s.Log.Info("somebody logged in", "from", by.From)
 	http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})

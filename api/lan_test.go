@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tetherd/tetherd/dhcp"
 )
@@ -19,6 +21,8 @@ type browser struct {
 	from   string
 	cookie string
 	header map[string]string
+	made   time.Time // its connection; zero: a new one for each request
+	closes bool      // the last answer ends the connection
 }
 
 func onTheLAN(t *testing.T, s *Server) *browser {
@@ -38,7 +42,12 @@ func (b *browser) send(method, path, body string, out any) (int, *Fault) {
 		req.Header.Set(name, value)
 	}
 	rec := httptest.NewRecorder()
-	b.h.ServeHTTP(rec, req)
+	made := b.made
+	if made.IsZero() {
+		made = time.Now()
+	}
+	b.h.ServeHTTP(rec, req.WithContext(context.WithValue(req.Context(), acceptedKey{}, made)))
+	b.closes = rec.Header().Get("Connection") == "close"
 	for _, c := range rec.Result().Cookies() {
 		if c.Name == cookie {
 			if b.cookie = c.Value; !c.HttpOnly || c.SameSite != http.SameSiteStrictMode {

@@ -153,9 +153,22 @@ func ListenLocal(path string) (net.Listener, error) {
 	return l, nil
 }
 
+type acceptedKey struct{}
+
+// accepted is when the connection of a request was made.
+func accepted(r *http.Request) time.Time {
+	at, _ := r.Context().Value(acceptedKey{}).(time.Time) // none but in a test of a handler alone
+	return at
+}
+
 // Serve serves one listener until ctx ends. Slow or idle peers are cut off.
 func Serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	srv := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10}
+	srv := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 30 * time.Second, MaxHeaderBytes: 8 << 10,
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, acceptedKey{}, time.Now())
+		},
+	}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
 	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {

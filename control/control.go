@@ -277,7 +277,7 @@ func (l *Loop) take(i Intent) {
 	case Revert:
 		l.revert(i)
 	case Seen:
-		l.seenBy(i.Session)
+		l.seen(i)
 	case EnterPIN:
 		l.log.Info("a PIN was entered")
 		l.state.inputs.PIN = i.PIN

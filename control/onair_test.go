@@ -65,12 +65,12 @@ func TestRadioHasASay(t *testing.T) {
 						t.Fatal(err)
 					}
 					begun, old := time.Now(), r.onDisk().Revision()
-					_ = r.Send(Seen{by.Session})
+					_ = r.Send(Seen{by.Session, time.Now()})
 					for i, air := range c.soon {
 						w.change(plan.Hostapd, func() { w.air = air })
 						s := r.settle()
 						if i < len(c.soon)-1 {
-							_ = r.Send(Seen{by.Session})
+							_ = r.Send(Seen{by.Session, time.Now()})
 							if s = r.pass(5 * time.Second); s.Trial == nil {
 								t.Fatalf("ended after %v in state %d: %+v", time.Since(begun), i, s.Outcome)
 							}
@@ -78,7 +78,7 @@ func TestRadioHasASay(t *testing.T) {
 					}
 					if c.why == "" || c.late {
 						r.pass(TrialSettle)
-						_ = r.Send(Seen{by.Session})
+						_ = r.Send(Seen{by.Session, time.Now()})
 					}
 					s := r.settle()
 					if c.late {

@@ -53,8 +53,12 @@ type Revert struct {
 	Answer chan<- error // gets one value, after the turn that undid it; has room for it
 }
 
-// Seen is the Intent to tell that a session's owner can reach the gateway.
-type Seen struct{ Session string }
+// Seen is the Intent to tell that a session's owner can reach the gateway, and is reached
+// by it: by a connection that was made at some time.
+type Seen struct {
+	Session string
+	By      time.Time
+}
 
 // Trial is a changed configuration, or list of operators' documents, that is in force and
 // not yet kept. An attended one is kept when its author confirms it or comes back, another
@@ -206,9 +210,10 @@ func (l *Loop) mayTry(i Try) error {
 	return nil
 }
 
-// seen notes that a trial's author is back. What was sent before the change took
-// effect does not count.
-func (l *Loop) seenBy(session string) {
+// seen notes that a trial's author is back. What comes by a connection that was made before
+// the change took effect does not count: it may be of then, or of who is reached no more and
+// repeats it by whatever way is left.
+func (l *Loop) seen(i Seen) {
 	var on *Trial
 	switch s := &l.state; {
 	case s.trial != nil:
@@ -218,7 +223,7 @@ func (l *Loop) seenBy(session string) {
 	default:
 		return
 	}
-	if on.By.Session == session && !time.Now().Before(on.Began.Add(TrialSettle)) {
+	if on.By.Session == i.Session && !i.By.Before(on.Began.Add(TrialSettle)) {
 		on.Back = true
 	}
 }

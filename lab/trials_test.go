@@ -1,10 +1,16 @@
 package lab
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -212,10 +218,55 @@ func (p *person) revision(t *testing.T) string {
 	return v.Revision
 }
 
+// hold makes a connection that outlives what cuts the person off, as a browser's does, and
+// returns what asks by it for who is logged in. Nobody waits for an answer. It looks anew for
+// its way to the gateway, as every device does within a minute: the kernel answers for all
+// of its interfaces, so that what comes by one of them is heard, and nothing goes back.
+func (p *person) hold(t *testing.T) (murmur func()) {
+	t.Helper()
+	jar, err := os.ReadFile(p.jar)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(jar))
+	name := slices.Index(words, "tetherd")
+	if name < 0 || name+1 == len(words) {
+		t.Fatalf("no session in %s", jar)
+	}
+	at := strings.TrimPrefix(p.url, "http://")
+	request := fmt.Sprintf("GET /v1/session HTTP/1.1\r\nHost: %s\r\nCookie: tetherd=%s\r\n\r\n", at, words[name+1])
+	ns := p.world.clients["client1"].ns
+	var conn net.Conn
+	if err := ns.Do(func() (err error) {
+		conn, err = (&net.Dialer{Timeout: long}).DialContext(t.Context(), "tcp4", at)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	ask := func() error { _, err := io.WriteString(conn, request); return err }
+	if err := ask(); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := http.ReadResponse(bufio.NewReader(conn), nil); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatalf("%+v, %v", answer, err)
+	}
+	return func() {
+		if err := ns.Run("ip", "neigh", "flush", "dev", "eth0"); err != nil {
+			t.Error(err)
+		}
+		_ = ask() // the gateway may have ended it
+	}
+}
+
 // cut makes one change, sees that it cuts somebody off, and that it comes back while the
 // person goes on asking for the page.
 func (p *person) cut(t *testing.T, c cut) {
 	before := p.revision(t)
+	murmur := func() {}
+	if !c.uplink {
+		murmur = p.hold(t)
+	}
 	id, lost := p.change(t, c)
 	for {
 		doc, news := p.world.daemon.current()
@@ -227,6 +278,7 @@ func (p *person) cut(t *testing.T, c cut) {
 		}
 		_, err := p.send(t.Context(), "3", "/v1/session", nil)
 		lost = lost || c.uplink && !doc.Online || !c.uplink && err != nil
+		murmur()
 		select {
 		case <-news:
 		case <-time.After(500 * time.Millisecond): // the person asks again

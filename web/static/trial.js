@@ -61,8 +61,7 @@ let timer = 0, drawn = '', known, ends = 0, made = 0;
 // recent says whether a change was made just now, so that contact may be lost by it.
 export const recent = () => Date.now() - made < 90000;
 
-// drawTrial shows the change that is on trial, or how the last one ended. Who sees the page
-// after it took effect has come by what was changed: asking for the session says so.
+// drawTrial shows the change that is on trial, or how the last one ended.
 export function drawTrial(app) {
 	const el = document.getElementById('trial');
 	const trial = app.session?.in && app.state?.trial, last = app.state?.last_change;
@@ -98,7 +97,14 @@ function show(app, el, trial) {
 			h('button', { onclick: () => end('config revert', trial.id) }, t('trial.undo'))));
 	clearInterval(timer);
 	timer = setInterval(() => { left.textContent = t('trial.left', { n: Math.max(0, Math.round((ends - Date.now()) / 1000)) }); }, 1000);
-	setTimeout(() => look('session', 5000).catch(() => {}), trial.settle_ms + 1000);
+	present(trial.settle_ms, () => drawn === trial.id);
+}
+
+// present tells again and again that somebody sees the page under what is on trial: what
+// counts is who comes by a connection that was made under it.
+export function present(settle, onTrial) {
+	const again = () => onTrial() && look('session', 5000).catch(() => {}).then(() => setTimeout(again, 3000));
+	setTimeout(again, settle + 1000);
 }
 
 async function end(verb, id) {
