@@ -103,7 +103,7 @@ function show(app, el, trial) {
 // present tells again and again that somebody sees the page under what is on trial: what
 // counts is who comes by a connection that was made under it.
 export function present(settle, onTrial) {
-	const again = () => onTrial() && look('session', 5000).catch(() => {}).then(() => setTimeout(again, 3000));
+	const again = () => onTrial() && look('session', 5000).catch(() => {}).then(() => setTimeout(again, 1500));
 	setTimeout(again, settle + 1000);
 }
 
