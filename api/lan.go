@@ -46,6 +46,9 @@ func (s *Server) guarded(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		snap := s.Loop.Snapshot()
 		harden(w.Header())
+		if awaited(snap.OnTrial()) {
+			w.Header().Set("Connection", "close") // the next request is by another
+		}
 		switch {
 		case !onLAN(r.RemoteAddr, snap):
 			refuse(w, &Fault{Code: Denied, Message: "this is served to the LAN alone"})
@@ -99,6 +102,10 @@ func literal(host string) bool {
 	return err == nil
 }
 
+// awaited says that somebody is to come back whose change is on trial: by a new connection,
+// which nobody gets who is not reached.
+func awaited(t *control.Trial) bool { return t != nil && t.By.Session != "" && !t.Back }
+
 // known finds out who asks.
 func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -107,7 +114,7 @@ func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.
 			refuse(w, FaultOf(err))
 			return
 		}
-		s.back(w, r, by.Author.Session)
+		s.back(r, by.Author.Session)
 		h(w, r, by)
 	}
 }
@@ -135,12 +142,10 @@ func (s *Server) caller(r *http.Request, session func(string, time.Time) bool) (
 }
 
 // back tells the loop that somebody whose change is on trial was seen again: by a new
-// request, for what goes on being sent to him he need not receive. The next one is to come
-// by a connection of its own, which nobody gets who is not reached.
-func (s *Server) back(w http.ResponseWriter, r *http.Request, session string) {
-	if t := s.Loop.Snapshot().OnTrial(); session != "" && t != nil && t.By.Session == session && !t.Back {
-		w.Header().Set("Connection", "close")
-		_ = s.Loop.Send(control.Seen{Session: session, By: accepted(r)}) // a loop that is behind hears of the next request
+// request, for what goes on being sent to him he need not receive.
+func (s *Server) back(r *http.Request, session string) {
+	if t := s.Loop.Snapshot().OnTrial(); awaited(t) && t.By.Session == session {
+		_ = s.Loop.Send(control.Seen{Session: session, Made: accepted(r)}) // a loop that is behind hears of the next request
 	}
 }
 
@@ -184,7 +189,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 	// Who logs in is the author of a change when he comes from where he was, or when the page
 	// has moved, whose former session does not come along.
 	if t := s.Loop.Snapshot().OnTrial(); t != nil && (t.Moved || t.By.From == by.From) {
-		s.back(w, r, t.By.Session)
+		s.back(r, t.By.Session)
 	}
 	s.Log.Info("somebody logged in", "from", by.From)
 	http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})

@@ -57,7 +57,7 @@ type Revert struct {
 // by it: by a connection that was made at some time.
 type Seen struct {
 	Session string
-	By      time.Time
+	Made    time.Time
 }
 
 // Trial is a changed configuration, or list of operators' documents, that is in force and
@@ -223,7 +223,7 @@ func (l *Loop) seen(i Seen) {
 	default:
 		return
 	}
-	if on.By.Session == i.Session && !i.By.Before(on.Began.Add(TrialSettle)) {
+	if on.By.Session == i.Session && !i.Made.Before(on.Began.Add(TrialSettle)) {
 		on.Back = true
 	}
 }

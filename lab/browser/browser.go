@@ -21,7 +21,7 @@ import (
 func Args(profile string) []string {
 	return []string{
 		"--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-ipc-flooding-protection", // no more than 200 changes of the view in ten seconds
+		"--disable-ipc-flooding-protection", // else no more than 200 changes of the view in ten seconds
 		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--remote-debugging-pipe", "--user-data-dir=" + profile, "about:blank",
 	}
 }

@@ -51,7 +51,13 @@ func TestClockIsSet(t *testing.T) {
 	if off(w) < behind/2 {
 		t.Errorf("the clock is off by %v, and nobody wished that it be set", off(w))
 	}
-	bound := clientOf(g.online(), g.wire.mac())
+	var bound api.Client
+	g.await("the lease is shown", func(d api.Document) error {
+		if bound = clientOf(d, g.wire.mac()); bound.Address == "" || !d.Online {
+			return fmt.Errorf("%+v %s", d.Clients, d.Sentence)
+		}
+		return nil
+	})
 
 	g.configure(asks + "\toption set '1'\n")
 	eventually(t, "the clock is right", func() error {

@@ -220,8 +220,8 @@ func (s *system) setUp(p *person) {
 	}
 }
 
-// changed makes a change of the settings from the station, and confirms it. A machine
-// that is starved may not prove in time that clients have Internet, and undoes it.
+// changed makes a change of the settings from the station, and confirms it. A slow
+// machine may not prove in time that clients have Internet, and undoes it.
 func (s *system) changed(p *person) error {
 	d, err := s.look()
 	switch {

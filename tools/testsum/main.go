@@ -51,7 +51,7 @@ type event struct {
 
 // pack is one package while its tests run.
 type pack struct {
-	state  map[string]string // last action of each test
+	state  map[string]string // last action of each test, "fail" once it failed
 	output map[string]string // of each test that has not passed, "" the package's own
 }
 

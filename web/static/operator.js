@@ -4,7 +4,7 @@ import { h, ask, card, facts } from './dom.js';
 import { look, tell } from './api.js';
 import { said, t, when, word } from './text.js';
 import { form } from './start.js';
-import { present, refuse } from './trial.js';
+import { refuse } from './trial.js';
 
 export function draw(app) {
 	drawn = '';
@@ -56,13 +56,11 @@ function rules(p) {
 
 // trial is the document on trial.
 function trial(p) {
-	const { id, by, attended, settle_ms, until } = p.trial;
-	const shown = card('', h('p', {}, t(attended ? 'paper.attended' : 'paper.trial', { by, at: when(until) })),
+	const { id, by, attended, until } = p.trial;
+	return card('', h('p', {}, t(attended ? 'paper.attended' : 'paper.trial', { by, at: when(until) })),
 		h('div', { class: 'buttons' },
 			h('button', { class: 'main', onclick: () => tell('provision confirm', { id }).catch(refuse) }, t('trial.keep')),
 			h('button', { onclick: () => tell('provision revert', { id }).catch(refuse) }, t('trial.undo'))));
-	present(settle_ms, () => shown.isConnected);
-	return shown;
 }
 
 const outcome = (o) => card('', h('p', { class: o.kept ? '' : 'bad-text', role: 'status' }, t(o.kept ? 'paper.kept' : 'paper.undone', { why: said(o.why) })));

@@ -65,6 +65,7 @@ export const recent = () => Date.now() - made < 90000;
 export function drawTrial(app) {
 	const el = document.getElementById('trial');
 	const trial = app.session?.in && app.state?.trial, last = app.state?.last_change;
+	present(app.session?.in && [app.state?.trial, app.state?.provision?.trial].find((x) => x?.attended));
 	if (app.state) known ??= last?.id || '';
 	if (trial) {
 		if (drawn !== trial.id) show(app, el, trial);
@@ -97,14 +98,20 @@ function show(app, el, trial) {
 			h('button', { onclick: () => end('config revert', trial.id) }, t('trial.undo'))));
 	clearInterval(timer);
 	timer = setInterval(() => { left.textContent = t('trial.left', { n: Math.max(0, Math.round((ends - Date.now()) / 1000)) }); }, 1000);
-	present(trial.settle_ms, () => drawn === trial.id);
 }
 
-// present tells again and again that somebody sees the page under what is on trial: what
-// counts is who comes by a connection that was made under it.
-export function present(settle, onTrial) {
-	const again = () => onTrial() && look('session', 5000).catch(() => {}).then(() => setTimeout(again, 1500));
-	setTimeout(again, settle + 1000);
+let shown = ''; // the trial during which somebody is told to be there
+
+// present tells while somebody's change or document is on trial, and no longer, that the page
+// is seen. What counts is a connection that was made under it: an answer ends one of before.
+function present(trial) {
+	const id = trial?.id || '';
+	if (shown === id) return;
+	shown = id;
+	if (!trial) return;
+	const end = Date.now() + (trial.left_ms ?? Date.parse(trial.until) - Date.parse(trial.began));
+	const again = () => shown === id && Date.now() < end && look('session', 5000).catch(() => {}).then(() => setTimeout(again, 1000));
+	setTimeout(again, 1000);
 }
 
 async function end(verb, id) {
