@@ -146,6 +146,10 @@ func TestOpenStreamIsNobody(t *testing.T) {
 		if snap := s.Loop.Snapshot(); snap.Trial == nil || snap.Trial.Back || !b.closes {
 			t.Errorf("what may be repeated by who is not reached keeps the change, or goes on: %+v", snap.Trial)
 		}
+		anew := onTheLAN(t, s) // he may have to log in, and shall not do it by a connection that does not count
+		if anew.must("GET", "/v1/session", "", nil); !anew.closes {
+			t.Error("who is not logged in goes on by a connection of before")
+		}
 		b.made = time.Now()
 		b.must("GET", "/v1/session", "", nil)
 		synctest.Wait()
