@@ -188,7 +188,7 @@ func vmShell(ctx context.Context, image *vm.Image, f vmFlags) error {
 
 // lifeLimit makes the machine's limit fit the test's own, which go test passes on: the
 // test shall end itself first and tell where it hangs. It goes by the machine's clock, and
-// this one by the host's, which is ahead when the host is busy.
+// this one by the host's, which may be ahead when the host is busy.
 func lifeLimit(limit time.Duration, args []string) time.Duration {
 	for _, a := range args {
 		if text, ok := strings.CutPrefix(a, "-test.timeout="); ok {

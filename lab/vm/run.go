@@ -88,11 +88,11 @@ func (i *Image) boot(ctx context.Context, job Job, disk string) (Result, error) 
 	return Result{}, fmt.Errorf("vm: %w (%s, %v, %s); the end of its console:\n%s", why, i.Arch.Name, cmd.ProcessState, i.Release, console)
 }
 
-// emulated is a processor of 250 million instructions a second, much like a small
+// counting is an emulated processor of 250 million instructions a second, much like a small
 // router's: the machine's clocks count what it has done, four nanoseconds each, and go on
 // with the host's while it idles. So a host that is busy with something else makes it slow
 // and lets no time-out in it run out: stations, hostapd and kernel would blame each other.
-var emulated = []string{"-accel", "tcg,thread=single", "-icount", "shift=2", "-rtc", "clock=vm"}
+var counting = []string{"-accel", "tcg,thread=single", "-icount", "shift=2", "-rtc", "clock=vm"}
 
 // parameters are the kernel's: little on the console, and an end when it panics. Two
 // save what emulation is slow at: waiting for every processor when a namespace ends, and
@@ -106,9 +106,12 @@ func (i *Image) command(job Job, disk string) *exec.Cmd {
 	if i.Arch.most > 0 {
 		memory = min(memory, i.Arch.most)
 	}
-	processor := emulated
-	if job.KVM {
+	processor := counting
+	switch {
+	case job.KVM:
 		processor = []string{"-accel", "kvm"}
+	case i.Arch.hostClock:
+		processor = []string{"-accel", "tcg,thread=multi"}
 	}
 	line := append(i.Arch.qemu[:len(i.Arch.qemu):len(i.Arch.qemu)], "-smp", "1", "-m", strconv.Itoa(memory))
 	line = append(append(line, processor...),

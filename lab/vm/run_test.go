@@ -92,6 +92,7 @@ func TestMachineCommand(t *testing.T) {
 		want string
 	}{
 		{"amd64", Job{}, "-smp 1 -m 512 -accel tcg,thread=single -icount shift=2 "},
+		{"mipsel", Job{}, "-m 256 -accel tcg,thread=multi -nodefaults "},
 		{"amd64", Job{KVM: true}, "-m 512 -accel kvm -nodefaults "},
 		{"amd64", Job{Memory: 128}, "-m 128 "},
 		{"amd64", Job{}, "-append console=ttyS0 "},

@@ -20,8 +20,8 @@ import (
 	"github.com/tetherd/tetherd/lab/board"
 )
 
-// limit bounds every wait, by the machine's own clock. It is generous: an emulated machine
-// may be fifty times slower than a real one.
+// limit bounds every wait. It is generous: an emulated machine, on a busy host as well, may be
+// fifty times slower than a real one.
 const limit = 4 * time.Minute
 
 // eventually waits until ok says nil.
