@@ -155,7 +155,8 @@ func ListenLocal(path string) (net.Listener, error) {
 
 type acceptedKey struct{}
 
-// accepted is when the connection of a request was made.
+// accepted is when the connection of a request was made, or taken from the kernel's queue
+// where too many were open.
 func accepted(r *http.Request) time.Time {
 	at, _ := r.Context().Value(acceptedKey{}).(time.Time) // none but in a test of a handler alone
 	return at

@@ -53,11 +53,10 @@ type Revert struct {
 	Answer chan<- error // gets one value, after the turn that undid it; has room for it
 }
 
-// Seen is the Intent to tell that a session's owner can reach the gateway, and is reached
-// by it: by a connection that was made at some time.
+// Seen is the Intent to tell that a session's owner has asked the gateway for something.
 type Seen struct {
 	Session string
-	Made    time.Time
+	Made    time.Time // when the connection was made that he asked by, which took answers both ways
 }
 
 // Trial is a changed configuration, or list of operators' documents, that is in force and
