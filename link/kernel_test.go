@@ -434,8 +434,8 @@ func TestForwardingWithoutTheGlobalSwitch(t *testing.T) {
 	u := wwan
 	u.Own = false
 	apply(t, New(Options{}), Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{u}})
-	client.Run(t, "ping -c1 -W2 203.0.113.5", "ping -c1 -W2 10.64.0.2")
-	nstest.Run(t, "ping -I wwan0 -c1 -W2 203.0.113.5", "ping -m 97 -c1 -W2 203.0.113.5")
+	client.Run(t, "ping -c1 -w10 203.0.113.5", "ping -c1 -w10 10.64.0.2")
+	nstest.Run(t, "ping -I wwan0 -c1 -w10 203.0.113.5", "ping -m 97 -c1 -w10 203.0.113.5")
 	u.Shared = false
 	apply(t, New(Options{}), Spec{Forward: true, LANs: []LAN{lanSpec}, Uplinks: []Uplink{u}})
 	client.Do(t, func() {

@@ -119,7 +119,7 @@ func TestErrorsNameWhatWasAttempted(t *testing.T) {
 			t.Errorf("the rest was not done: %s", d)
 		}
 	}
-	nstest.Run(t, "ping -c1 -W2 203.0.113.5")
+	nstest.Run(t, "ping -c1 -w10 203.0.113.5")
 }
 
 // TestObserveBesideApply has both at work at once.

@@ -207,7 +207,7 @@ func TestWhatClientsReachOnTheGateway(t *testing.T) {
 	if _, err := dial(t, w.client, "192.168.8.1:22", 3*time.Second); err == nil || silence(err) {
 		t.Errorf("port 22 must be refused at once: %v", err)
 	}
-	w.client.Run(t, "ping -q -c1 -W2 192.168.8.1", "ping -q -c1 -W2 10.64.0.2")
+	w.client.Run(t, "ping -q -c1 -w10 192.168.8.1", "ping -q -c1 -w10 10.64.0.2")
 }
 
 // segments is the largest segment that this side may send.
@@ -301,7 +301,7 @@ func TestOthersForwardAsTheyLike(t *testing.T) {
 	b.Run(t, "ip addr add 172.21.0.2/24 dev eth0", "ip link set eth0 up", "ip route add default via 172.21.0.1")
 	for _, s := range []Spec{closed(), sharing()} {
 		apply(t, New(Options{}), s)
-		a.Run(t, "ping -q -c1 -W2 172.21.0.2", "ping -q -c1 -W2 172.20.0.1")
+		a.Run(t, "ping -q -c1 -w10 172.21.0.2", "ping -q -c1 -w10 172.20.0.1")
 	}
 	// but not by our uplink, nor to our clients
 	if _, err := dial(t, a, "192.168.8.5:80", 200*time.Millisecond); !silence(err) {
@@ -323,7 +323,7 @@ func TestClientsAmongEachOther(t *testing.T) {
 	a.Run(t, "ip addr add 192.168.8.5/24 dev eth0", "ip link set eth0 up")
 	b.Run(t, "ip addr add 192.168.8.6/24 dev eth0", "ip link set eth0 up")
 	apply(t, New(Options{}), closed())
-	a.Run(t, "ping -q -c1 -W3 192.168.8.6")
+	a.Run(t, "ping -q -c1 -w10 192.168.8.6")
 }
 
 func flows(t *testing.T) map[string]int {
@@ -353,8 +353,8 @@ func TestConnectionsOfAFormerAddressAreDropped(t *testing.T) {
 	echo(t, w.operator, server+":80")
 	say(t, mustDial(t, w.client, server+":80"), 10) // masqueraded: 10.64.0.2
 	say(t, mustDial(t, nstest.Here(t), server+":80"), 10)
-	w.client.Run(t, "ping -q -c1 -W2 192.168.8.1")
-	nstest.Run(t, "ping -q -c1 -W2 -I 10.64.0.9 10.64.0.1")
+	w.client.Run(t, "ping -q -c1 -w10 192.168.8.1")
+	nstest.Run(t, "ping -q -c1 -w10 -I 10.64.0.9 10.64.0.1")
 	if f := flows(t); f["10.64.0.2"] != 2 || f["10.64.0.9"] != 1 || f["192.168.8.5"] != 1 {
 		t.Fatalf("connections before: %v", f)
 	}

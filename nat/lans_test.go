@@ -68,7 +68,7 @@ func TestGuestsAndTheGateway(t *testing.T) {
 			t.Errorf("a client at %s: %v", addr, err)
 		}
 	}
-	guest.Run(t, "ping -q -c1 -W2 192.168.9.1")
+	guest.Run(t, "ping -q -c1 -w10 192.168.9.1")
 }
 
 // TestGuestsDoNotMeetByTheGateway: a guest that sends to another one by way of the

@@ -39,7 +39,7 @@ func newYard(t *testing.T, n int) yard {
 		y.clients = append(y.clients, c)
 		y.attach(t, i, fmt.Sprint("p", i))
 		c.Run(t, fmt.Sprintf("ip addr add %v/24 dev eth0", home(i)), "ip route add default via 192.168.8.1",
-			"ping -q -c1 -W10 192.168.8.1") // the bridge knows its port from then on, as of who asked for a lease
+			"ping -q -c1 -w10 192.168.8.1") // the bridge knows its port from then on, as of who asked for a lease
 	}
 	y.operator.Do(t, func() {
 		var err error

@@ -113,10 +113,10 @@ func TestIPv6StaysOnItsLink(t *testing.T) {
 		if err := reach(300 * time.Millisecond); !silence(err) {
 			t.Errorf("IPv6 is forwarded, or refused: %v", err)
 		}
-		nstest.Run(t, "ping -6 -q -c1 -W2 2001:db8:2::1", "ping -6 -q -c1 -W2 2001:db8:1::5")
+		nstest.Run(t, "ping -6 -q -c1 -w10 2001:db8:2::1", "ping -6 -q -c1 -w10 2001:db8:1::5")
 		w.operator.Run(t, "ip -6 neigh flush all")
-		nstest.Run(t, "ping -6 -q -c1 -W2 2001:db8:2::1") // whose sender must find the gateway anew
-		w.client.Run(t, "ip -6 neigh flush all", "ping -6 -q -c1 -W2 2001:db8:1::1")
+		nstest.Run(t, "ping -6 -q -c1 -w10 2001:db8:2::1") // whose sender must find the gateway anew
+		w.client.Run(t, "ip -6 neigh flush all", "ping -6 -q -c1 -w10 2001:db8:1::1")
 	}
 }
 

@@ -53,7 +53,7 @@ func TestVethJoinsTwoNamespaces(t *testing.T) {
 	if err := b.Run("ip", "address", "add", "192.0.2.2/24", "dev", "right"); err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Run("ping", "-n", "-c", "1", "-W", "5", "192.0.2.2"); err != nil {
+	if err := a.Run("ping", "-n", "-c", "1", "-w", "10", "192.0.2.2"); err != nil {
 		t.Error(err)
 	}
 	if now, err := os.Readlink("/proc/self/ns/net"); err != nil || now != own {

@@ -64,7 +64,7 @@ func lookAround(t *testing.T) {
 		t.Errorf("interfaces %s", got)
 	}
 	dir := t.TempDir()
-	Run(t, "ping -q -c1 -W5 127.0.0.1", "mount -t tmpfs tmpfs "+dir)
+	Run(t, "ping -q -c1 -w10 127.0.0.1", "mount -t tmpfs tmpfs "+dir)
 	defer Run(t, "umount "+dir)
 	seen, err := os.ReadFile(fmt.Sprintf("/proc/%d/mounts", os.Getppid()))
 	if err != nil || strings.Contains(string(seen), dir) {
@@ -162,7 +162,7 @@ func TestATestIsAlone(t *testing.T) {
 	if self, err := os.Readlink("/proc/self"); err != nil || self != "1" {
 		t.Errorf("/proc is of other processes: self is %q, %v", self, err)
 	}
-	Run(t, "ping -q -c1 -W5 127.0.0.1")
+	Run(t, "ping -q -c1 -w10 127.0.0.1")
 }
 
 // TestAloneByRequest is executed by TestTheVerdictOfATestAloneCounts.

@@ -46,8 +46,8 @@ func TestATestEntersANamespaceAndHasPeers(t *testing.T) {
 			t.Errorf("a command in the test's namespace prints %q", out)
 		}
 	}
-	Run(t, "ping -q -c1 -W5 192.0.2.2", "ping -q -c1 -W5 127.0.0.1")
-	peer.Run(t, "ping -q -c1 -W5 127.0.0.1")
+	Run(t, "ping -q -c1 -w10 192.0.2.2", "ping -q -c1 -w10 127.0.0.1")
+	peer.Run(t, "ping -q -c1 -w10 127.0.0.1")
 }
 
 func TestAFunctionRunsBesideTheTest(t *testing.T) {
