@@ -13,8 +13,14 @@ import (
 // program builds tetherd once for all scenarios.
 func program(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "tetherd")
-	out, err := exec.Command("go", "build", "-o", path, "../cmd/tetherd").CombinedOutput()
+	return built(t, "tetherd")
+}
+
+// built is the path of a program of cmd, built for the test.
+func built(t *testing.T, name string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	out, err := exec.Command("go", "build", "-o", path, "../cmd/"+name).CombinedOutput()
 	if err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
@@ -72,17 +78,20 @@ func TestScenarios(t *testing.T) {
 
 // TestRunOnce: the lab that a person starts ends by itself and leaves no folder.
 func TestRunOnce(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	var out bytes.Buffer
-	if err := Run(t.Context(), program(t), true, &out); err != nil {
-		t.Fatalf("%v\n%s", err, &out)
+	t.Parallel()
+	place := t.TempDir()
+	cmd := exec.Command(built(t, "tetherd-lab"), "run", "-once", "-tetherd", program(t))
+	cmd.Env = append(os.Environ(), "TMPDIR="+place)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{"modem", "sim", "network", "access-point", "address", "firewall", "client lease", "client page", "client online in"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("no line %q in\n%s", want, &out)
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no line %q in\n%s", want, out)
 		}
 	}
-	left, err := os.ReadDir(os.TempDir())
+	left, err := os.ReadDir(place)
 	if err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}

@@ -97,6 +97,7 @@ lease client1
 // TestTrials: each change that cuts off its author or the uplink comes back by itself,
 // and so does he.
 func TestTrials(t *testing.T) {
+	t.Parallel()
 	const worlds = 4
 	tetherd, all := program(t), cuts()
 	t.Run("in", func(t *testing.T) {
