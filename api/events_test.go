@@ -190,6 +190,30 @@ func TestLoginDuringATrial(t *testing.T) {
 	}
 }
 
+// TestLoginTooEarly: who has to log in before his change counts as taken effect goes on as
+// its author by the session that he has got.
+func TestLoginTooEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := turning(t, "")
+		loggedIn(t, s).must("POST", "/v1/config/set", `{"changes":["dhcp.domain=other"]}`, nil)
+		<-time.After(control.TrialSettle / 2)
+		b := onTheLAN(t, s)
+		b.from = "192.168.97.44:5000"
+		b.must("POST", "/v1/login", `{"password":"correct horse"}`, nil)
+		<-time.After(control.TrialSettle / 2)
+		synctest.Wait()
+		if snap := s.Loop.Snapshot(); snap.Trial == nil || snap.Trial.Back {
+			t.Fatalf("a log-in that came too early counts: %+v", snap.Trial)
+		}
+		b.made = time.Now()
+		b.must("GET", "/v1/session", "", nil)
+		synctest.Wait()
+		if snap := s.Loop.Snapshot(); snap.Trial != nil && !snap.Trial.Back || snap.Trial == nil && !snap.Outcome.Kept {
+			t.Errorf("he is not its author any more: %+v", snap.Trial)
+		}
+	})
+}
+
 // silentWriter takes everything that a stream writes.
 type silentWriter struct {
 	header http.Header

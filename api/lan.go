@@ -114,7 +114,7 @@ func (s *Server) known(h func(http.ResponseWriter, *http.Request, Caller)) http.
 			refuse(w, FaultOf(err))
 			return
 		}
-		s.back(r, by.Author.Session)
+		s.back(r, by.Author.Session, "")
 		h(w, r, by)
 	}
 }
@@ -142,10 +142,11 @@ func (s *Server) caller(r *http.Request, session func(string, time.Time) bool) (
 }
 
 // back tells the loop that somebody whose change is on trial was seen again: by a new
-// request, for what goes on being sent to him he need not receive.
-func (s *Server) back(r *http.Request, session string) {
+// request, for what goes on being sent to him he need not receive. anew is the session that
+// he has got by it, if any.
+func (s *Server) back(r *http.Request, session, anew string) {
 	if t := s.Loop.Snapshot().OnTrial(); awaited(t) && t.By.Session == session {
-		_ = s.Loop.Send(control.Seen{Session: session, Made: accepted(r)}) // a loop that is behind hears of the next request
+		_ = s.Loop.Send(control.Seen{Session: session, Made: accepted(r), Anew: anew}) // a loop that is behind hears of the next request
 	}
 }
 
@@ -189,7 +190,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 	// Who logs in is the author of a change when he comes from where he was, or when the page
 	// has moved, whose former session does not come along.
 	if t := s.Loop.Snapshot().OnTrial(); t != nil && (t.Moved || t.By.From == by.From) {
-		s.back(r, t.By.Session)
+		s.back(r, t.By.Session, key)
 	}
 	s.Log.Info("somebody logged in", "from", by.From)
 	http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode})

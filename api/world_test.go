@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -45,16 +46,44 @@ func TestMain(m *testing.M) {
 	os.Exit(cmd.ProcessState.ExitCode())
 }
 
-// still is a part that takes every wish and never changes.
-type still[Spec, Status any] struct{}
-
-func (still[Spec, Status]) Apply(Spec) error { return nil }
-func (still[Spec, Status]) Observe() (s Status) {
-	return s
+// part is one that is at once what it is wished to be, and else never changes.
+type part[Spec, Status any] struct {
+	become func(Spec) Status
+	mu     sync.Mutex
+	status Status
+	poke   chan struct{}
 }
-func (still[Spec, Status]) Run(ctx context.Context, _ func()) error {
-	<-ctx.Done()
+
+func obeying[Spec, Status any](become func(Spec) Status) *part[Spec, Status] {
+	return &part[Spec, Status]{become: become, poke: make(chan struct{}, 1)}
+}
+
+func (p *part[Spec, Status]) Apply(s Spec) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.status = p.become(s)
+	select {
+	case p.poke <- struct{}{}:
+	default:
+	}
 	return nil
+}
+
+func (p *part[Spec, Status]) Observe() Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.status
+}
+
+func (p *part[Spec, Status]) Run(ctx context.Context, changed func()) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-p.poke:
+			changed()
+		}
+	}
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
@@ -75,7 +104,7 @@ func folders(cfg *config.Config) string {
 	return fmt.Sprintf("\nconfig tetherd 'main'\n\toption state_dir '%s'\n\toption run_dir '%s'\n", cfg.Main.StateDir, cfg.Main.RunDir)
 }
 
-// turning starts a loop over parts that never change: only Intents make turns.
+// turning starts a loop over parts that obey, and waits until they have.
 func turning(t *testing.T, text string) *Server {
 	t.Helper()
 	cfg := parse(t, text)
@@ -85,20 +114,26 @@ func turning(t *testing.T, text string) *Server {
 		t.Fatal(err)
 	}
 	loop := control.New(control.Options{Config: cfg, Path: own, Text: []byte(text), Log: quiet(), Parts: control.Parts{
-		NAT:   still[nat.Spec, nat.Status]{},
-		Link:  still[link.Spec, link.Status]{},
-		DHCP:  still[dhcp.Spec, dhcp.Status]{},
-		DNS:   still[dns.Spec, dns.Status]{},
-		Modem: still[modem.Spec, modem.Status]{},
-		Probe: still[probe.Spec, probe.Status]{},
-
-		Hostapd: still[hostapd.Spec, hostapd.Status]{},
-		Fetch:   still[fetch.Spec, fetch.Status]{},
-		Clock:   still[clock.Spec, clock.Status]{},
+		NAT: obeying(func(s nat.Spec) nat.Status {
+			return nat.Status{Loaded: s.Enabled, InForce: nat.Render(s).Fingerprint(), Ports: nat.Ports(s), Freed: s.Free, Offload: s.Offload}
+		}),
+		Link: obeying(func(s link.Spec) (st link.Status) {
+			for _, l := range s.LANs {
+				st.Interfaces = append(st.Interfaces, link.Interface{Name: l.Bridge, MTU: 1500, Ours: true})
+			}
+			st.InForce = link.Render(s, st.Interfaces)
+			return st
+		}),
+		Hostapd: obeying(func(s hostapd.Spec) hostapd.Status { return hostapd.Status{InForce: s} }),
+		DHCP:    obeying(func(s dhcp.Spec) dhcp.Status { return dhcp.Status{Serving: len(s.Networks) > 0, InForce: s} }),
+		DNS:     obeying(func(s dns.Spec) dns.Status { return dns.Status{Serving: len(s.Listen) > 0, InForce: s} }),
+		Modem:   obeying(func(s modem.Spec) modem.Status { return modem.Status{InForce: s} }),
+		Probe:   obeying(func(s probe.Spec) probe.Status { return probe.Status{InForce: s} }),
+		Fetch:   obeying(func(s fetch.Spec) fetch.Status { return fetch.Status{InForce: s} }),
+		Clock:   obeying(func(s clock.Spec) clock.Status { return clock.Status{InForce: s} }),
 	}, Leave: func() bool { return true }})
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	first := loop.Snapshot()
 	go func() { done <- loop.Run(ctx) }()
 	t.Cleanup(func() {
 		stop()
@@ -106,7 +141,9 @@ func turning(t *testing.T, text string) *Server {
 			t.Error(err)
 		}
 	})
-	<-first.Superseded()
+	for s := loop.Snapshot(); s.Seq == 0 || len(s.Steps) > 0; s = loop.Snapshot() {
+		<-s.Superseded()
+	}
 	keys, err := OpenKeyring(cfg.Main.StateDir)
 	if err != nil {
 		t.Fatal(err)

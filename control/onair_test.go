@@ -65,12 +65,12 @@ func TestRadioHasASay(t *testing.T) {
 						t.Fatal(err)
 					}
 					begun, old := time.Now(), r.onDisk().Revision()
-					_ = r.Send(Seen{by.Session, time.Now()})
+					_ = r.Send(Seen{Session: by.Session, Made: time.Now()})
 					for i, air := range c.soon {
 						w.change(plan.Hostapd, func() { w.air = air })
 						s := r.settle()
 						if i < len(c.soon)-1 {
-							_ = r.Send(Seen{by.Session, time.Now()})
+							_ = r.Send(Seen{Session: by.Session, Made: time.Now()})
 							if s = r.pass(5 * time.Second); s.Trial == nil {
 								t.Fatalf("ended after %v in state %d: %+v", time.Since(begun), i, s.Outcome)
 							}
@@ -78,7 +78,7 @@ func TestRadioHasASay(t *testing.T) {
 					}
 					if c.why == "" || c.late {
 						r.pass(TrialSettle)
-						_ = r.Send(Seen{by.Session, time.Now()})
+						_ = r.Send(Seen{Session: by.Session, Made: time.Now()})
 					}
 					s := r.settle()
 					if c.late {
@@ -97,4 +97,77 @@ func TestRadioHasASay(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestWhoComesTooEarlyIsNotBack: as long as a radio has not carried a change out, however
+// late that is, its author comes by what was before. When it has, he counts, until it goes
+// off again.
+func TestWhoComesTooEarlyIsNotBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		on, starting := wlan(hostapd.StateEnabled, nil), wlan(hostapd.StateStarting, nil)
+		w.radios, w.air = radio(), on
+		r := w.start(t, "")
+		r.pass(time.Minute)
+		w.change(plan.Probe, func() { w.blind = true }) // or he would keep it at once
+		if err := r.trying(wpa3, "", sitting()); err != nil {
+			t.Fatal(err)
+		}
+		air := func(st hostapd.RadioStatus) *Snapshot {
+			w.change(plan.Hostapd, func() { w.air = st })
+			return r.pass(2 * TrialSettle)
+		}
+		come := func() *Snapshot {
+			_ = r.Send(Seen{Session: "s1", Made: time.Now()})
+			return r.settle()
+		}
+		for i, step := range []struct {
+			air         hostapd.RadioStatus
+			comes, back bool
+		}{
+			{wlan(hostapd.StateEnabled, pending), true, false},
+			{starting, true, false},
+			{on, false, false},
+			{on, true, true},
+			{starting, false, false},
+			{on, false, false},
+		} {
+			s := air(step.air)
+			if step.comes {
+				s = come()
+			}
+			if s.Trial == nil || s.Trial.Back != step.back {
+				t.Fatalf("step %d: trial %+v, outcome %+v", i, s.Trial, s.Outcome)
+			}
+		}
+		w.change(plan.Probe, func() { w.blind = false })
+		if s := come(); s.Trial != nil || !s.Outcome.Kept {
+			t.Errorf("trial %+v, outcome %+v", s.Trial, s.Outcome)
+		}
+	})
+}
+
+// TestSessionHandedOver: who had to log in goes on by his new session, also when the log-in
+// itself came too early to count, but not by a connection of before.
+func TestSessionHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Minute)
+		if err := r.trying(renamed, "", sitting()); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Send(Seen{Session: "s1", Made: time.Now().Add(-time.Second), Anew: "s2"})
+		if s := r.settle(); s.Trial.By.Session != "s1" {
+			t.Errorf("a connection of before: session %s", s.Trial.By.Session)
+		}
+		_ = r.Send(Seen{Session: "s1", Made: time.Now(), Anew: "s2"})
+		if s := r.pass(TrialSettle); s.Trial == nil || s.Trial.Back || s.Trial.By.Session != "s2" {
+			t.Errorf("trial %+v", s.Trial)
+		}
+		_ = r.Send(Seen{Session: "s2", Made: time.Now()})
+		if s := r.settle(); s.Trial != nil || !s.Outcome.Kept {
+			t.Errorf("trial %+v, outcome %+v", s.Trial, s.Outcome)
+		}
+	})
 }

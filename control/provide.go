@@ -481,6 +481,7 @@ func (l *Loop) judgeDocuments(obs plan.Observed, want plan.Desired, steps []plan
 		return time.Time{}
 	}
 	f := l.documentFacts(t, obs, want, steps)
+	t.took(f)
 	switch v, why := t.judge(f); v {
 	case keep:
 		l.endDocuments(true, why)

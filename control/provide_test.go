@@ -115,7 +115,7 @@ func TestDocumentIsKept(t *testing.T) {
 func TestPersonsDocument(t *testing.T) {
 	seen := func(session string) func(r *running) {
 		return func(r *running) {
-			if err := r.Send(Seen{session, time.Now()}); err != nil {
+			if err := r.Send(Seen{Session: session, Made: time.Now()}); err != nil {
 				r.t.Fatal(err)
 			}
 		}

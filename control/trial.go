@@ -2,6 +2,7 @@ package control
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -57,6 +58,7 @@ type Revert struct {
 type Seen struct {
 	Session string
 	Made    time.Time // when the connection was made that he asked by, which took answers both ways
+	Anew    string    // the session that he has instead from now on, when he had to log in; else ""
 }
 
 // Trial is a changed configuration, or list of operators' documents, that is in force and
@@ -66,9 +68,10 @@ type Trial struct {
 	ID           string
 	By           Author
 	Began, Until time.Time
-	WasOnline    bool // clients had Internet before
-	Moved        bool // the page is elsewhere than before, where its author has no session
-	Back         bool // the author was seen again, under what was changed
+	WasOnline    bool      // clients had Internet before
+	Moved        bool      // the page is elsewhere than before, where its author has no session
+	Since        time.Time // what was changed is in force everywhere; zero as long as it is not
+	Back         bool      // the author was seen again, under what was changed
 }
 
 // Outcome is how the last trial ended.
@@ -132,10 +135,10 @@ func (t Trial) judge(f facts) (verdict, string) {
 		return undo, "clients lost the Internet"
 	case f.failure != "":
 		return undo, "it could not be carried out: " + f.failure
-	case attended && !t.Back:
-		return undo, "nobody confirmed it"
 	case !f.settled:
 		return undo, "it was not carried out in time"
+	case attended && !t.Back:
+		return undo, "nobody confirmed it"
 	case unproved:
 		return undo, "nothing proved in time that clients still have Internet"
 	}
@@ -209,6 +212,17 @@ func (l *Loop) mayTry(i Try) error {
 	return nil
 }
 
+// took notes whether what is on trial is in force everywhere. As long as a radio takes its
+// time, who is seen has come by what was before.
+func (t *Trial) took(f facts) {
+	switch {
+	case !f.settled:
+		t.Since, t.Back = time.Time{}, false
+	case t.Since.IsZero():
+		t.Since = f.now
+	}
+}
+
 // seen notes that a trial's author is back. What comes by a connection that was made before
 // the change took effect does not count: it may be of then, or of who is reached no more and
 // repeats it by whatever way is left.
@@ -222,7 +236,11 @@ func (l *Loop) seen(i Seen) {
 	default:
 		return
 	}
-	if on.By.Session == i.Session && !i.Made.Before(on.Began.Add(TrialSettle)) {
+	if on.By.Session != i.Session || i.Made.Before(on.Began) {
+		return
+	}
+	on.By.Session = cmp.Or(i.Anew, on.By.Session)
+	if !on.Since.IsZero() && !i.Made.Before(on.Since) && !i.Made.Before(on.Began.Add(TrialSettle)) {
 		on.Back = true
 	}
 }
@@ -309,7 +327,9 @@ func (l *Loop) judgeTrial(obs plan.Observed, want plan.Desired, steps []plan.Ste
 	if t == nil {
 		return time.Time{}
 	}
-	switch v, why := t.judge(l.facts(t, obs, want, steps)); v {
+	f := l.facts(t, obs, want, steps)
+	t.took(f)
+	switch v, why := t.judge(f); v {
 	case keep:
 		if err := l.keep(why); err != nil {
 			l.log.Error("the change that proved good cannot be kept", "err", err)

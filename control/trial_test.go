@@ -122,17 +122,17 @@ func TestTrialIsKept(t *testing.T) {
 	}{
 		{"confirmed", sitting(), confirmed, "it was confirmed"},
 		{"its author is back", sitting(), func(r *running) {
-			if err := errors.Join(r.Send(Seen{"s1", time.Now()})); err != nil { // too early to count
+			if err := errors.Join(r.Send(Seen{Session: "s1", Made: time.Now()})); err != nil { // too early to count
 				r.t.Error(err)
 			}
 			if s := r.pass(2 * TrialSettle); s.Trial == nil {
 				r.t.Error("it was kept before its author came back")
 			}
-			_ = r.Send(Seen{"s2", time.Now()}) // somebody else
+			_ = r.Send(Seen{Session: "s2", Made: time.Now()}) // somebody else
 			if s := r.settle(); s.Trial == nil || s.Trial.Back {
 				r.t.Error("it was kept for somebody else")
 			}
-			_ = r.Send(Seen{"s1", time.Now()})
+			_ = r.Send(Seen{Session: "s1", Made: time.Now()})
 		}, "its author came back"},
 		{"proved", Author{Name: "socket"}, func(r *running) { r.pass(TrialSettle) }, "clients have Internet with it"},
 	} {
@@ -305,7 +305,7 @@ func TestOldProof(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.pass(2 * TrialSettle)
-			if err := r.Send(Seen{"s1", time.Now()}); err != nil {
+			if err := r.Send(Seen{Session: "s1", Made: time.Now()}); err != nil {
 				t.Fatal(err)
 			}
 			if s := r.pass(trialLimit); s.Trial != nil || s.Outcome == nil || s.Outcome.Kept || s.Config.DHCP.Domain != "lan" {
