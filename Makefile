@@ -92,7 +92,8 @@ lint: ## formatting and vet
 unit: ## unit and namespace tests
 	@go test -json -count=1 -timeout 5m $$(go list ./... | grep -v '/lab$$') | $(SUM)
 
-# A world of the lab waits nine tenths of its time: six go well beside each other.
+# A world of the lab waits nine tenths of its time: six of these and six of the scenarios
+# go well beside each other on two processors.
 .PHONY: unit-lab
 unit-lab: ## tests of the lab, which play changes and power cuts on the real program
 	@go test -json -count=1 -timeout 8m -parallel 6 -skip '^TestScenarios$$' ./lab | $(SUM)
@@ -111,8 +112,8 @@ unit-386-native:
 
 unit-386-emulated:
 	@echo "this kernel runs no 32-bit x86 programs: packages without need of a kernel run emulated, the others are only compiled"
-	@GOARCH=386 go vet ./...
-	@GOARCH=386 GODEBUG=asyncpreemptoff=1 go test -json -count=1 -timeout 9m -exec qemu-i386-static $(PURE) | $(SUM)
+	@GOARCH=386 nice -n 19 go vet ./...
+	@GOARCH=386 GODEBUG=asyncpreemptoff=1 nice -n 19 go test -json -count=1 -timeout 9m -exec qemu-i386-static $(PURE) | $(SUM)
 
 codecs-mips: ## the codecs on a big-endian machine, emulated
 	@GOARCH=mips GOMIPS=softfloat go test -json -count=1 -exec qemu-mips-static ./modem/mbim ./config ./provision ./ubus/wire | $(SUM)

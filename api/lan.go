@@ -145,7 +145,7 @@ func (s *Server) caller(r *http.Request, session func(string, time.Time) bool) (
 // request, for what goes on being sent to him he need not receive. anew is the session that
 // he has got by it, if any.
 func (s *Server) back(r *http.Request, session, anew string) {
-	if t := s.Loop.Snapshot().OnTrial(); awaited(t) && t.By.Session == session {
+	if t := s.Loop.Snapshot().OnTrial(); t != nil && t.Of(session) && (awaited(t) || anew != "") {
 		_ = s.Loop.Send(control.Seen{Session: session, Made: accepted(r), Anew: anew}) // a loop that is behind hears of the next request
 	}
 }
@@ -188,7 +188,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request, by Caller) {
 	}
 	key := s.sessions.begin(time.Now())
 	// Who logs in is the author of a change when he comes from where he was, or when the page
-	// has moved, whose former session does not come along.
+	// has moved, whose former session may not come along.
 	if t := s.Loop.Snapshot().OnTrial(); t != nil && (t.Moved || t.By.From == by.From) {
 		s.back(r, t.By.Session, key)
 	}

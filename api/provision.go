@@ -78,7 +78,7 @@ type DocumentTrial struct {
 	// Attended says that it is kept when its author confirms it or comes back; else when
 	// clients have Internet.
 	Attended bool  `json:"attended"`
-	SettleMS int64 `json:"settle_ms"` // a connection that is made from then on shows that somebody is back
+	SettleMS int64 `json:"settle_ms"` // a connection that is made sooner does not show that somebody is back
 }
 
 // TrialOutcome is how a trial ended.

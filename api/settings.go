@@ -52,7 +52,7 @@ type TrialDoc struct {
 	Began    time.Time `json:"began"`
 	Until    time.Time `json:"until"`     // undone then
 	LeftMS   int64     `json:"left_ms"`   // until then, for clocks that differ
-	SettleMS int64     `json:"settle_ms"` // a connection that is made from then on shows that somebody is back
+	SettleMS int64     `json:"settle_ms"` // a connection that is made sooner does not show that somebody is back
 }
 
 // OutcomeDoc is how the last change ended.

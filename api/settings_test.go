@@ -259,11 +259,12 @@ func TestForesee(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.change, told.Interrupts, fault)
 		}
 	}
-	before := s.Loop.Snapshot()
 	if err := s.Loop.Send(control.BadConfig{Text: "a fault of the file"}); err != nil {
 		t.Fatal(err)
 	}
-	<-before.Superseded()
+	for snap := s.Loop.Snapshot(); snap.BadConfig == ""; snap = s.Loop.Snapshot() {
+		<-snap.Superseded()
+	}
 	told, fault := do[Change](t, s, "config set", map[string]any{"changes": []string{"dns.cache_size="}, "dry": true}, page())
 	if fault != nil || len(told.Sections) > 0 || len(told.Interrupts) != 1 || told.Interrupts[0].What != "file" {
 		t.Errorf("a file with faults: %+v, %v", told, fault)

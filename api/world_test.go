@@ -142,7 +142,11 @@ func turning(t *testing.T, text string) *Server {
 		}
 	})
 	for s := loop.Snapshot(); s.Seq == 0 || len(s.Steps) > 0; s = loop.Snapshot() {
-		<-s.Superseded()
+		select {
+		case <-s.Superseded():
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the parts do not obey: %+v", s.Steps)
+		}
 	}
 	keys, err := OpenKeyring(cfg.Main.StateDir)
 	if err != nil {

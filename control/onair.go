@@ -36,7 +36,7 @@ func (l *Loop) askRadios(t *trial, f *facts, obs plan.Observed, want hostapd.Spe
 		}
 		i := slices.IndexFunc(obs.Hostapd.Radios, func(s hostapd.RadioStatus) bool { return s.Interface == r.Interface })
 		if i < 0 {
-			f.settled = f.settled && !slices.Contains(t.onAir, r.Interface)
+			f.wait(slices.Contains(t.onAir, r.Interface))
 			continue
 		}
 		f.hear(obs.Hostapd.Radios[i], slices.Contains(t.onAir, r.Interface))
@@ -49,11 +49,18 @@ func (f *facts) hear(r hostapd.RadioStatus, wasOnAir bool) {
 	enabled := r.State == hostapd.StateEnabled
 	switch {
 	case r.Pending || r.Refused != "" && !enabled:
-		f.settled = f.settled && !wasOnAir
+		f.wait(wasOnAir)
 	case r.Refused != "":
 		f.refused = "radio " + r.Interface + ": " + r.Refused
 	case wasOnAir && !enabled && r.State != hostapd.StateDFS:
-		f.settled = false
+		f.wait(true)
 		f.failure = cmp.Or(f.failure, r.Error)
+	}
+}
+
+// wait notes that the change is not carried out yet by a radio that was on the air.
+func (f *facts) wait(wasOnAir bool) {
+	if wasOnAir {
+		f.settled, f.waits = false, true
 	}
 }

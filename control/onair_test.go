@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tetherd/tetherd/hostapd"
+	"github.com/tetherd/tetherd/modem"
 	"github.com/tetherd/tetherd/plan"
 )
 
@@ -100,8 +101,8 @@ func TestRadioHasASay(t *testing.T) {
 }
 
 // TestWhoComesTooEarlyIsNotBack: as long as a radio has not carried a change out, however
-// late that is, its author comes by what was before. When it has, he counts, until it goes
-// off again.
+// late that is, its author comes by what was before, and so does who goes on asking by a
+// connection of then. Afterwards he counts, until it goes off again.
 func TestWhoComesTooEarlyIsNotBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
@@ -117,57 +118,102 @@ func TestWhoComesTooEarlyIsNotBack(t *testing.T) {
 			w.change(plan.Hostapd, func() { w.air = st })
 			return r.pass(2 * TrialSettle)
 		}
-		come := func() *Snapshot {
-			_ = r.Send(Seen{Session: "s1", Made: time.Now()})
+		come := func(made time.Time) *Snapshot {
+			_ = r.Send(Seen{Session: "s1", Made: made})
 			return r.settle()
 		}
-		for i, step := range []struct {
-			air         hostapd.RadioStatus
-			comes, back bool
-		}{
-			{wlan(hostapd.StateEnabled, pending), true, false},
-			{starting, true, false},
-			{on, false, false},
-			{on, true, true},
-			{starting, false, false},
-			{on, false, false},
-		} {
-			s := air(step.air)
-			if step.comes {
-				s = come()
+		for i, back := range []bool{true, false} {
+			for _, st := range []hostapd.RadioStatus{wlan(hostapd.StateEnabled, pending), starting} {
+				air(st)
+				if s := come(time.Now()); s.Trial == nil || s.Trial.Back {
+					t.Fatalf("time %d, radio %+v: trial %+v, outcome %+v", i, st, s.Trial, s.Outcome)
+				}
 			}
-			if s.Trial == nil || s.Trial.Back != step.back {
-				t.Fatalf("step %d: trial %+v, outcome %+v", i, s.Trial, s.Outcome)
+			before := time.Now()
+			r.pass(time.Second)
+			air(on)
+			if s := come(before); s.Trial == nil || s.Trial.Back {
+				t.Errorf("time %d, a connection of before: trial %+v, outcome %+v", i, s.Trial, s.Outcome)
+			}
+			if !back {
+				break
+			}
+			if s := come(time.Now()); s.Trial == nil || !s.Trial.Back {
+				t.Errorf("time %d: trial %+v, outcome %+v", i, s.Trial, s.Outcome)
 			}
 		}
 		w.change(plan.Probe, func() { w.blind = false })
-		if s := come(); s.Trial != nil || !s.Outcome.Kept {
+		if s := come(time.Now()); s.Trial != nil || !s.Outcome.Kept {
 			t.Errorf("trial %+v, outcome %+v", s.Trial, s.Outcome)
 		}
 	})
 }
 
-// TestSessionHandedOver: who had to log in goes on by his new session, also when the log-in
-// itself came too early to count, but not by a connection of before.
-func TestSessionHandedOver(t *testing.T) {
+// TestPartIsWaitedFor: so is a part that takes its wish late.
+func TestPartIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		r := w.start(t, "")
 		r.pass(time.Minute)
+		w.change(plan.DHCP, func() { w.dhcp.stuck = true })
 		if err := r.trying(renamed, "", sitting()); err != nil {
 			t.Fatal(err)
 		}
-		_ = r.Send(Seen{Session: "s1", Made: time.Now().Add(-time.Second), Anew: "s2"})
-		if s := r.settle(); s.Trial.By.Session != "s1" {
-			t.Errorf("a connection of before: session %s", s.Trial.By.Session)
+		r.pass(2 * TrialSettle)
+		_ = r.Send(Seen{Session: "s1", Made: time.Now()})
+		r.pass(time.Second)
+		w.change(plan.DHCP, func() { w.dhcp.stuck = false })
+		if s := r.pass(TrialSettle); s.Trial == nil || s.Trial.Back || s.Trial.Since.IsZero() {
+			t.Fatalf("trial %+v, outcome %+v", s.Trial, s.Outcome)
 		}
-		_ = r.Send(Seen{Session: "s1", Made: time.Now(), Anew: "s2"})
-		if s := r.pass(TrialSettle); s.Trial == nil || s.Trial.Back || s.Trial.By.Session != "s2" {
-			t.Errorf("trial %+v", s.Trial)
-		}
-		_ = r.Send(Seen{Session: "s2", Made: time.Now()})
+		_ = r.Send(Seen{Session: "s1", Made: time.Now()})
 		if s := r.settle(); s.Trial != nil || !s.Outcome.Kept {
 			t.Errorf("trial %+v, outcome %+v", s.Trial, s.Outcome)
 		}
 	})
+}
+
+// TestOnceBackIsEnough: who has come back need not stay until a slow modem is online again.
+func TestOnceBackIsEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		r := w.start(t, "")
+		r.pass(time.Minute)
+		w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
+		if err := r.trying("config apn\n\toption apn 'other.example'\n", "", sitting()); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(2 * TrialSettle)
+		_ = r.Send(Seen{Session: "s1", Made: time.Now()})
+		if s := r.pass(TrialSettle); s.Trial == nil || !s.Trial.Back {
+			t.Fatalf("trial %+v, outcome %+v", s.Trial, s.Outcome)
+		}
+		w.change(plan.Modem, func() { w.phase = modem.PhaseReady })
+		if s := r.pass(TrialSettle); s.Trial != nil || !s.Outcome.Kept {
+			t.Errorf("trial %+v, outcome %+v", s.Trial, s.Outcome)
+		}
+	})
+}
+
+// TestSessionsOfAnAuthor: who had to log in is the author by both his sessions, also when the
+// log-in itself came too early to count.
+func TestSessionsOfAnAuthor(t *testing.T) {
+	for _, comes := range []string{"s1", "s2", "s3"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.start(t, "")
+			r.pass(time.Minute)
+			if err := r.trying(renamed, "", sitting()); err != nil {
+				t.Fatal(err)
+			}
+			_ = r.Send(Seen{Session: "s1", Made: time.Now().Add(-time.Second), Anew: "s2"})
+			if s := r.pass(TrialSettle); s.Trial == nil || s.Trial.Back {
+				t.Fatalf("the log-in counts: trial %+v, outcome %+v", s.Trial, s.Outcome)
+			}
+			_ = r.Send(Seen{Session: comes, Made: time.Now()})
+			if s := r.settle(); (s.Trial == nil) != (comes != "s3") {
+				t.Errorf("%s: trial %+v, outcome %+v", comes, s.Trial, s.Outcome)
+			}
+		})
+	}
 }

@@ -16,7 +16,8 @@ import (
 	"github.com/tetherd/tetherd/plan"
 )
 
-// TrialSettle is how long after a change who comes back has come by what it changed.
+// TrialSettle is how long after a change who comes back has come by what it changed, at the
+// soonest: a radio may take longer.
 const TrialSettle = 3 * time.Second
 
 // Errors of a change that somebody may branch on.
@@ -58,7 +59,7 @@ type Revert struct {
 type Seen struct {
 	Session string
 	Made    time.Time // when the connection was made that he asked by, which took answers both ways
-	Anew    string    // the session that he has instead from now on, when he had to log in; else ""
+	Anew    string    // key of the session that he has got besides, when he had to log in; else ""
 }
 
 // Trial is a changed configuration, or list of operators' documents, that is in force and
@@ -69,9 +70,15 @@ type Trial struct {
 	By           Author
 	Began, Until time.Time
 	WasOnline    bool      // clients had Internet before
-	Moved        bool      // the page is elsewhere than before, where its author has no session
-	Since        time.Time // what was changed is in force everywhere; zero as long as it is not
+	Moved        bool      // the page is elsewhere than before, where its author may have no session
+	Since        time.Time // it is carried out; zero as long as it is not
 	Back         bool      // the author was seen again, under what was changed
+	Anew         string    // key of the session of who logged in as the author meanwhile; "" nobody
+}
+
+// Of says whether a session is the author's.
+func (t *Trial) Of(session string) bool {
+	return session != "" && t.By.Session != "" && (session == t.By.Session || session == t.Anew)
 }
 
 // Outcome is how the last trial ended.
@@ -106,6 +113,7 @@ const (
 type facts struct {
 	now     time.Time
 	settled bool   // every part is as wished
+	waits   bool   // not so a radio of which the change wishes something
 	failure string // what a part refused, "" none
 	refused string // why a radio cannot do it, and stays with what it had; "" none
 	online  bool   // clients have Internet
@@ -206,19 +214,19 @@ func (l *Loop) mayTry(i Try) error {
 	if t := s.documents.trial; t != nil {
 		return fmt.Errorf("%w: a document of %s is on trial", ErrConflict, t.By.Name)
 	}
-	if t := s.trial; t != nil && (t.By.Session == "" || t.By.Session != i.By.Session) {
+	if t := s.trial; t != nil && !t.Of(i.By.Session) {
 		return fmt.Errorf("%w: a change of %s is on trial", ErrConflict, t.By.Name)
 	}
 	return nil
 }
 
-// took notes whether what is on trial is in force everywhere. As long as a radio takes its
-// time, who is seen has come by what was before.
+// took notes when the change is carried out. As long as a radio takes its time, who is seen
+// has come by what was before.
 func (t *Trial) took(f facts) {
 	switch {
-	case !f.settled:
+	case f.waits:
 		t.Since, t.Back = time.Time{}, false
-	case t.Since.IsZero():
+	case f.settled && t.Since.IsZero():
 		t.Since = f.now
 	}
 }
@@ -236,10 +244,10 @@ func (l *Loop) seen(i Seen) {
 	default:
 		return
 	}
-	if on.By.Session != i.Session || i.Made.Before(on.Began) {
+	if !on.Of(i.Session) {
 		return
 	}
-	on.By.Session = cmp.Or(i.Anew, on.By.Session)
+	on.Anew = cmp.Or(i.Anew, on.Anew)
 	if !on.Since.IsZero() && !i.Made.Before(on.Since) && !i.Made.Before(on.Began.Add(TrialSettle)) {
 		on.Back = true
 	}

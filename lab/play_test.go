@@ -2,6 +2,7 @@ package lab
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -80,7 +81,11 @@ func TestScenarios(t *testing.T) {
 func TestRunOnce(t *testing.T) {
 	t.Parallel()
 	place := t.TempDir()
-	cmd := exec.Command(built(t, "tetherd-lab"), "run", "-once", "-tetherd", program(t))
+	ctx, stop := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer stop()
+	cmd := exec.CommandContext(ctx, built(t, "tetherd-lab"), "run", "-once", "-tetherd", program(t))
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it cleans up
+	cmd.WaitDelay = 30 * time.Second
 	cmd.Env = append(os.Environ(), "TMPDIR="+place)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
