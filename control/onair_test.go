@@ -179,10 +179,10 @@ func TestOnceBackIsEnough(t *testing.T) {
 		w := newWorld(t)
 		r := w.start(t, "")
 		r.pass(time.Minute)
-		w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
 		if err := r.trying("config apn\n\toption apn 'other.example'\n", "", sitting()); err != nil {
 			t.Fatal(err)
 		}
+		w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
 		r.pass(2 * TrialSettle)
 		_ = r.Send(Seen{Session: "s1", Made: time.Now()})
 		if s := r.pass(TrialSettle); s.Trial == nil || !s.Trial.Back {

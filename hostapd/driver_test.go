@@ -463,8 +463,8 @@ func TestRefusedWishLeavesTheFormer(t *testing.T) {
 	pid := b.pid()
 	bad = one()
 	bad.Radios[0].Networks[0].Security = wpa.WPA3
-	b.apply(bad)
 	told := b.changes.Load()
+	b.apply(bad)
 	b.until("the refusal", func(r RadioStatus) bool {
 		refused := strings.Contains(r.Refused, "cannot protect management frames")
 		if r.Pending == refused {
