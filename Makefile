@@ -63,8 +63,8 @@ install:
 		>$(CACHE)/apt.log 2>&1 || { tail -20 $(CACHE)/apt.log; exit 1; }; fi
 
 # What waits for clocks and packets runs first in line; what only needs a processor
-# takes what that leaves, and is long over when the tests on 32 bit begin, which wait
-# for packets as well. The third job is for what may wait side by side.
+# takes what that leaves. The tests on 32 bit wait for packets as well: they come last
+# there, and hold their own. The third job is for what may wait side by side.
 test: vm-deps lint build ## run the whole suite
 	@rm -f $(TOTAL)
 	@$(MAKE) --no-print-directory -j3 test-waiting test-working

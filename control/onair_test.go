@@ -173,15 +173,22 @@ func TestPartIsWaitedFor(t *testing.T) {
 	})
 }
 
+// changing is a world in which somebody has just made a change.
+func changing(t *testing.T, text string) (*world, *running) {
+	t.Helper()
+	w := newWorld(t)
+	r := w.start(t, "")
+	r.pass(time.Minute)
+	if err := r.trying(text, "", sitting()); err != nil {
+		t.Fatal(err)
+	}
+	return w, r
+}
+
 // TestOnceBackIsEnough: who has come back need not stay until a slow modem is online again.
 func TestOnceBackIsEnough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		r := w.start(t, "")
-		r.pass(time.Minute)
-		if err := r.trying("config apn\n\toption apn 'other.example'\n", "", sitting()); err != nil {
-			t.Fatal(err)
-		}
+		w, r := changing(t, "config apn\n\toption apn 'other.example'\n")
 		w.change(plan.Modem, func() { w.phase = modem.PhaseRegister })
 		r.pass(2 * TrialSettle)
 		_ = r.Send(Seen{Session: "s1", Made: time.Now()})
@@ -200,12 +207,7 @@ func TestOnceBackIsEnough(t *testing.T) {
 func TestSessionsOfAnAuthor(t *testing.T) {
 	for _, comes := range []string{"s1", "s2", "s3"} {
 		synctest.Test(t, func(t *testing.T) {
-			w := newWorld(t)
-			r := w.start(t, "")
-			r.pass(time.Minute)
-			if err := r.trying(renamed, "", sitting()); err != nil {
-				t.Fatal(err)
-			}
+			_, r := changing(t, renamed)
 			_ = r.Send(Seen{Session: "s1", Made: time.Now().Add(-time.Second), Anew: "s2"})
 			if s := r.pass(TrialSettle); s.Trial == nil || s.Trial.Back {
 				t.Fatalf("the log-in counts: trial %+v, outcome %+v", s.Trial, s.Outcome)
